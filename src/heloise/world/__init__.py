@@ -1,0 +1,34 @@
+"""The doors through which heloise meets the outside: clock, entropy, resolver, network, files, blocking work.
+
+Everything above this room takes a `World` as an argument and touches time, randomness, DNS, sockets and disks
+through it only. The real doors are in `heloise.net`, the simulated ones in `heloise.testing`.
+"""
+
+from heloise.world.blocking import Blocking
+from heloise.world.clock import Clock
+from heloise.world.entropy import Entropy
+from heloise.world.errors import LinkError, LinkFault, ResolverError, ResolverFault
+from heloise.world.files import File, Files
+from heloise.world.network import Endpoint, Listening, Network, Stream, UnixEndpoint
+from heloise.world.resolver import MailExchanger, Resolver
+from heloise.world.world import World
+
+__all__ = [
+    "Blocking",
+    "Clock",
+    "Endpoint",
+    "Entropy",
+    "File",
+    "Files",
+    "LinkError",
+    "LinkFault",
+    "Listening",
+    "MailExchanger",
+    "Network",
+    "Resolver",
+    "ResolverError",
+    "ResolverFault",
+    "Stream",
+    "UnixEndpoint",
+    "World",
+]
