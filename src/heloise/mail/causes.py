@@ -1,0 +1,330 @@
+"""The catalogue of causes: every reason heloise can have for a reply, with the clause, the meaning and some advice.
+
+`heloise explain ID` reads this, and so do the protocol pages. An id is never changed or reused once released.
+"""
+
+from heloise.mail.cause import CauseKind
+
+
+def _kind(id: str, clause: str, meaning: str, advice: str) -> CauseKind:  # noqa: A002
+    return CauseKind(id=id, clause=clause, meaning=meaning, advice=advice)
+
+
+NOTHING = "Nothing to do."
+OPERATOR = "The operator finds the rule under the file and line that the log gives with this cause."
+LATER = "Try again later; a mail server does so by itself."
+
+# Sessions
+SESSION_GREETING = _kind("session.greeting", "RFC 5321 §3.1", "The server is ready for EHLO.", "Say EHLO.")
+SESSION_CLOSING = _kind("session.closing", "RFC 5321 §4.1.1.10", "The client said QUIT.", "Close the connection.")
+SESSION_REFUSED = _kind(
+    "session.refused", "RFC 5321 §3.1", "This server takes no mail from this client.", "Say QUIT; try another server."
+)
+SESSION_SHUTDOWN = _kind(
+    "session.shutdown", "RFC 5321 §3.8", "The server is being stopped. What it said 250 to is safe.", LATER
+)
+SESSION_IDLE = _kind(
+    "session.idle", "RFC 5321 §4.5.3.2.7", "The client was silent for longer than the server waits.", LATER
+)
+SESSION_TOO_MANY_ERRORS = _kind(
+    "session.too-many-errors",
+    "RFC 5321 §4.3.2",
+    "The client made more mistakes in this session than the server bears.",
+    "Look at the first refused command of the session, not at the last.",
+)
+SESSION_TOO_MANY_CONNECTIONS = _kind(
+    "session.too-many-connections", "RFC 5321 §3.8", "The server has as many sessions open as it may.", LATER
+)
+SESSION_FLOOD = _kind(
+    "session.flood",
+    "RFC 5321 §4.5.3.1.4",
+    "The client sent an endless line without CRLF where a command belongs.",
+    "End each command with CRLF.",
+)
+SESSION_FAULT = _kind(
+    "session.fault", "RFC 5321 §4.3.2", "The server met an error of its own.", "The log has the details. " + LATER
+)
+
+# Hello
+HELLO_ACCEPTED = _kind("hello.accepted", "RFC 5321 §4.1.1.1", "The client is known by name now.", "Go on with MAIL.")
+HELLO_NAME = _kind(
+    "hello.name",
+    "RFC 5321 §4.1.1.1",
+    "EHLO, HELO and LHLO take one domain or address literal.",
+    "Give the client's own full host name, or its address as [192.0.2.1] or [IPv6:2001:db8::1].",
+)
+
+# Grammar
+COMMAND_UNKNOWN = _kind(
+    "command.unknown", "RFC 5321 §4.2.4", "There is no such command here.", "HELP lists the commands there are."
+)
+COMMAND_EMPTY = _kind("command.empty", "RFC 5321 §4.1.1", "The line has no command.", "Send a command.")
+COMMAND_ARGUMENT = _kind(
+    "command.argument", "RFC 5321 §4.3.2", "This command takes no argument.", "Send it without one."
+)
+COMMAND_NEEDS_ARGUMENT = _kind(
+    "command.needs-argument", "RFC 5321 §4.1.1", "This command needs an argument.", "HELP and its name tell which."
+)
+COMMAND_SYNTAX = _kind(
+    "command.syntax", "RFC 5321 §4.1.1", "The command is not written as its grammar asks.", "HELP shows the form."
+)
+COMMAND_NOT_IMPLEMENTED = _kind(
+    "command.not-implemented",
+    "RFC 5321 §4.2.4",
+    "The command is known but not offered: SEND, SOML, SAML and TURN are obsolete (appendix F).",
+    "Do without it.",
+)
+COMMAND_DISABLED = _kind(
+    "command.disabled",
+    "RFC 5321 §7.3",
+    "The command works here, but not for this client: it would tell about users or about the network.",
+    "Ask the operator. " + OPERATOR,
+)
+LINE_TOO_LONG = _kind(
+    "line.too-long", "RFC 5321 §4.5.3.1.4", "The command line is longer than the server takes.", "Send a shorter one."
+)
+LINE_ENDING = _kind(
+    "line.ending",
+    "RFC 5321 §2.3.8",
+    "A command line has a bare CR or a bare LF, or a NUL. Only CRLF ends a line.",
+    "End lines with CRLF, and have neither CR nor LF nor NUL inside.",
+)
+PATH_SYNTAX = _kind(
+    "path.syntax",
+    "RFC 5321 §4.1.2",
+    "The path after MAIL FROM: or RCPT TO: is not written as <local-part@domain>.",
+    "Put the address in angle brackets; quote a local part that has blanks or brackets.",
+)
+PARAMETER_SYNTAX = _kind(
+    "parameter.syntax", "RFC 5321 §4.1.2", "The value of a parameter is not what its RFC asks.", "Mend the value."
+)
+PARAMETER_TWICE = _kind(
+    "parameter.twice", "RFC 5321 §4.1.1.11", "A parameter is given twice.", "Give each parameter once."
+)
+PARAMETER_UNKNOWN = _kind(
+    "parameter.unknown",
+    "RFC 5321 §4.1.1.11",
+    "The server did not offer this parameter to this client, or not on this command.",
+    "Use only what the answer to EHLO offers.",
+)
+PARAMETER_VALUE = _kind(
+    "parameter.value", "RFC 5321 §4.2.4", "The parameter is known, this value of it is not supported.", "Use another."
+)
+
+# Sequence
+SEQUENCE_HELLO_FIRST = _kind("sequence.hello-first", "RFC 5321 §4.1.4", "MAIL came before EHLO or HELO.", "Say EHLO.")
+SEQUENCE_NESTED_MAIL = _kind(
+    "sequence.nested-mail", "RFC 5321 §4.1.4", "A transaction is open already.", "Finish it, or say RSET."
+)
+SEQUENCE_MAIL_FIRST = _kind(
+    "sequence.mail-first",
+    "RFC 5321 §4.1.4",
+    "RCPT, DATA or BDAT came without an accepted MAIL.",
+    "Look at the answer to MAIL: if that was refused, this is only its echo.",
+)
+SEQUENCE_RCPT_FIRST = _kind(
+    "sequence.rcpt-first", "RFC 5321 §4.1.1.4", "DATA or BDAT came before any RCPT.", "Name a recipient first."
+)
+SEQUENCE_IN_TRANSACTION = _kind(
+    "sequence.in-transaction", "RFC 1985 §5", "This command may not stand inside a transaction.", "Say RSET first."
+)
+SEQUENCE_CHUNKING = _kind(
+    "sequence.chunking",
+    "RFC 3030 §2",
+    "DATA and BDAT were mixed, or something other than BDAT came between chunks, or a chunk failed before.",
+    "Say RSET and send the message again.",
+)
+SEQUENCE_BINARY_DATA = _kind(
+    "sequence.binary-data", "RFC 3030 §3", "A BODY=BINARYMIME message can not be sent by DATA.", "Use BDAT."
+)
+SEQUENCE_REFUSED_SESSION = _kind(
+    "sequence.refused-session", "RFC 5321 §3.1", "The session was refused at the greeting.", "Say QUIT."
+)
+SEQUENCE_ONEX_SPENT = _kind(
+    "sequence.onex-spent", "sendmail ONEX", "The client promised one transaction, and has had it.", "Say QUIT."
+)
+SEQUENCE_WRONG_HELLO = _kind(
+    "sequence.wrong-hello", "RFC 2033 §4.1", "LMTP is begun by LHLO, SMTP by EHLO or HELO.", "Use the right one."
+)
+
+# The transaction
+MAIL_ACCEPTED = _kind("mail.accepted", "RFC 5321 §4.1.1.2", "A transaction is open.", "Go on with RCPT.")
+RECIPIENT_ACCEPTED = _kind(
+    "recipient.accepted", "RFC 5321 §4.1.1.3", "Mail for this recipient is taken.", "Go on with RCPT or DATA."
+)
+RECIPIENT_FORWARDED = _kind(
+    "recipient.forwarded",
+    "RFC 5321 §3.4",
+    "The user has moved; mail for the old address is taken and sent on to the new one.",
+    "Nothing to do; a person may note the new address.",
+)
+RECIPIENT_MOVED = _kind(
+    "recipient.moved",
+    "RFC 5321 §3.4",
+    "The user has moved and mail for the old address is not taken; the reply names the new one.",
+    "Write to the new address. A mail server does not do so by itself (§7.4).",
+)
+RECIPIENT_UNKNOWN = _kind(
+    "recipient.unknown", "RFC 5321 §4.2.3", "There is no such mailbox in a domain that is ours.", "Check the spelling."
+)
+RECIPIENT_TOO_MANY = _kind(
+    "recipient.too-many",
+    "RFC 5321 §4.5.3.1.10",
+    "The transaction has as many recipients as the server takes.",
+    "Send what was accepted, then the rest in another transaction at once.",
+)
+RECIPIENT_NAME = _kind(
+    "recipient.name-not-allowed",
+    "RFC 5321 §4.2.3",
+    "The mailbox name has a form that is not allowed here, such as a route written into the local part.",
+    "Write the address plainly.",
+)
+RECIPIENT_NOT_ASCII = _kind(
+    "recipient.not-ascii",
+    "RFC 6531 §3.4",
+    "An address outside ASCII was given without SMTPUTF8 on MAIL.",
+    "Offer SMTPUTF8 on MAIL, if the server lists it.",
+)
+RELAY_DENIED = _kind(
+    "relay.denied",
+    "RFC 5321 §3.6.2",
+    "The domain is not ours, and this client may not send mail through us.",
+    "The operator allows a client by [relay] networks. " + OPERATOR,
+)
+MAILBOX_LOCKED = _kind(
+    "mailbox.locked", "RFC 5321 §4.2.3", "The mailbox is locked for now, by an operator or a backup.", LATER
+)
+MAILBOX_FULL = _kind(
+    "mailbox.full", "RFC 5321 §4.2.3", "The mailbox holds as much as its quota allows.", "Its owner has to make room."
+)
+ALIAS_LOOP = _kind(
+    "alias.loop", "RFC 5321 §6.3", "The alias leads back to itself.", "The operator has to mend it. " + OPERATOR
+)
+LOOKUP_FAILED = _kind("lookup.failed", "RFC 5321 §4.2.4", "A table that had to be asked could not be read.", LATER)
+SIZE_OVER_LIMIT = _kind(
+    "size.over-limit",
+    "RFC 1870 §6.1",
+    "The message is larger than the server takes; EHLO shows the limit after SIZE.",
+    "Send a smaller message.",
+)
+STORAGE_FULL = _kind(
+    "storage.full",
+    "RFC 1870 §6.1",
+    "There is no room for the message now. What was accepted before is safe.",
+    "The operator has to make room. " + LATER,
+)
+STORAGE_FAULT = _kind(
+    "storage.fault", "RFC 5321 §4.2.4", "The message could not be put on stable storage; nothing was kept.", LATER
+)
+DATA_GO_AHEAD = _kind(
+    "data.go-ahead", "RFC 5321 §4.1.1.4", "Send the text, and a line with only a dot at its end.", "Send the text."
+)
+DATA_NO_RECIPIENTS = _kind(
+    "data.no-recipients",
+    "RFC 5321 §3.3",
+    "Every recipient was refused, so there is nobody to send the text to.",
+    "Look at the answers to RCPT.",
+)
+MESSAGE_TAKEN = _kind(
+    "message.taken",
+    "RFC 5321 §4.2.5",
+    "The message is on stable storage; the server is responsible for it now.",
+    "Forget the message: it must not be sent again.",
+)
+CHUNK_TAKEN = _kind("chunk.taken", "RFC 3030 §2", "The octets of this chunk were taken.", "Go on with BDAT.")
+CONTENT_LINE_ENDING = _kind(
+    "content.line-ending",
+    "RFC 5321 §2.3.8",
+    "The text has a bare CR or a bare LF. Another server might take it for the end of the text, and what follows for "
+    "commands (SMTP smuggling); so the message is refused as a whole.",
+    "End lines with CRLF; send a text that needs other line endings by BDAT with BODY=BINARYMIME.",
+)
+CONTENT_LINE_TOO_LONG = _kind(
+    "content.line-too-long", "RFC 5321 §4.5.3.1.6", "A line of the text is endless.", "Encode the text."
+)
+CONTENT_LOOP = _kind(
+    "content.loop",
+    "RFC 5321 §6.3",
+    "The message has more Received fields than a message that reaches somebody: it goes in circles.",
+    "Find the two servers that send it to each other in those fields.",
+)
+RESET_DONE = _kind("reset.done", "RFC 5321 §4.1.1.5", "The open transaction, if any, is forgotten.", NOTHING)
+NOOP_DONE = _kind("noop.done", "RFC 5321 §4.1.1.9", "The server is there.", NOTHING)
+HELP_TOPICS = _kind("help.topics", "RFC 5321 §4.1.1.8", "What the server knows.", NOTHING)
+HELP_STATUS = _kind("help.status", "RFC 5321 §4.2.3", "How the server is.", NOTHING)
+HELP_UNKNOWN = _kind("help.unknown-topic", "RFC 5321 §4.2.4", "There is no help on this.", "HELP lists the topics.")
+
+# VRFY and EXPN
+VRFY_CONFIRMED = _kind("vrfy.confirmed", "RFC 5321 §3.5.2", "The mailbox is there.", NOTHING)
+VRFY_CANNOT_TELL = _kind(
+    "vrfy.cannot-tell",
+    "RFC 5321 §3.5.3",
+    "The server would take mail for it, but does not know, or does not say, whether the mailbox exists.",
+    "Send the mail.",
+)
+VRFY_AMBIGUOUS = _kind(
+    "vrfy.ambiguous", "RFC 5321 §3.5.1", "The name fits several mailboxes; the reply lists them.", "Say which one."
+)
+EXPN_EXPANDED = _kind("expn.expanded", "RFC 5321 §3.5.2", "Who is behind the alias or list.", NOTHING)
+
+# ETRN
+ETRN_STARTED = _kind("etrn.started", "RFC 1985 §5", "Delivery of the mail waiting for the node has begun.", NOTHING)
+ETRN_NOTHING = _kind("etrn.nothing-waiting", "RFC 1985 §5", "No mail waits for this node.", NOTHING)
+ETRN_REFUSED = _kind(
+    "etrn.refused", "RFC 1985 §5", "The server does not queue mail for this node on request.", OPERATOR
+)
+ETRN_TROUBLE = _kind("etrn.trouble", "RFC 1985 §5", "The queue could not be asked.", LATER)
+
+# VERB and ONEX
+VERB_ON = _kind("verb.on", "sendmail VERB", "Lines with 050 tell what happens, until QUIT or VERB OFF.", NOTHING)
+VERB_OFF = _kind("verb.off", "sendmail VERB", "No more 050 lines.", NOTHING)
+VERB_PROGRESS = _kind("verb.progress", "sendmail VERB", "What happens while the client waits.", "Skip 0yz lines.")
+ONEX_PROMISED = _kind(
+    "onex.promised",
+    "sendmail ONEX",
+    "The client will have one transaction only; the server closes soon after.",
+    NOTHING,
+)
+
+# What a hook, a sink or an operator's rule says in its own words
+POLICY_REFUSED = _kind("policy.refused", "RFC 5321 §7.9", "A rule of this server refuses it.", OPERATOR)
+POLICY_LATER = _kind("policy.not-now", "RFC 5321 §7.8", "A rule of this server refuses it for now.", LATER)
+
+# Delivery
+PEER_SAID = _kind("peer.said", "RFC 5321 §4.2", "These are the words of the other server.", "Ask its operator.")
+PEER_NONSENSE = _kind(
+    "peer.nonsense", "RFC 5321 §4.2", "The other server said something that is no SMTP reply.", "Ask its operator."
+)
+LINK_REFUSED = _kind("link.refused", "RFC 5321 §4.5.4.1", "The next hop could not be connected to.", LATER)
+LINK_TIMED_OUT = _kind("link.timed-out", "RFC 5321 §4.5.3.2", "The next hop was silent for too long.", LATER)
+LINK_LOST = _kind("link.lost", "RFC 5321 §4.5.4.1", "The connection was lost before the message was decided.", LATER)
+LINK_LOST_AFTER_DOT = _kind(
+    "link.lost-after-dot",
+    "RFC 5321 §4.5.3.2.6",
+    "The connection was lost between the final dot and the reply: the next hop may have the message. It is sent again, "
+    "since a duplicate is better than a loss.",
+    LATER,
+)
+DNS_NO_SUCH_DOMAIN = _kind("dns.no-such-domain", "RFC 5321 §5.1", "The domain does not exist.", "Check the spelling.")
+DNS_FAILURE = _kind("dns.failure", "RFC 5321 §5.1", "The name servers of the domain did not answer.", LATER)
+ROUTE_NONE = _kind("route.none", "RFC 5321 §5.1", "No way to this domain is known.", OPERATOR)
+DELIVERY_EXPIRED = _kind(
+    "delivery.expired",
+    "RFC 5321 §4.5.4.1",
+    "The message waited as long as messages may; the last trouble is told with it.",
+    "Mend what is told as last trouble, and send it again.",
+)
+DELIVERY_NEEDS_EXTENSION = _kind(
+    "delivery.needs-extension",
+    "RFC 6152 §3",
+    "The next hop lacks an extension that the message needs (8BITMIME, SMTPUTF8, BINARYMIME).",
+    "Send the message in a form that does not need it.",
+)
+DELIVERY_TOO_BIG = _kind(
+    "delivery.too-big", "RFC 1870 §6.1", "The next hop said it takes no message that large.", NOTHING
+)
+LOCAL_DELIVERED = _kind("local.delivered", "RFC 5321 §4.4", "The message lies in the mailbox.", NOTHING)
+LOCAL_DISCARDED = _kind("local.discarded", "RFC 5321 §4.2.5", "The route of this recipient throws mail away.", OPERATOR)
+LOCAL_TROUBLE = _kind("local.trouble", "RFC 5321 §4.2.4", "The message could not be written to the mailbox.", LATER)
+
+CATALOGUE: dict[str, CauseKind] = {kind.id: kind for kind in tuple(globals().values()) if isinstance(kind, CauseKind)}

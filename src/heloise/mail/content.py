@@ -1,0 +1,54 @@
+"""Content: the octets of a message, header and body, as they are sent after DATA. RFC 5321 §2.3.1.
+
+Never text. Streamed in chunks, so that a large message is never whole in memory. Lines end with CRLF; transparency
+dots are not part of it.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+CHUNK = 65536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentFacts:
+    """What is known of a content without reading it again.
+
+    `size` in octets, with CRLF and without transparency dots (RFC 1870 §5); `eight_bit` when an octet is above 127
+    (RFC 6152); `binary` when it has bare CR or LF, or NUL, and needs BINARYMIME (RFC 3030 §3).
+    """
+
+    size: int
+    eight_bit: bool = False
+    binary: bool = False
+
+
+class Content(Protocol):
+    """Octets that can be read, more than once."""
+
+    @property
+    def size(self) -> int:
+        """How many octets."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The octets from the start, in pieces of about `CHUNK`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryContent:
+    """A content that is in memory, for small messages."""
+
+    octets: bytes
+
+    @property
+    def size(self) -> int:
+        """How many octets."""
+        return len(self.octets)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The octets in pieces of `CHUNK`."""
+        for start in range(0, len(self.octets), CHUNK):
+            yield self.octets[start : start + CHUNK]

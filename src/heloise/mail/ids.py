@@ -1,0 +1,13 @@
+"""Message ids: short, sortable by time, unique across machines by chance. They are what an operator types."""
+
+from typing import NewType
+
+MessageId = NewType("MessageId", str)
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
+
+
+def new_message_id(now: float, octets: bytes) -> MessageId:
+    """An id of 14 characters from the time (`now`, seconds since the epoch) and four random octets."""
+    number = (int(now * 1000) & 0xFFFFFFFFFF) << 30 | int.from_bytes(octets[:4], "big") & 0x3FFFFFFF
+    return MessageId("".join(_ALPHABET[number >> shift & 31] for shift in range(65, -5, -5)))

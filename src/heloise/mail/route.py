@@ -1,0 +1,40 @@
+"""Where a recipient goes: decided when it is accepted, stored with it, resolved to a next hop at each attempt."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+
+class Transport(Enum):
+    """How the last step is done."""
+
+    SMTP = "smtp"  # to a given host and port
+    LMTP = "lmtp"  # RFC 2033; host and port or a Unix socket
+    MX = "mx"  # to the mail exchangers of a domain
+    MAILDIR = "maildir"  # into a local user's Maildir
+    DISCARD = "discard"  # taken and thrown away, on purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A transport and its target: `smtp:127.0.0.1:2525`, `smtp:[::1]:25`, `lmtp:unix:/run/lmtp`, `mx:example.org`,
+    `maildir:alice`, `discard:`. Recipients of one message with equal routes go in one attempt."""
+
+    transport: Transport
+    target: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `transport:target`. Raises ValueError that names the transports there are."""
+        name, colon, target = text.partition(":")
+        try:
+            transport = Transport(name)
+        except ValueError:
+            known = ", ".join(item.value for item in Transport)
+            raise ValueError(f"no transport {name!r}; there are: {known}") from None
+        if not colon or (not target and transport is not Transport.DISCARD):
+            raise ValueError(f"a route is written transport:target, not {text!r}")
+        return cls(transport, target)
+
+    def __str__(self) -> str:
+        return f"{self.transport.value}:{self.target}"
