@@ -1,0 +1,13 @@
+"""Real mail servers and clients as peers: Postfix, sendmail, Exim, OpenSMTPD, Dovecot LMTP; swaks, msmtp, curl.
+
+Started by hand on loopback ports, each instance with its own directories; scripts/install-peers brings the programs.
+
+    with Postfix(relay={"example.org": ("127.0.0.1", 2525)}, local_domains=["example.net"]) as postfix:
+        smtplib.SMTP("127.0.0.1", postfix.port).sendmail(...)
+"""
+
+from tests.peers.jail import PeerError, free_port, wait_until
+from tests.peers.postfix import Postfix
+from tests.peers.require import require
+
+__all__ = ["PeerError", "Postfix", "free_port", "require", "wait_until"]

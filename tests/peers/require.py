@@ -1,0 +1,52 @@
+"""Finds what scripts/install-peers brought, or says which command brings it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+PEERS = Path(__file__).resolve().parents[2] / ".peers"
+
+_PROOF = {
+    "postfix": "postfix/stamp",
+    "sendmail": "sendmail/stamp",
+    "exim": "exim/stamp",
+    "opensmtpd": "opensmtpd/stamp",
+    "dovecot": "dovecot/stamp",
+    "aiosmtpd": "aiosmtpd/stamp",
+    "swaks": "bin/swaks",
+    "msmtp": "bin/msmtp",
+    "curl": "bin/curl",
+    "openssl": "bin/openssl",
+}
+_RESULT = {
+    **{name: f"{name}/root" for name in ("postfix", "sendmail", "exim", "opensmtpd", "dovecot")},
+    "aiosmtpd": "aiosmtpd/venv/bin/python",
+}
+
+
+def require(name: str) -> Path:
+    """The root directory of the server `name`, or the program of the client `name`.
+
+    If it is missing: in a pytest run the test is skipped with the command that helps, but with CI=true in the
+    environment it fails, because a test that never runs there proves nothing; outside of pytest, RuntimeError.
+    """
+    if not (PEERS / _PROOF[name]).exists():
+        part = name if name in _RESULT else "clients"
+        _missing(f"{name} is not installed for tests: run scripts/install-peers {part}")
+    if name != "aiosmtpd" and os.geteuid() != 0:
+        _missing(f"{name} runs in a mount namespace under its own users: run as root")
+    return PEERS / _RESULT.get(name, _PROOF[name])
+
+
+def _missing(sentence: str) -> NoReturn:
+    if "PYTEST_CURRENT_TEST" not in os.environ:
+        raise RuntimeError(sentence)
+    # pytest belongs to the tests; the benchmarks use the peers without it.
+    pytest = sys.modules["pytest"]
+    if os.environ.get("CI") == "true":
+        pytest.fail(sentence, pytrace=False)
+    pytest.skip(sentence)
+    raise AssertionError("pytest.skip always raises")
