@@ -8,6 +8,6 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, 
 
 
 def new_message_id(now: float, octets: bytes) -> MessageId:
-    """An id of 14 characters from the time (`now`, seconds since the epoch) and four random octets."""
-    number = (int(now * 1000) & 0xFFFFFFFFFF) << 30 | int.from_bytes(octets[:4], "big") & 0x3FFFFFFF
-    return MessageId("".join(_ALPHABET[number >> shift & 31] for shift in range(65, -5, -5)))
+    """An id of 15 characters: 45 bits of time (`now`, seconds since the epoch) and 30 of four random octets."""
+    number = int(now * 1000) << 30 | int.from_bytes(octets[:4], "big") & 0x3FFFFFFF
+    return MessageId("".join(_ALPHABET[number >> shift & 31] for shift in range(70, -5, -5)))

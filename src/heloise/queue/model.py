@@ -1,0 +1,217 @@
+"""The nouns of the queue and the contract of its stores.
+
+A recipient is WAITING until somebody leases it, LEASED until the attempt is settled or the lease runs out, and ends
+DELIVERED or FAILED. HELD is an operator's word: no lease is given. A message whose recipients have all ended is gone,
+content and all, in the transaction that ended the last of them. The durability argument is in README.md here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from heloise.mail.content import Content, ContentFacts
+from heloise.mail.envelope import Envelope, Parameters, Recipient
+from heloise.mail.hints import Hints
+from heloise.mail.ids import MessageId
+from heloise.mail.path import ReversePath
+from heloise.mail.route import Route
+from heloise.mail.sink import Submission
+from heloise.mail.trace import Origin
+
+
+class RecipientState(Enum):
+    """Where one recipient of one message stands. The numbers are stored; never reuse one."""
+
+    WAITING = 0
+    LEASED = 1
+    DELIVERED = 2
+    FAILED = 3
+    HELD = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastWord:
+    """What the last attempt ended with, for the operator and for the report at expiry.
+
+    `reply` is the text with code and status, `cause` the cause id, `remote_mta` who said it (None: we did).
+    """
+
+    at: float
+    reply: str
+    cause: str
+    remote_mta: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedRecipient:
+    """One recipient in the queue. `due` in seconds since the epoch; `attempts` made so far."""
+
+    id: int
+    recipient: Recipient
+    route: Route
+    state: RecipientState
+    due: float
+    attempts: int = 0
+    last_word: LastWord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedMessage:
+    """A message in the queue, or the part of it that was leased (then `recipients` are those leased)."""
+
+    message_id: MessageId
+    reverse_path: ReversePath
+    parameters: Parameters
+    origin: Origin
+    facts: ContentFacts
+    hints: Hints
+    accepted_at: float
+    recipients: tuple[QueuedRecipient, ...]
+
+    @property
+    def envelope(self) -> Envelope:
+        """As it was accepted, with the recipients here."""
+        return Envelope(
+            reverse_path=self.reverse_path,
+            parameters=self.parameters,
+            recipients=tuple(queued.recipient for queued in self.recipients),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessage:
+    """A message to be stored: a submission with its content in memory or already synced to a spool file."""
+
+    submission: Submission
+    facts: ContentFacts
+    octets: bytes | None
+    spool_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to attempt some recipients of one message until `until` (seconds since the epoch)."""
+
+    message: QueuedMessage
+    content: Content
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientChange:
+    """What an attempt did to one recipient. `due` counts only for WAITING."""
+
+    recipient_id: int
+    state: RecipientState
+    due: float
+    attempts: int
+    last_word: LastWord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """All that changes together after an attempt: one transaction, reports to the sender included."""
+
+    message_id: MessageId
+    changes: tuple[RecipientChange, ...]
+    reports: tuple[NewMessage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which messages and recipients an operator means; what is None does not narrow. Empty means all.
+
+    `domain` is that of the recipient (`@example.org` includes its subdomains, RFC 1985 §5.1), `route` a whole route
+    in text form.
+    """
+
+    message_id: MessageId | None = None
+    sender: str | None = None
+    recipient: str | None = None
+    domain: str | None = None
+    route: str | None = None
+    state: RecipientState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCounts:
+    """How many messages there are and how many recipients in each state that still counts."""
+
+    messages: int
+    waiting: int
+    leased: int
+    held: int
+
+
+class QueueStore(Protocol):
+    """Keeps messages. All stores pass `heloise.testing.queue_contract`.
+
+    Every method that changes something returns after the change is on stable storage. A full disk raises
+    `StoreFull`, any other trouble `StoreFault` (both in `heloise.queue.errors`); in both cases nothing was changed.
+    """
+
+    async def open(self) -> None:
+        """Open or create; run migrations; give back the leases of whoever had this store open before."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and close. Idempotent."""
+        ...
+
+    async def insert(self, message: NewMessage, *, leased_until: float | None = None) -> QueuedMessage:
+        """Take responsibility for a message. Calls that wait at the same time share one sync (group commit).
+
+        With `leased_until` its recipients start LEASED: the caller delivers at once and saves one write.
+        """
+        ...
+
+    async def lease(self, *, now: float, until: float, limit: int) -> tuple[Lease, ...]:
+        """Lease recipients that are due, earliest first, at most `limit` of them; leases that ran out count as due."""
+        ...
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Apply what an attempt did. A recipient an operator removed meanwhile is passed over."""
+        ...
+
+    async def next_due(self) -> float | None:
+        """When the next recipient is due (a running lease counts at its end); None when nothing waits."""
+        ...
+
+    async def list(
+        self, selection: Selection, *, limit: int, after: MessageId | None = None
+    ) -> tuple[QueuedMessage, ...]:
+        """Messages that have a selected recipient, by id, after `after`; with all their recipients."""
+        ...
+
+    async def content(self, message_id: MessageId) -> Content | None:
+        """The content of a message, or None when it is gone."""
+        ...
+
+    async def count(self, selection: Selection) -> int:
+        """How many selected recipients have not ended."""
+        ...
+
+    async def counts(self) -> QueueCounts:
+        """The whole queue in four numbers; cheap at any depth."""
+        ...
+
+    async def hold(self, selection: Selection) -> int:
+        """WAITING → HELD; the number of recipients."""
+        ...
+
+    async def release(self, selection: Selection, *, due: float) -> int:
+        """HELD → WAITING, due then; the number of recipients."""
+        ...
+
+    async def retry(self, selection: Selection, *, due: float) -> int:
+        """Make WAITING recipients due then; the number of them. Does not touch HELD (an administrative hold)."""
+        ...
+
+    async def remove(self, selection: Selection) -> int:
+        """Delete WAITING and HELD recipients, without a report; the number of them."""
+        ...
+
+    async def insert_many(self, messages: Sequence[NewMessage]) -> None:
+        """Several messages in one transaction: all or none."""
+        ...
