@@ -1,0 +1,186 @@
+"""Commands: one line from the client, as a value. RFC 5321 §4.1.
+
+`parse_command` reads a line; what can not be read comes back as the reply that refuses it. Commands without a grammar
+of their own (DATA, VRFY, and the verbs that extensions add) are `Plain`: a verb and an argument.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from heloise.mail.address import check_domain
+from heloise.mail.envelope import NO_PARAMETERS, Parameters, split_path
+from heloise.mail.path import ForwardPath, ReversePath
+from heloise.mail.reply import Reply
+from heloise.smtp import replies
+
+
+class Verb(StrEnum):
+    """The verbs of RFC 5321 and the extensions built in. The set is open: extensions add theirs as strings."""
+
+    EHLO = "EHLO"
+    HELO = "HELO"
+    LHLO = "LHLO"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    BDAT = "BDAT"
+    RSET = "RSET"
+    NOOP = "NOOP"
+    QUIT = "QUIT"
+    VRFY = "VRFY"
+    EXPN = "EXPN"
+    HELP = "HELP"
+    ETRN = "ETRN"
+    VERB = "VERB"
+    ONEX = "ONEX"
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """EHLO, HELO or LHLO with the client's name. RFC 5321 §4.1.1.1, RFC 2033 §4.1."""
+
+    verb: Verb
+    name: str
+
+    def encode(self) -> bytes:
+        """The wire form with CRLF."""
+        return f"{self.verb.value} {self.name}\r\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """MAIL FROM. RFC 5321 §4.1.1.2."""
+
+    reverse_path: ReversePath
+    parameters: Parameters = NO_PARAMETERS
+
+    verb = Verb.MAIL
+
+    def encode(self) -> bytes:
+        """The wire form with CRLF."""
+        return b"MAIL FROM:" + _with_parameters(self.reverse_path.encode(), self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt:
+    """RCPT TO. RFC 5321 §4.1.1.3."""
+
+    forward_path: ForwardPath
+    parameters: Parameters = NO_PARAMETERS
+
+    verb = Verb.RCPT
+
+    def encode(self) -> bytes:
+        """The wire form with CRLF."""
+        return b"RCPT TO:" + _with_parameters(self.forward_path.encode(), self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Bdat:
+    """BDAT: a chunk of `size` octets follows. RFC 3030 §2."""
+
+    size: int
+    last: bool = False
+
+    verb = Verb.BDAT
+
+    def encode(self) -> bytes:
+        """The wire form with CRLF; the octets follow it."""
+        return b"BDAT %d LAST\r\n" % self.size if self.last else b"BDAT %d\r\n" % self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Any other command: a verb in upper case and its argument, empty when there is none."""
+
+    verb: str
+    argument: str = ""
+
+    def encode(self) -> bytes:
+        """The wire form with CRLF."""
+        return f"{self.verb} {self.argument}\r\n".encode() if self.argument else f"{self.verb}\r\n".encode()
+
+
+Command: TypeAlias = Hello | Mail | Rcpt | Bdat | Plain
+
+_VERB = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,31}")
+_UNFIT = re.compile(rb"[\x00\r\n]")
+_CHUNK = re.compile(rb"(\d{1,20})(?:[ ]+(LAST))?", re.IGNORECASE)
+_HELLO_VERBS = {b"EHLO": Verb.EHLO, b"HELO": Verb.HELO, b"LHLO": Verb.LHLO}
+
+
+def parse_command(line: bytes) -> Command | Reply:
+    """Read one command line, without its CRLF. What can not be read is answered by the reply returned."""
+    if _UNFIT.search(line):
+        return replies.LINE_ENDING
+    verb, _, argument = line.partition(b" ")
+    verb = verb.upper()
+    argument = argument.strip(b" \t")  # RFC 5321 §4.1.1: trailing blanks are tolerated
+    if verb == b"RCPT":
+        return _parse_rcpt(argument)
+    if verb == b"MAIL":
+        return _parse_mail(argument)
+    if verb in _HELLO_VERBS:
+        return _parse_hello(_HELLO_VERBS[verb], argument)
+    if verb == b"BDAT":
+        return _parse_bdat(argument)
+    if _VERB.fullmatch(verb) is None:
+        return replies.COMMAND_UNKNOWN if verb else replies.COMMAND_EMPTY
+    try:
+        return Plain(verb.decode("ascii"), argument.decode("utf-8"))
+    except UnicodeDecodeError:
+        return replies.COMMAND_SYNTAX
+
+
+def _parse_hello(verb: Verb, argument: bytes) -> Command | Reply:
+    try:
+        return Hello(verb, check_domain(argument.decode("utf-8")))
+    except ValueError:
+        return replies.bad_hello_name(argument)
+
+
+def _parse_mail(argument: bytes) -> Command | Reply:
+    if argument[:5].upper() != b"FROM:":
+        return replies.syntax("MAIL FROM:<reverse-path>")
+    try:
+        # RFC 5321 §3.3 has no blank after the colon; tolerate it in reading, as every peer does.
+        path, parameters = split_path(argument[5:].lstrip(b" "))
+        reverse_path = ReversePath.parse(path)
+    except ValueError as error:
+        return replies.bad_reverse_path(str(error))
+    found = _parse_parameters(parameters)
+    return Mail(reverse_path, found) if isinstance(found, Parameters) else found
+
+
+def _parse_rcpt(argument: bytes) -> Command | Reply:
+    if argument[:3].upper() != b"TO:":
+        return replies.syntax("RCPT TO:<forward-path>")
+    try:
+        path, parameters = split_path(argument[3:].lstrip(b" "))
+        forward_path = ForwardPath.parse(path)
+    except ValueError as error:
+        return replies.bad_forward_path(str(error))
+    found = _parse_parameters(parameters)
+    return Rcpt(forward_path, found) if isinstance(found, Parameters) else found
+
+
+def _parse_parameters(octets: bytes) -> Parameters | Reply:
+    if not octets:
+        return NO_PARAMETERS
+    try:
+        return Parameters.parse(octets)
+    except ValueError as error:
+        return replies.PARAMETER_TWICE if "twice" in str(error) else replies.bad_parameter(str(error))
+
+
+def _parse_bdat(argument: bytes) -> Command | Reply:
+    found = _CHUNK.fullmatch(argument)
+    if found is None:
+        return replies.syntax("BDAT size [LAST]")
+    return Bdat(int(found[1]), found[2] is not None)
+
+
+def _with_parameters(path: bytes, parameters: Parameters) -> bytes:
+    return path + b" " + parameters.encode() + b"\r\n" if parameters.items else path + b"\r\n"

@@ -1,0 +1,133 @@
+"""The shape of an ESMTP extension: one file, one constant `EXTENSION`, both sides of the conversation. RFC 5321 §2.2.
+
+To add one: write a file in extensions/ that ends with `EXTENSION = Extension(...)`. The registry finds it. Outside
+this package use the entry-point group `heloise.extensions`. The functions are pure; what they need of the session is
+in `ServerView`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from heloise.mail.content import ContentFacts
+from heloise.mail.envelope import Envelope, Parameter, Recipient
+from heloise.mail.hints import NO_HINTS, Hints
+from heloise.mail.reply import Reply
+from heloise.smtp.command import Command, Mail, Rcpt
+from heloise.smtp.events import Proposal
+from heloise.smtp.limits import SessionLimits
+from heloise.smtp.states import ServerState
+
+
+class VerbKind(Enum):
+    """How a verb takes its input."""
+
+    LINE = "line"  # one line, one reply: VRFY, ETRN
+    DIALOGUE = "dialogue"  # lines go to and fro until it is done: AUTH
+    CHUNK = "chunk"  # a counted number of octets follows the line: BDAT
+    UPGRADE = "upgrade"  # the connection changes after the reply: STARTTLS
+
+
+@dataclass(slots=True, kw_only=True)
+class ServerView:
+    """What is known of a session, for extensions to read; a verb that switches something on writes it here.
+
+    `permitted` are the keywords this client may use, in this state, on this listener; it is asked before an extension
+    is. `mail` is the open transaction's MAIL.
+    """
+
+    hostname: str
+    limits: SessionLimits
+    permitted: frozenset[str]
+    is_lmtp: bool = False
+    is_secured: bool = False
+    authenticated_as: str | None = None
+    hello_name: str = ""
+    is_esmtp: bool = False
+    verbose: bool = False
+    one_transaction: bool = False
+    mail: Mail | None = None
+
+
+VerbAnswer: TypeAlias = Reply | Proposal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerbSpec:
+    """A verb that an extension adds.
+
+    `transitions` are its rows of the state table; `form` is what HELP shows; `ends_group` is True when it may only be
+    the last of a pipelined group (RFC 2920 §3.1). `answer` is for LINE verbs: a reply, or a proposal to be resolved.
+    The engine itself runs the other kinds.
+    """
+
+    verb: str
+    kind: VerbKind
+    transitions: Mapping[ServerState, ServerState]
+    form: str
+    summary: str
+    ends_group: bool = True
+    answer: Callable[[ServerView, Command], VerbAnswer] | None = None
+
+
+class Downgrade(Enum):
+    """What a relay does when the next hop lacks the extension and this message used it."""
+
+    PROCEED = "proceed"  # send without
+    CONVERT = "convert"  # make the content fit
+    REPORT_RELAYED = "report relayed"  # send without and tell the sender so (RFC 3461 §5.2.2)
+    FAIL = "fail"  # must not be sent on
+
+
+def _not_advertised(view: ServerView) -> str | None:
+    return None
+
+
+def _no_mail_objection(view: ServerView, command: Mail) -> Reply | None:
+    return None
+
+
+def _no_rcpt_objection(view: ServerView, command: Rcpt) -> Reply | None:
+    return None
+
+
+def _no_mail_arguments(offer: str, envelope: Envelope, facts: ContentFacts) -> tuple[Parameter, ...]:
+    return ()
+
+
+def _no_rcpt_arguments(offer: str, envelope: Envelope, recipient: Recipient) -> tuple[Parameter, ...]:
+    return ()
+
+
+def _proceed(envelope: Envelope, facts: ContentFacts) -> Downgrade:
+    return Downgrade.PROCEED
+
+
+def _no_hints(envelope: Envelope) -> Hints:
+    return NO_HINTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """One extension. `keyword` is its EHLO keyword (or the verb for one that has none), `rfc` where it is defined.
+
+    Server: `advertise` gives the EHLO line or None; `mail_keywords` and `rcpt_keywords` name the parameters it adds,
+    `check_mail` and `check_rcpt` object to wrong ones and are called for every MAIL and RCPT while it is permitted.
+    Client: `mail_arguments` and `rcpt_arguments` get the offer (the text after the keyword in the peer's EHLO answer)
+    and give the parameters to send; `downgrade` says what to do when the peer has no such offer.
+    """
+
+    keyword: str
+    rfc: str
+    summary: str
+    advertise: Callable[[ServerView], str | None] = _not_advertised
+    mail_keywords: frozenset[str] = field(default=frozenset())
+    rcpt_keywords: frozenset[str] = field(default=frozenset())
+    verbs: tuple[VerbSpec, ...] = ()
+    check_mail: Callable[[ServerView, Mail], Reply | None] = _no_mail_objection
+    check_rcpt: Callable[[ServerView, Rcpt], Reply | None] = _no_rcpt_objection
+    mail_arguments: Callable[[str, Envelope, ContentFacts], tuple[Parameter, ...]] = _no_mail_arguments
+    rcpt_arguments: Callable[[str, Envelope, Recipient], tuple[Parameter, ...]] = _no_rcpt_arguments
+    downgrade: Callable[[Envelope, ContentFacts], Downgrade] = _proceed
+    hints: Callable[[Envelope], Hints] = _no_hints

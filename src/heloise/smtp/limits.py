@@ -1,0 +1,22 @@
+"""How much a session takes. Frozen, one per session: no session changes another's. RFC 5321 §4.5.3."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimits:
+    """Sizes in octets, times in seconds.
+
+    The RFC says what a server must take at least; all defaults are above that.
+    """
+
+    command_line: int = 4096  # RFC 5321 §4.5.3.1.4 asks for 512, RFC 3461 §5.4 for 1036
+    endless_line: int = 65536  # past this the session is ended with 421
+    text_line: int = 1 << 20  # RFC 5321 §4.5.3.1.6 asks for 1000
+    message_size: int = 36_700_160  # RFC 1870; 0 for no limit
+    recipients: int = 1000  # RFC 5321 §4.5.3.1.8 asks for 100
+    received_fields: int = 100  # RFC 5321 §6.3
+    errors: int = 20  # refused commands before 421
+    command_timeout: float = 300.0  # RFC 5321 §4.5.3.2.7
+    data_timeout: float = 300.0
+    one_transaction_idle: float = 5.0  # after the transaction promised by ONEX

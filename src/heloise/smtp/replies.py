@@ -1,0 +1,192 @@
+"""Every reply we say, as a constant or a constructor: code, enhanced status, text and cause together.
+
+A three-digit literal anywhere else is a mistake. Texts are short and name no configuration; the cause has the rest.
+Greeting and hello replies have no enhanced status, 3yz neither (RFC 2034 §4).
+"""
+
+from collections.abc import Sequence
+
+from heloise.mail import causes
+from heloise.mail.cause import Cause, CauseKind
+from heloise.mail.path import ForwardPath
+from heloise.mail.reply import Reply, printable
+from heloise.mail.status import EnhancedStatus
+
+
+def reply(code: int, status: str | None, text: str, cause: Cause | CauseKind) -> Reply:
+    """A reply of one line. Raises ValueError when code, status and text do not fit."""
+    return Reply(
+        code=code,
+        status=None if status is None else EnhancedStatus.parse(status),
+        lines=(printable(text),),
+        cause=cause.because() if isinstance(cause, CauseKind) else cause,
+    )
+
+
+# 2yz and 3yz
+CLOSING = reply(221, "2.0.0", "Goodbye", causes.SESSION_CLOSING)
+RESET = reply(250, "2.0.0", "Reset", causes.RESET_DONE)
+NOOP = reply(250, "2.0.0", "Here I am", causes.NOOP_DONE)
+SENDER_OK = reply(250, "2.1.0", "Sender ok", causes.MAIL_ACCEPTED)
+RECIPIENT_OK = reply(250, "2.1.5", "Recipient ok", causes.RECIPIENT_ACCEPTED)
+GO_AHEAD = reply(354, None, "Send the message, end with a dot on a line by itself", causes.DATA_GO_AHEAD)
+VERBOSE = reply(250, "2.0.0", "Verbose mode", causes.VERB_ON)
+NOT_VERBOSE = reply(250, "2.0.0", "Verbose mode off", causes.VERB_OFF)
+ONE_TRANSACTION = reply(250, "2.0.0", "Only one transaction", causes.ONEX_PROMISED)
+CHUNKS_COMPLETE = reply(250, "2.0.0", "Chunk taken", causes.CHUNK_TAKEN)
+
+# 4yz
+SHUTDOWN = reply(421, "4.3.2", "The server is being stopped, try again later", causes.SESSION_SHUTDOWN)
+IDLE = reply(421, "4.4.2", "Silent for too long, closing", causes.SESSION_IDLE)
+ONE_TRANSACTION_IDLE = reply(421, "4.4.2", "The one transaction is done, closing", causes.SESSION_IDLE)
+TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors, closing", causes.SESSION_TOO_MANY_ERRORS)
+TOO_MANY_CONNECTIONS = reply(421, "4.3.2", "Too many connections, try again later", causes.SESSION_TOO_MANY_CONNECTIONS)
+FLOOD = reply(421, "4.5.2", "Endless command line, closing", causes.SESSION_FLOOD)
+CHUNK_UNREADABLE = reply(421, "4.5.2", "The size of the chunk is unknown, closing", causes.COMMAND_SYNTAX)
+SESSION_FAULT = reply(451, "4.3.0", "Local error, try again later", causes.SESSION_FAULT)
+SESSION_FAULT_CLOSING = reply(421, "4.3.0", "Local error, closing", causes.SESSION_FAULT)
+STORAGE_FULL = reply(452, "4.3.1", "No room for the message now", causes.STORAGE_FULL)
+STORAGE_FAULT = reply(451, "4.3.0", "The message could not be stored", causes.STORAGE_FAULT)
+
+# 5yz: grammar
+COMMAND_UNKNOWN = reply(500, "5.5.1", "No such command", causes.COMMAND_UNKNOWN)
+COMMAND_EMPTY = reply(500, "5.5.2", "An empty line is no command", causes.COMMAND_EMPTY)
+COMMAND_SYNTAX = reply(500, "5.5.2", "The command can not be read", causes.COMMAND_SYNTAX)
+LINE_TOO_LONG = reply(500, "5.5.2", "The line is too long", causes.LINE_TOO_LONG)
+LINE_ENDING = reply(500, "5.5.2", "Bare CR, bare LF or NUL in a command", causes.LINE_ENDING)
+NO_ARGUMENT_ALLOWED = reply(501, "5.5.4", "This command takes no argument", causes.COMMAND_ARGUMENT)
+PARAMETER_TWICE = reply(501, "5.5.4", "A parameter is given twice", causes.PARAMETER_TWICE)
+NOT_IMPLEMENTED = reply(502, "5.5.1", "Command not implemented", causes.COMMAND_NOT_IMPLEMENTED)
+
+# 5yz: sequence
+HELLO_FIRST = reply(503, "5.5.1", "Say EHLO or HELO first", causes.SEQUENCE_HELLO_FIRST)
+NESTED_MAIL = reply(503, "5.5.1", "A transaction is open already", causes.SEQUENCE_NESTED_MAIL)
+MAIL_FIRST = reply(503, "5.5.1", "MAIL first", causes.SEQUENCE_MAIL_FIRST)
+RCPT_FIRST = reply(503, "5.5.1", "RCPT first", causes.SEQUENCE_RCPT_FIRST)
+IN_TRANSACTION = reply(503, "5.5.1", "Not inside a transaction", causes.SEQUENCE_IN_TRANSACTION)
+CHUNKING_MIXED = reply(503, "5.5.1", "Only BDAT may follow BDAT, or RSET", causes.SEQUENCE_CHUNKING)
+BINARY_BY_DATA = reply(503, "5.5.1", "BODY=BINARYMIME goes by BDAT only", causes.SEQUENCE_BINARY_DATA)
+REFUSED_SESSION = reply(503, "5.5.1", "This session was refused, say QUIT", causes.SEQUENCE_REFUSED_SESSION)
+ONE_TRANSACTION_SPENT = reply(503, "5.5.1", "The one transaction is done", causes.SEQUENCE_ONEX_SPENT)
+WRONG_HELLO_LMTP = reply(500, "5.5.1", "This is LMTP, say LHLO", causes.SEQUENCE_WRONG_HELLO)
+WRONG_HELLO_SMTP = reply(500, "5.5.1", "This is SMTP, say EHLO", causes.SEQUENCE_WRONG_HELLO)
+
+# 5yz: the transaction
+SIZE_OVER_LIMIT = reply(552, "5.3.4", "The message is too large", causes.SIZE_OVER_LIMIT)
+NO_VALID_RECIPIENTS = reply(554, "5.5.1", "No valid recipients", causes.DATA_NO_RECIPIENTS)
+CONTENT_LINE_ENDING = reply(554, "5.6.0", "Bare CR or LF in the message", causes.CONTENT_LINE_ENDING)
+CONTENT_LINE_TOO_LONG = reply(554, "5.6.0", "Endless line in the message", causes.CONTENT_LINE_TOO_LONG)
+LOOP = reply(554, "5.4.6", "Too many hops, the message goes in circles", causes.CONTENT_LOOP)
+SENDER_NOT_ASCII = reply(550, "5.6.7", "An address outside ASCII needs SMTPUTF8", causes.RECIPIENT_NOT_ASCII)
+RECIPIENT_NOT_ASCII = reply(553, "5.6.7", "An address outside ASCII needs SMTPUTF8", causes.RECIPIENT_NOT_ASCII)
+
+
+def greeting(hostname: str, words: str) -> Reply:
+    """220, RFC 5321 §4.2: the host name comes first; ESMTP tells old clients to try EHLO."""
+    return reply(220, None, f"{hostname} {words}", causes.SESSION_GREETING)
+
+
+def session_refused(hostname: str, cause: Cause | CauseKind = causes.SESSION_REFUSED) -> Reply:
+    """554 at the greeting, RFC 5321 §3.1."""
+    return reply(554, None, f"{hostname} takes no mail from you", cause)
+
+
+def hello(hostname: str, client: str, keywords: Sequence[str]) -> Reply:
+    """250 to EHLO, HELO or LHLO; keywords are lines of their own."""
+    lines = (printable(f"{hostname} greets {client}"), *keywords)
+    return Reply(code=250, status=None, lines=lines, cause=causes.HELLO_ACCEPTED.because())
+
+
+def bad_hello_name(argument: bytes) -> Reply:
+    """501: EHLO without a name, or with something that is none."""
+    name = argument.decode("utf-8", "replace")
+    text = "Give a domain or an address literal" if name else "EHLO needs your host name"
+    return reply(501, "5.5.4", text, causes.HELLO_NAME.because(name=printable(name)))
+
+
+def syntax(form: str) -> Reply:
+    """501: the command is written differently."""
+    return reply(501, "5.5.4", f"Syntax: {form}", causes.COMMAND_SYNTAX.because(form=form))
+
+
+def needs_argument(form: str) -> Reply:
+    """501: the argument is missing."""
+    return reply(501, "5.5.4", f"Syntax: {form}", causes.COMMAND_NEEDS_ARGUMENT.because(form=form))
+
+
+def bad_reverse_path(problem: str) -> Reply:
+    """501 5.1.7."""
+    return reply(501, "5.1.7", "Bad reverse path", causes.PATH_SYNTAX.because(problem=printable(problem)))
+
+
+def bad_forward_path(problem: str) -> Reply:
+    """501 5.1.3."""
+    return reply(501, "5.1.3", "Bad forward path", causes.PATH_SYNTAX.because(problem=printable(problem)))
+
+
+def bad_parameter(problem: str) -> Reply:
+    """501: the value of a parameter is wrong, or the parameter can not be read."""
+    return reply(501, "5.5.4", printable(problem), causes.PARAMETER_SYNTAX.because(problem=printable(problem)))
+
+
+def unknown_parameter(keyword: str) -> Reply:
+    """555, RFC 5321 §4.1.1.11."""
+    return reply(555, "5.5.4", f"Parameter {keyword} is not offered", causes.PARAMETER_UNKNOWN.because(keyword=keyword))
+
+
+def unsupported_value(keyword: str, value: str) -> Reply:
+    """504: a known parameter with a value that is not supported."""
+    cause = causes.PARAMETER_VALUE.because(keyword=keyword, value=printable(value))
+    return reply(504, "5.5.4", f"This {keyword} is not supported", cause)
+
+
+def disabled(verb: str, cause: Cause | None = None) -> Reply:
+    """502 5.7.0: works here, not for this client."""
+    cause = cause or causes.COMMAND_DISABLED.because(verb=verb)
+    return reply(502, "5.7.0", f"{verb} is not available to you", cause)
+
+
+def size_over_limit(size: int, limit: int) -> Reply:
+    """552 5.3.4 with the figures in the cause."""
+    return SIZE_OVER_LIMIT.with_cause(causes.SIZE_OVER_LIMIT.because(size=size, limit=limit))
+
+
+def too_many_recipients(limit: int) -> Reply:
+    """452 4.5.3, never 552: RFC 5321 §4.5.3.1.10."""
+    return reply(452, "4.5.3", "Too many recipients", causes.RECIPIENT_TOO_MANY.because(limit=limit))
+
+
+def recipient_unknown(path: ForwardPath, cause: Cause | None = None) -> Reply:
+    """550 5.1.1."""
+    return reply(550, "5.1.1", f"{path} is unknown here", cause or causes.RECIPIENT_UNKNOWN.because(recipient=path))
+
+
+def relay_denied(path: ForwardPath, cause: Cause | None = None) -> Reply:
+    """550 5.7.1."""
+    return reply(550, "5.7.1", f"Relaying to {path} denied", cause or causes.RELAY_DENIED.because(recipient=path))
+
+
+def will_forward(path: ForwardPath, cause: Cause | None = None) -> Reply:
+    """251, RFC 5321 §3.4: taken, and sent on to `path`."""
+    cause = cause or causes.RECIPIENT_FORWARDED.because(to=path)
+    return reply(251, "2.1.5", f"User not local; will forward to {path}", cause)
+
+
+def please_try(path: ForwardPath, cause: Cause | None = None) -> Reply:
+    """551, RFC 5321 §3.4: not taken; `path` is where the user is now."""
+    return reply(551, "5.1.6", f"User not local; please try {path}", cause or causes.RECIPIENT_MOVED.because(to=path))
+
+
+def message_taken(message_id: str) -> Reply:
+    """250 after the final dot: the moment responsibility passes. RFC 5321 §4.2.5."""
+    return reply(250, "2.0.0", f"{message_id} taken", causes.MESSAGE_TAKEN.because(message=message_id))
+
+
+def chunk_taken(size: int) -> Reply:
+    """250 to a BDAT that is not the last."""
+    return reply(250, "2.0.0", f"{size} octets taken", causes.CHUNK_TAKEN)
+
+
+def progress(text: str) -> Reply:
+    """050, sendmail's VERB: one complete line, so a reader may skip it."""
+    return reply(50, None, text, causes.VERB_PROGRESS)
