@@ -1,0 +1,125 @@
+"""Dot transparency and end of data. RFC 5321 §4.5.2. Input: octets after 354. Output: content, then the end.
+
+Only CRLF . CRLF ends the data; whatever else looks like it (LF.LF, CR.CR, CRLF.LF …) is content, and bare CR or LF in
+content makes the message refused at its real end, which keeps the session in step. Linear time: each octet is looked
+at by `find`, `count` and `replace` only. Knows nothing of sessions.
+"""
+
+import re
+
+from heloise.mail.content import ContentFacts
+from heloise.mail.reply import Reply
+from heloise.smtp import replies
+from heloise.smtp.limits import SessionLimits
+
+_END = b"\r\n.\r\n"
+_RECEIVED = re.compile(rb"^Received:", re.IGNORECASE | re.MULTILINE)
+
+
+class TextDecoder:
+    """Finds the end of the data and removes transparency dots, over pieces cut anywhere."""
+
+    def __init__(self) -> None:
+        # The text starts at the start of a line: as if CRLF had come before it.
+        self._pending = b"\r\n"
+        self._at_start = True
+
+    def feed(self, octets: bytes) -> tuple[bytes, bytes | None]:
+        """The content in `octets` and, when the data has ended, what came after it (else None)."""
+        octets = self._pending + octets
+        end = octets.find(_END)
+        if end >= 0:
+            return self._plain(octets[: end + 2]), octets[end + 5 :]
+        # An end that has begun starts with a CR in the last four octets. A cut before a CR can split neither CRLF
+        # nor the dot of the line before.
+        cut = octets.find(b"\r", max(0, len(octets) - 4))
+        if cut < 0:
+            cut = len(octets)
+        self._pending = octets[cut:]
+        return (self._plain(octets[:cut]) if cut else b""), None
+
+    def _plain(self, octets: bytes) -> bytes:
+        plain = octets.replace(b"\r\n.", b"\r\n")
+        if self._at_start:
+            self._at_start = False
+            return plain[2:]
+        return plain
+
+
+class ContentGauge:
+    """Measures content as it passes: size, eighth bit, line endings, endless lines, Received fields."""
+
+    def __init__(self, limits: SessionLimits) -> None:
+        self._limits = limits
+        self._after_cr = False
+        self._line = 0  # octets since the last LF
+        self._header: bytes | None = b""  # the line that was not ended yet; None after the header
+        self.size = 0
+        self.eight_bit = False
+        self.bare_ending = False
+        self.endless_line = False
+        self.received_fields = 0
+
+    def update(self, octets: bytes) -> bool:
+        """Take the next octets into account; False once they are more than the message may have."""
+        self.size += len(octets)
+        if not octets.isascii():
+            self.eight_bit = True
+        self._check_lines(octets)
+        if self._header is not None:
+            self._search_header(octets, self._header)
+        return not self._limits.message_size or self.size <= self._limits.message_size
+
+    def _check_lines(self, octets: bytes) -> None:
+        pairs, lf, cr = octets.count(b"\r\n"), octets.count(b"\n"), octets.count(b"\r")
+        if self._after_cr:
+            cr += 1
+            pairs += octets.startswith(b"\n")
+        self._after_cr = octets.endswith(b"\r") if octets else self._after_cr
+        cr -= self._after_cr
+        if lf != pairs or cr != pairs:
+            self.bare_ending = True
+        if self._line + len(octets) > self._limits.text_line:
+            self._measure_lines(octets)
+        else:
+            last = octets.rfind(b"\n")
+            self._line = self._line + len(octets) if last < 0 else len(octets) - last - 1
+
+    def _measure_lines(self, octets: bytes) -> None:
+        first, *others = octets.split(b"\n")
+        self._line += len(first)
+        longest = self._line
+        for line in others:
+            self._line = len(line)
+            longest = max(longest, self._line)
+        if longest > self._limits.text_line:
+            self.endless_line = True
+
+    def _search_header(self, octets: bytes, started: bytes) -> None:
+        """Count Received fields up to the empty line that ends the header. RFC 5321 §6.3."""
+        header = started + octets
+        end = -1 if header.startswith(b"\r\n") else header.find(b"\n\r\n")
+        if end >= 0 or header.startswith(b"\r\n"):
+            self.received_fields += len(_RECEIVED.findall(header, 0, end + 1))
+            self._header = None
+            return
+        rest = header.rfind(b"\n") + 1
+        self.received_fields += len(_RECEIVED.findall(header, 0, rest))
+        self._header = header[rest : rest + 64]  # the start of a line, as much as tells which field it is
+
+    def facts(self) -> ContentFacts:
+        """What was seen."""
+        return ContentFacts(size=self.size, eight_bit=self.eight_bit, binary=self.bare_ending or self._after_cr)
+
+    def problem(self, *, binary_allowed: bool) -> Reply | None:
+        """The refusal of a content that is not well-formed or too large, or None."""
+        limit = self._limits.message_size
+        if limit and self.size > limit:
+            return replies.size_over_limit(self.size, limit)
+        if (self.bare_ending or self._after_cr) and not binary_allowed:
+            return replies.CONTENT_LINE_ENDING
+        if self.endless_line and not binary_allowed:
+            return replies.CONTENT_LINE_TOO_LONG
+        if self.received_fields > self._limits.received_fields:
+            return replies.LOOP
+        return None

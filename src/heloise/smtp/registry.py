@@ -1,0 +1,60 @@
+"""The extensions there are, in one frozen value passed by argument. Discovery is a sorted walk, done once at start.
+
+A file in extensions/ gives its constant EXTENSION; other people's packages give theirs through the entry-point group
+`heloise.extensions`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import entry_points
+from types import MappingProxyType
+
+from heloise.smtp import extensions as package
+from heloise.smtp.extension import Extension, VerbSpec
+from heloise.smtp.states import BASE_TRANSITIONS, ServerState, Transitions
+
+ENTRY_POINTS = "heloise.extensions"
+
+
+class Registry:
+    """Extensions by keyword, verb and parameter, and the state table with their rows in it."""
+
+    def __init__(self, extensions: Iterable[Extension]) -> None:
+        self._extensions = tuple(sorted(extensions, key=lambda extension: extension.keyword))
+        self._by_keyword = {extension.keyword: extension for extension in self._extensions}
+        if len(self._by_keyword) != len(self._extensions):
+            raise ValueError("two extensions have the same keyword")
+        self.verbs: Mapping[str, tuple[Extension, VerbSpec]] = MappingProxyType(
+            {spec.verb: (extension, spec) for extension in self._extensions for spec in extension.verbs}
+        )
+        self.transitions: Transitions = MappingProxyType(self._transitions())
+
+    def _transitions(self) -> dict[tuple[ServerState, str], ServerState]:
+        table = dict(BASE_TRANSITIONS)
+        for _, spec in self.verbs.values():
+            for state, following in spec.transitions.items():
+                table[state, spec.verb] = following
+        return table
+
+    def __iter__(self) -> Iterator[Extension]:
+        return iter(self._extensions)
+
+    def get(self, keyword: str) -> Extension | None:
+        """The extension of this keyword, or None."""
+        return self._by_keyword.get(keyword)
+
+    @property
+    def keywords(self) -> frozenset[str]:
+        """All keywords, for a client that may use everything."""
+        return frozenset(self._by_keyword)
+
+
+def discover() -> Registry:
+    """All extensions built in and installed. Raises what a broken extension raises when it is imported."""
+    built_in = [
+        importlib.import_module(f"{package.__name__}.{module.name}").EXTENSION
+        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name)
+    ]
+    installed = [point.load() for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)]
+    return Registry([*built_in, *installed])
