@@ -1,0 +1,214 @@
+"""A connection as a `Stream`, on an asyncio transport with an input buffer of its own.
+
+Theory of operation. The transport reads into one buffer that all connections share (reading and copying out happen in
+one step of the loop, so nobody sees another's octets), and `buffer_updated` appends what came to `_input`. An idle
+connection therefore holds no buffer at all. `receive` takes all of `_input` at once; only when it is empty does it
+wait. Above `HIGH_WATER` unread octets the transport stops reading; above `HIGH_WATER` unsent ones `drain` waits.
+
+The end of a connection is one of: `_eof` (they closed their side), `_closed` without `_fault` (we closed), `_fault`
+(it broke). Octets that came before the end are always given out first.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Final, cast
+
+from heloise.net.faults import link_error
+from heloise.world.errors import LinkError, LinkFault
+from heloise.world.network import AnyEndpoint, Endpoint, UnixEndpoint
+
+HIGH_WATER: Final = 256 * 1024
+RECEIVE_BUFFER: Final = 256 * 1024
+_UNKNOWN: Final = Endpoint("0.0.0.0", 0)
+
+
+class SocketStream(asyncio.BufferedProtocol):
+    """One TCP or Unix connection.
+
+    Args:
+        buffer: scratch space for reading, shared by all connections of one event loop.
+        made: called with the stream when the connection stands.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_closed",
+        "_eof",
+        "_fault",
+        "_full",
+        "_input",
+        "_made",
+        "_reader",
+        "_transport",
+        "_waiters",
+    )
+
+    _transport: asyncio.Transport  # asyncio sets it, by `connection_made`, before it calls anything else
+
+    def __init__(self, buffer: memoryview, made: Callable[["SocketStream"], None] | None = None) -> None:
+        self._buffer = buffer
+        self._made = made
+        self._input = b""
+        self._reader: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] | None = None
+        self._fault: LinkError | None = None
+        self._full = False  # too much of what we sent still waits here
+        self._eof = False
+        self._closed = False
+
+    @property
+    def local(self) -> AnyEndpoint:
+        """Our end."""
+        return self._endpoint("sockname", "peername")
+
+    @property
+    def peer(self) -> AnyEndpoint:
+        """Their end; for a Unix socket the path we are connected by."""
+        return self._endpoint("peername", "sockname")
+
+    async def receive(self) -> bytes:
+        """The next octets, at least one; `b""` at the end. See `heloise.world.Stream`."""
+        while not self._input:
+            if self._eof:
+                return b""
+            if self._fault is not None:
+                # A new one each time: raising one object twice would pile up its traceback.
+                raise LinkError(self._fault.fault, self._fault.detail)
+            if self._closed:
+                return b""
+            await self._wait_for_input()
+        octets = self._input
+        self._input = b""
+        if len(octets) >= HIGH_WATER and not self._transport.is_closing():
+            self._transport.resume_reading()
+        return octets
+
+    def send(self, octets: bytes) -> None:
+        """Give octets to the connection without waiting."""
+        # asyncio logs a warning for each write after the end; to us it is no event, `receive` tells.
+        if not self._transport.is_closing():
+            self._transport.write(octets)
+
+    async def drain(self) -> None:
+        """Wait while too much that was sent still waits here. Raises `LinkError` when the connection was lost."""
+        while self._full and not self._closed:
+            await self._wait_for_change()
+        if self._fault is not None:
+            raise LinkError(self._fault.fault, self._fault.detail)
+
+    def close(self) -> None:
+        """Send what was given, then close. Idempotent."""
+        self._transport.close()
+        self._wake_reader()
+
+    def abort(self) -> None:
+        """Close at once and throw away what was not sent. Idempotent."""
+        if not self._closed and self._fault is None:
+            self._fault = LinkError(LinkFault.LOCAL, "aborted here")
+        self._transport.abort()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is closed on our side; never raises."""
+        while not self._closed:
+            await self._wait_for_change()
+
+    # What follows is called by the transport.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport is ours; it has set TCP_NODELAY already."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        if self._made is not None:
+            made, self._made = self._made, None
+            made(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to read to."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """`nbytes` octets have come."""
+        octets = self._buffer[:nbytes].tobytes()
+        if not self._input:
+            self._input = octets
+        else:
+            # Quadratic, but only up to HIGH_WATER, and only while nobody reads.
+            self._input += octets
+        if len(self._input) >= HIGH_WATER and not self._transport.is_closing():
+            self._transport.pause_reading()
+        self._wake_reader()
+
+    def eof_received(self) -> bool:
+        """They closed their side; ours stays open, there may be a reply to give."""
+        self._eof = True
+        self._wake_reader()
+        return True
+
+    def pause_writing(self) -> None:
+        """Too much waits."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """No longer too much waits."""
+        self._full = False
+        self._wake_waiters()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end, for whatever reason."""
+        if exc is not None and self._fault is None:
+            self._fault = link_error(exc) if isinstance(exc, OSError) else LinkError(LinkFault.LOCAL, str(exc))
+            self._take_last_words()
+        self._closed = True
+        self._wake_reader()
+        self._wake_waiters()
+
+    def _take_last_words(self) -> None:
+        """Read what they said before the connection broke.
+
+        A server that refuses in the middle of a pipelined group replies and closes; our next write then fails, and
+        asyncio would throw away the reply that says why.
+        """
+        connection = self._transport.get_extra_info("socket")
+        descriptor = -1 if connection is None else connection.fileno()
+        try:
+            while not self._eof and descriptor >= 0 and len(self._input) < HIGH_WATER:
+                octets = os.read(descriptor, RECEIVE_BUFFER)
+                if not octets:
+                    return
+                self._input += octets
+        except OSError:
+            return
+
+    def _wait_for_input(self) -> asyncio.Future[None]:
+        if self._reader is not None and not self._reader.done():
+            raise RuntimeError("two tasks receive from one stream")
+        self._reader = asyncio.get_running_loop().create_future()
+        return self._reader
+
+    def _wait_for_change(self) -> asyncio.Future[None]:
+        waiter = asyncio.get_running_loop().create_future()
+        if self._waiters is None:
+            self._waiters = []
+        self._waiters.append(waiter)
+        return waiter
+
+    def _wake_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+
+    def _wake_waiters(self) -> None:
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _endpoint(self, name: str, other: str) -> AnyEndpoint:
+        # Not kept: it is asked for once or twice, and ten thousand idle connections would each hold it.
+        address = self._transport.get_extra_info(name)
+        if isinstance(address, tuple):
+            return Endpoint(address[0], address[1])
+        if isinstance(address, str):
+            return UnixEndpoint(address or self._transport.get_extra_info(other))
+        return _UNKNOWN  # the peer was gone before anybody could ask
