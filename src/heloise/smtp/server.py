@@ -1,0 +1,578 @@
+"""The server side of an ESMTP or LMTP session. RFC 5321, RFC 2033. Octets in, events out.
+
+How to drive it: give octets to `receive_data`, take events from `next_event` until it returns None, answer each
+proposal by `resolve`, send what `data_to_send` gives. The engine decides grammar, sequence and what the extensions
+say; whether a mailbox exists or a client may relay is the driver's word. What the driver accepts, the engine commits.
+
+Deadlines are data: `patience` says how many seconds the peer may take for what is due next; the driver holds the timer
+and calls `timed_out`.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol, assert_never
+
+from heloise.mail.content import ContentFacts
+from heloise.mail.envelope import Envelope, Recipient
+from heloise.mail.reply import Reply
+from heloise.mail.status import Severity
+from heloise.smtp import help_text, replies
+from heloise.smtp.command import Bdat, Command, Hello, Mail, Plain, Rcpt, Verb, parse_command
+from heloise.smtp.data import ContentGauge, TextDecoder
+from heloise.smtp.errors import LocalProtocolError
+from heloise.smtp.events import (
+    ConnectionProposed,
+    ContentProposed,
+    ContentReceived,
+    Event,
+    ExpandProposed,
+    Fact,
+    HelloProposed,
+    MailProposed,
+    MessageProposed,
+    Proposal,
+    QueueRunProposed,
+    RecipientProposed,
+    SessionEnded,
+    StatusProposed,
+    TransactionReset,
+    VerifyProposed,
+)
+from heloise.smtp.extension import ServerView, VerbKind
+from heloise.smtp.limits import SessionLimits
+from heloise.smtp.lines import InputBuffer
+from heloise.smtp.registry import Registry
+from heloise.smtp.states import ServerState, out_of_place
+
+_NOT_IMPLEMENTED = frozenset({"SEND", "SOML", "SAML", "TURN"})  # RFC 5321 appendix F
+_NO_ARGUMENT = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
+_CHUNK_PIECE = 1 << 16
+
+
+class Recorder(Protocol):
+    """Sees a session go by; `heloise.smtp.transcript.Transcript` is one."""
+
+    def command(self, line: bytes) -> None:
+        """A line from the client, without CRLF."""
+        ...
+
+    def reply(self, reply: Reply) -> None:
+        """A reply to it."""
+        ...
+
+    def content(self, size: int) -> None:
+        """The content of a message: so many octets."""
+        ...
+
+
+class ServerSession:
+    """One session. `permitted` are the extension keywords this client may use (all of the registry by default)."""
+
+    def __init__(
+        self,
+        *,
+        hostname: str,
+        registry: Registry,
+        limits: SessionLimits | None = None,
+        permitted: frozenset[str] | None = None,
+        lmtp: bool = False,
+        recorder: Recorder | None = None,
+    ) -> None:
+        limits = limits if limits is not None else SessionLimits()
+        self.view = ServerView(
+            hostname=hostname,
+            limits=limits,
+            permitted=registry.keywords if permitted is None else permitted,
+            is_lmtp=lmtp,
+        )
+        self.state = ServerState.CONNECTED
+        self._registry = registry
+        self._limits = limits
+        self._recorder = recorder
+        self._input = InputBuffer(command_line=limits.command_line, endless_line=limits.endless_line)
+        self._output: list[bytes] = []
+        self._facts: deque[Fact] = deque()
+        self._proposal: Proposal | None = ConnectionProposed()
+        self._announced = False  # has `next_event` given out the open proposal?
+        self._recipients: list[Recipient] = []
+        self._decoder: TextDecoder | None = None
+        self._gauge: ContentGauge | None = None
+        self._chunk: Bdat | None = None
+        self._chunk_left = 0
+        self._chunk_refusal: Reply | None = None
+        self._errors = 0
+        self._at_end_of_input = False
+
+    # What the driver calls
+
+    def receive_data(self, octets: bytes) -> None:
+        """Octets from the client; `b""` when it has closed its side."""
+        if not octets:
+            self._at_end_of_input = True
+        elif self.state is not ServerState.CLOSED:  # what comes after QUIT is not answered
+            self._input.append(octets)
+
+    def next_event(self) -> Event | None:
+        """The next proposal or fact; None when more octets are needed or nothing will come.
+
+        Raises:
+            LocalProtocolError: the last proposal has not been resolved.
+        """
+        while True:
+            if self._facts:
+                return self._facts.popleft()
+            proposal = self._proposal
+            if proposal is not None:
+                return self._announce(proposal)
+            if self.state is ServerState.CLOSED:
+                return None
+            if not self._advance():
+                if not self._at_end_of_input:
+                    return None
+                self._end(lost=True)
+
+    def resolve(self, proposal: Proposal, *answers: Reply) -> None:
+        """Answer the open proposal. A 2yz (354 for content) accepts it, and the engine commits.
+
+        `answers` is one reply, but for a message in LMTP: there it is one for each recipient, in order (RFC 2033 §4.2).
+
+        Raises:
+            LocalProtocolError: this is not the open proposal, or the number of replies is wrong.
+        """
+        if proposal is not self._proposal:
+            raise LocalProtocolError(f"not the open proposal: {proposal}")
+        expected = len(self._recipients) if self.view.is_lmtp and isinstance(proposal, MessageProposed) else 1
+        if len(answers) != expected:
+            raise LocalProtocolError(f"{expected} replies are due, not {len(answers)}")
+        self._proposal = None
+        self._announced = False
+        self._commit(proposal, answers)
+
+    def progress(self, text: str) -> None:
+        """Say `050 text` while a proposal is open, if the client asked for it by VERB; else nothing happens."""
+        if self.view.verbose and self._proposal is not None and self.state is not ServerState.CLOSED:
+            self._say(replies.progress(text))
+
+    def data_to_send(self) -> bytes:
+        """All octets to be sent to the client now; they are given once."""
+        if not self._output:
+            return b""
+        octets = self._output[0] if len(self._output) == 1 else b"".join(self._output)
+        self._output.clear()
+        return octets
+
+    @property
+    def patience(self) -> float:
+        """Seconds the client may take for what is due next. RFC 5321 §4.5.3.2.7."""
+        if self.state is ServerState.SPENT:
+            return self._limits.one_transaction_idle
+        if self.state in (ServerState.TEXT, ServerState.CHUNKS):
+            return self._limits.data_timeout
+        return self._limits.command_timeout
+
+    def timed_out(self) -> None:
+        """The client took longer than `patience`: 421 and the end."""
+        self.close_with(replies.ONE_TRANSACTION_IDLE if self.state is ServerState.SPENT else replies.IDLE)
+
+    def close_with(self, reply: Reply) -> None:
+        """Say `reply` (a 421) and end the session, whatever is going on. RFC 5321 §3.8. Idempotent."""
+        if self.state is ServerState.CLOSED:
+            return
+        self._proposal = None
+        self._say(reply)
+        self._end(lost=False)
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """The open transaction as it stands, or None."""
+        if self.view.mail is None:
+            return None
+        return Envelope(
+            reverse_path=self.view.mail.reverse_path,
+            parameters=self.view.mail.parameters,
+            recipients=tuple(self._recipients),
+        )
+
+    # One step
+
+    def _announce(self, proposal: Proposal) -> Proposal:
+        if self._announced:
+            raise LocalProtocolError(f"resolve this first: {proposal}")
+        self._announced = True
+        return proposal
+
+    def _advance(self) -> bool:
+        """Use some input; False when there is too little of it."""
+        if self._decoder is not None:
+            return self._advance_text(self._decoder)
+        if self._chunk is not None:
+            return self._advance_chunk(self._chunk)
+        line = self._input.line()
+        if line is None:
+            return False
+        if isinstance(line, Reply):
+            self._refuse_line(line)
+            return True
+        if self._recorder is not None:
+            self._recorder.command(line)
+        command = parse_command(line)
+        if isinstance(command, Reply):
+            self._refuse_command(line, command)
+        else:
+            self._dispatch(command)
+        return True
+
+    def _refuse_line(self, reply: Reply) -> None:
+        if self._recorder is not None:
+            self._recorder.command(b"(a line that can not be a command)")
+        if reply is replies.FLOOD:
+            self.close_with(reply)
+        else:
+            self._say(reply)
+
+    def _refuse_command(self, line: bytes, reply: Reply) -> None:
+        self._say(reply)
+        if line[:5].upper() == b"BDAT ":
+            # RFC 3030 §2: how many octets follow is unknown, so what follows can not be told from commands.
+            self.close_with(replies.CHUNK_UNREADABLE)
+
+    def _dispatch(self, command: Command) -> None:
+        following = self._registry.transitions.get((self.state, command.verb))
+        if isinstance(command, Bdat):
+            self._begin_chunk(command, following)
+            return
+        refusal = self._refusal(command, following)
+        if refusal is not None:
+            self._say(refusal)
+            return
+        match command:
+            case Mail():
+                self._propose_mail(command)
+            case Rcpt():
+                self._propose_recipient(command)
+            case Hello():
+                self._propose_hello(command)
+            case Plain():
+                self._plain(command)
+            case _:
+                assert_never(command)
+
+    def _refusal(self, command: Command, following: ServerState | None) -> Reply | None:
+        """Why this verb can not be used here and now, or None."""
+        verb = command.verb
+        if isinstance(command, Hello):
+            if (verb == Verb.LHLO) != self.view.is_lmtp:
+                return replies.WRONG_HELLO_LMTP if self.view.is_lmtp else replies.WRONG_HELLO_SMTP
+        elif verb in self._registry.verbs:
+            extension, _ = self._registry.verbs[verb]
+            if extension.keyword not in self.view.permitted and verb != Verb.VRFY:
+                return replies.disabled(verb)
+        elif verb in _NOT_IMPLEMENTED:
+            return replies.NOT_IMPLEMENTED
+        elif verb not in Verb.__members__:
+            return replies.COMMAND_UNKNOWN
+        if following is None:
+            return out_of_place(self.state, verb)
+        if verb in _NO_ARGUMENT and isinstance(command, Plain) and command.argument:
+            return replies.NO_ARGUMENT_ALLOWED
+        return None
+
+    def _plain(self, command: Plain) -> None:
+        match command.verb:
+            case Verb.DATA:
+                self._propose_text()
+            case Verb.RSET:
+                self._reset()
+                self._say(replies.RESET)
+            case Verb.NOOP:
+                self._say(replies.NOOP)
+            case Verb.QUIT:
+                self._say(replies.CLOSING)
+                self._end(lost=False)
+            case Verb.HELP:
+                self._help(command.argument)
+            case _:
+                self._extension_verb(command)
+
+    def _extension_verb(self, command: Plain) -> None:
+        _, spec = self._registry.verbs[command.verb]
+        if spec.kind is not VerbKind.LINE or spec.answer is None:
+            raise LocalProtocolError(f"{spec.verb} is of kind {spec.kind}, which has no line handler")
+        answer = spec.answer(self.view, command)
+        if isinstance(answer, Reply):
+            self._say(answer)
+        else:
+            self._proposal = answer
+
+    def _help(self, topic: str) -> None:
+        if topic.upper() == "STATUS":
+            self._proposal = StatusProposed()
+        else:
+            self._say(help_text.help_reply(self.view, self._registry, topic.upper()))
+
+    # Proposals
+
+    def _propose_hello(self, command: Hello) -> None:
+        keywords: Sequence[str] = ()
+        if command.verb is not Verb.HELO:
+            keywords = [
+                line
+                for extension in self._registry
+                if extension.keyword in self.view.permitted and (line := extension.advertise(self.view)) is not None
+            ]
+        self._proposal = HelloProposed(command, replies.hello(self.view.hostname, command.name, keywords))
+
+    def _propose_mail(self, command: Mail) -> None:
+        objection = self._unknown_parameter(command) or next(
+            (
+                reply
+                for extension in self._registry
+                if extension.keyword in self.view.permitted
+                and (reply := extension.check_mail(self.view, command)) is not None
+            ),
+            None,
+        )
+        if objection is not None:
+            self._say(objection)
+        elif not command.reverse_path.is_ascii and "SMTPUTF8" not in command.parameters:
+            self._say(replies.SENDER_NOT_ASCII)
+        else:
+            self._proposal = MailProposed(command)
+
+    def _propose_recipient(self, command: Rcpt) -> None:
+        assert self.view.mail is not None
+        if len(self._recipients) >= self._limits.recipients:
+            self._say(replies.too_many_recipients(self._limits.recipients))
+            return
+        objection = self._unknown_parameter(command) or next(
+            (
+                reply
+                for extension in self._registry
+                if extension.keyword in self.view.permitted
+                and (reply := extension.check_rcpt(self.view, command)) is not None
+            ),
+            None,
+        )
+        if objection is not None:
+            self._refuse_recipient(objection)
+        elif not command.forward_path.is_ascii and "SMTPUTF8" not in self.view.mail.parameters:
+            self._refuse_recipient(replies.RECIPIENT_NOT_ASCII)
+        else:
+            self._proposal = RecipientProposed(command, self.view.mail.reverse_path)
+
+    def _unknown_parameter(self, command: Mail | Rcpt) -> Reply | None:
+        """RFC 5321 §4.1.1.11: 555 for a parameter that was not offered; after HELO none is (§4.1.4)."""
+        if not command.parameters.items:
+            return None
+        known: set[str] = set()
+        if self.view.is_esmtp:
+            for extension in self._registry:
+                if extension.keyword in self.view.permitted:
+                    known |= extension.mail_keywords if isinstance(command, Mail) else extension.rcpt_keywords
+        for parameter in command.parameters:
+            if parameter.keyword not in known:
+                return replies.unknown_parameter(parameter.keyword)
+        return None
+
+    def _propose_text(self) -> None:
+        assert self.view.mail is not None
+        if (self.view.mail.parameters.value("BODY") or "").upper() == "BINARYMIME":
+            self._say(replies.BINARY_BY_DATA)  # RFC 3030 §3
+        else:
+            self._propose_content()
+
+    def _propose_content(self) -> None:
+        envelope = self.envelope
+        assert envelope is not None
+        self._proposal = ContentProposed(envelope)
+
+    # Commitments
+
+    def _commit(self, proposal: Proposal, answers: tuple[Reply, ...]) -> None:
+        reply = answers[0]
+        match proposal:
+            case ConnectionProposed():
+                self._commit_connection(reply)
+            case HelloProposed(command=command):
+                self._commit_hello(command, reply)
+            case MailProposed(command=command):
+                if reply.severity is Severity.COMPLETED:
+                    self.view.mail = command
+                    self.state = ServerState.MAIL
+                self._say(reply)
+            case RecipientProposed(command=command):
+                self._commit_recipient(command, reply)
+            case ContentProposed():
+                self._commit_content(reply)
+            case MessageProposed():
+                self._finish_message(answers)
+            case VerifyProposed() | ExpandProposed() | QueueRunProposed() | StatusProposed():
+                self._say(reply)
+            case _:
+                assert_never(proposal)
+
+    def _commit_connection(self, reply: Reply) -> None:
+        if reply.code == 421:
+            self.close_with(reply)
+            return
+        accepted = reply.severity is Severity.COMPLETED
+        self.state = ServerState.GREETED if accepted else ServerState.REFUSED
+        self._say(reply)
+
+    def _commit_hello(self, command: Hello, reply: Reply) -> None:
+        if reply.severity is Severity.COMPLETED:  # a refused EHLO leaves all as it was, RFC 5321 §4.1.4
+            self._reset()
+            self.state = self._registry.transitions[self.state, command.verb]
+            self.view.hello_name = command.name
+            self.view.is_esmtp = command.verb is not Verb.HELO
+        self._say(reply)
+
+    def _commit_recipient(self, command: Rcpt, reply: Reply) -> None:
+        if reply.severity is Severity.COMPLETED:
+            self._recipients.append(Recipient(command.forward_path, command.parameters))
+            self.state = ServerState.RECIPIENTS
+            self._say(reply)
+        else:
+            self._refuse_recipient(reply)
+
+    def _refuse_recipient(self, reply: Reply) -> None:
+        """An error never undoes accepted recipients. RFC 5321 §3.3."""
+        if self.state is ServerState.MAIL:
+            self.state = ServerState.NO_RECIPIENT
+        self._say(reply)
+
+    def _commit_content(self, reply: Reply) -> None:
+        if self._chunk is not None:
+            self._chunk_refusal = None if reply.severity is Severity.INTERMEDIATE else reply
+            self._gauge = ContentGauge(self._limits)
+        elif reply.severity is Severity.INTERMEDIATE:
+            self._say(reply)
+            self.state = ServerState.TEXT
+            self._decoder = TextDecoder()
+            self._gauge = ContentGauge(self._limits)
+        else:
+            self._reset()
+            self._say(reply)
+
+    # Content by DATA
+
+    def _advance_text(self, decoder: TextDecoder) -> bool:
+        octets = self._input.take(len(self._input))
+        if not octets:
+            return False
+        content, rest = decoder.feed(octets)
+        self._content(content)
+        if rest is not None:
+            self._input.put_back(rest)
+            self._decoder = None
+            self._end_of_content()
+        return True
+
+    def _content(self, octets: bytes) -> None:
+        assert self._gauge is not None
+        if octets and self._gauge.update(octets):
+            self._facts.append(ContentReceived(octets))
+
+    def _end_of_content(self) -> None:
+        assert self._gauge is not None
+        assert self.view.mail is not None
+        if self._recorder is not None:
+            self._recorder.content(self._gauge.size)
+        binary_allowed = (self.view.mail.parameters.value("BODY") or "").upper() == "BINARYMIME"
+        problem = self._gauge.problem(binary_allowed=binary_allowed)
+        if problem is not None:
+            self._finish_message((problem,) * (len(self._recipients) if self.view.is_lmtp else 1), problem)
+            return
+        envelope = self.envelope
+        assert envelope is not None
+        self._proposal = MessageProposed(envelope, self._gauge.facts())
+
+    def _finish_message(self, answers: tuple[Reply, ...], problem: Reply | None = None) -> None:
+        """The final word about a message: the transaction is over, whatever it was. RFC 5321 §4.1.1.4."""
+        for reply in answers:
+            self._say(reply)
+        self._clear_transaction()
+        if problem is not None:
+            self._facts.append(TransactionReset(problem))
+        if self.state is not ServerState.CLOSED:
+            self.state = ServerState.SPENT if self.view.one_transaction else ServerState.READY
+
+    # Content by BDAT
+
+    def _begin_chunk(self, command: Bdat, following: ServerState | None) -> None:
+        """From here on `size` octets are read before anything is answered, also for a refusal. RFC 3030 §2."""
+        self._chunk, self._chunk_left, self._chunk_refusal = command, command.size, None
+        if "CHUNKING" not in self.view.permitted:
+            self._chunk_refusal = replies.disabled(command.verb)
+        elif following is None:
+            self._chunk_refusal = out_of_place(self.state, command.verb)
+        elif self.state is ServerState.RECIPIENTS:
+            self._propose_content()
+
+    def _advance_chunk(self, chunk: Bdat) -> bool:
+        if self._chunk_left:
+            octets = self._input.take(min(self._chunk_left, _CHUNK_PIECE))
+            if not octets:
+                return False
+            self._chunk_left -= len(octets)
+            if self._chunk_refusal is None:
+                self._content(octets)
+            if self._chunk_left:
+                return True
+        self._chunk = None
+        if self._chunk_refusal is not None:
+            self._fail_chunk(self._chunk_refusal)
+        elif chunk.last:
+            self._end_of_content()
+        else:
+            self.state = ServerState.CHUNKS
+            self._say(replies.chunk_taken(chunk.size))
+        return True
+
+    def _fail_chunk(self, reply: Reply) -> None:
+        """A failed BDAT fails the transaction until RSET. RFC 3030 §2."""
+        if self.state in (ServerState.RECIPIENTS, ServerState.CHUNKS):
+            self._clear_transaction()
+            self._facts.append(TransactionReset(reply))
+            self.state = ServerState.CHUNKS_FAILED
+        self._say(reply)
+
+    # The end of things
+
+    def _say(self, reply: Reply) -> None:
+        self._output.append(reply.encode())
+        if self._recorder is not None:
+            self._recorder.reply(reply)
+        if 500 <= reply.code <= 504:
+            self._errors += 1
+            if self._errors == self._limits.errors:
+                self.close_with(replies.TOO_MANY_ERRORS)
+
+    def _clear_transaction(self) -> None:
+        self.view.mail = None
+        self._recipients = []
+        self._decoder = self._gauge = None
+
+    def _reset(self) -> None:
+        """Forget the open transaction; hello, VERB, ONEX, authentication and TLS stay. RFC 5321 §4.1.1.5."""
+        if self.view.mail is not None:
+            self._facts.append(TransactionReset())
+        self._clear_transaction()
+        if self.state not in (ServerState.GREETED, ServerState.SPENT):
+            self.state = ServerState.READY
+
+    def _end(self, *, lost: bool) -> None:
+        if self.view.mail is not None:
+            self._facts.append(TransactionReset())
+        self._clear_transaction()
+        self._chunk = None
+        self._input.clear()
+        self.state = ServerState.CLOSED
+        self._facts.append(SessionEnded(lost))
+
+
+def content_facts(octets: bytes) -> ContentFacts:
+    """The facts of a content that is whole in memory."""
+    gauge = ContentGauge(SessionLimits())
+    gauge.update(octets)
+    return gauge.facts()
