@@ -177,6 +177,69 @@ def please_try(path: ForwardPath, cause: Cause | None = None) -> Reply:
     return reply(551, "5.1.6", f"User not local; please try {path}", cause or causes.RECIPIENT_MOVED.because(to=path))
 
 
+def name_not_allowed(path: ForwardPath, cause: Cause | None = None) -> Reply:
+    """553 5.1.3: a form of name that is not taken here, such as one with a route in it."""
+    return reply(553, "5.1.3", f"{path}: name not allowed", cause or causes.RECIPIENT_NAME.because(recipient=path))
+
+
+def alias_loop(path: ForwardPath, cause: Cause | None = None) -> Reply:
+    """554 5.4.6: the name leads back to itself. RFC 5321 §6.3."""
+    return reply(554, "5.4.6", f"{path} leads back to itself", cause or causes.ALIAS_LOOP.because(recipient=path))
+
+
+def mailbox_locked(path: ForwardPath, cause: Cause | None = None) -> Reply:
+    """450 4.2.1."""
+    return reply(450, "4.2.1", f"{path} is locked for now", cause or causes.MAILBOX_LOCKED.because(recipient=path))
+
+
+def mailbox_full(path: ForwardPath, cause: Cause | None = None) -> Reply:
+    """552 5.2.2."""
+    return reply(552, "5.2.2", f"{path} is full", cause or causes.MAILBOX_FULL.because(recipient=path))
+
+
+def lookup_failed(path: ForwardPath, cause: Cause | None = None) -> Reply:
+    """451 4.3.0: a table could not be asked."""
+    cause = cause or causes.LOOKUP_FAILED.because(recipient=path)
+    return reply(451, "4.3.0", f"{path} can not be looked up now", cause)
+
+
+def verified(whom: str, cause: Cause | None = None) -> Reply:
+    """250 to VRFY; `whom` is written `Name <box@domain>`. RFC 5321 §3.5.2."""
+    return reply(250, "2.1.5", whom, cause or causes.VRFY_CONFIRMED.because(mailbox=whom))
+
+
+def cannot_verify(cause: Cause | None = None, status: str = "2.1.5") -> Reply:
+    """252, RFC 5321 §3.5.3: send the mail and see. `status` is 2.6.8 when only SMTPUTF8 could say more."""
+    cause = cause or causes.VRFY_CANNOT_TELL.because()
+    return reply(252, status, "Cannot tell, but will take mail and try to deliver it", cause)
+
+
+def ambiguous(who: Sequence[str], cause: Cause | None = None) -> Reply:
+    """553 5.1.4 with the mailboxes the name may mean. RFC 5321 §3.5.1."""
+    return Reply(
+        code=553,
+        status=EnhancedStatus(5, 1, 4),
+        lines=("User ambiguous; it may be", *map(printable, who)),
+        cause=cause or causes.VRFY_AMBIGUOUS.because(candidates=len(who)),
+    )
+
+
+def name_unknown(name: str, cause: Cause | None = None) -> Reply:
+    """550 5.1.1 to VRFY and EXPN of something that is no path."""
+    name = printable(name, 200)
+    return reply(550, "5.1.1", f"{name} is unknown here", cause or causes.RECIPIENT_UNKNOWN.because(name=name))
+
+
+def expanded(members: Sequence[str], cause: Cause | None = None) -> Reply:
+    """250 to EXPN, a member a line. RFC 5321 §3.5.2."""
+    return Reply(
+        code=250,
+        status=EnhancedStatus(2, 1, 5),
+        lines=tuple(map(printable, members)),
+        cause=cause or causes.EXPN_EXPANDED.because(members=len(members)),
+    )
+
+
 def message_taken(message_id: str) -> Reply:
     """250 after the final dot: the moment responsibility passes. RFC 5321 §4.2.5."""
     return reply(250, "2.0.0", f"{message_id} taken", causes.MESSAGE_TAKEN.because(message=message_id))

@@ -1,0 +1,127 @@
+"""The router: is this recipient ours, may it be relayed, and where does it go? RFC 5321 §3.4, §3.6.2, §4.2.3, §5.1.
+
+Asked at RCPT; what it answers is stored with the recipient. `Expansion` follows aliases and forwards through the
+tables (pure); the router then asks the mailbox that came out of it whether it takes mail now.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol, TypeAlias
+
+from heloise.mail import causes
+from heloise.mail.path import ForwardPath
+from heloise.mail.reply import Reply
+from heloise.mail.route import Route, Transport
+from heloise.routing.expansion import Expanded, Expansion, Found, Refusal, is_postmaster, route_elsewhere
+from heloise.routing.lookup import find_route
+from heloise.routing.tables import RoutingTables, StaticRoute, User
+from heloise.smtp import replies
+
+__all__ = ["Accepted", "Mailboxes", "Refusal", "Router", "Routing"]
+
+
+class Mailboxes(Protocol):
+    """What the router asks about the Maildirs of users, by account. May raise OSError. Implemented in `local`.
+
+    Synchronous: each question is one look into the file system's cache, cheaper than a hop to a thread.
+    """
+
+    def locked(self, account: str) -> bool:
+        """Is the mailbox locked by an operator or a backup?"""
+        ...
+
+    def usage(self, account: str) -> int:
+        """Octets in the mailbox; asked only of users with a quota."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Mail for the recipient is taken: say `reply` (250 or 251) and store `expansions`.
+
+    `expansions` has more than one entry when the name is an alias with several targets. `told` is what a verbose
+    session hears about it (VERB), without code.
+    """
+
+    reply: Reply
+    expansions: tuple[tuple[ForwardPath, Route], ...]
+    told: tuple[str, ...] = ()
+
+
+Routing: TypeAlias = Accepted | Refusal
+
+
+class Router:
+    """Decides by `tables`; `mailboxes` tells whether a user's mailbox takes mail now."""
+
+    def __init__(self, tables: RoutingTables, mailboxes: Mailboxes) -> None:
+        self._tables = tables
+        self._mailboxes = mailboxes
+        # The same recipient comes again and again; the tables never change under a router. The domain as written is
+        # part of the key because a path keeps its case although it compares without.
+        self._expand: Callable[[ForwardPath, str], Found] = lru_cache(maxsize=4096)(self._expand_afresh)
+
+    def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
+        """Where does mail for `path` go, for a client that may or may not send to other people's domains?"""
+        domain = path.domain
+        if domain is not None and domain not in self._tables.domains:
+            return self._route_elsewhere(path, domain, may_relay=may_relay)
+        found = self._expand(path, "" if path.mailbox is None else path.mailbox.domain)
+        if isinstance(found, Refusal):
+            return found
+        # RFC 5321 §4.5.1: Postmaster is taken whatever his mailbox says; the queue waits for it.
+        objection = None if is_postmaster(path) else self._objection(path, found)
+        return Refusal(objection) if objection is not None else _accepted(path, found)
+
+    def _route_elsewhere(self, path: ForwardPath, domain: str, *, may_relay: bool) -> Routing:
+        found = find_route(self._tables, domain)
+        rule = None if found is None else found.rule
+        if not may_relay and not (isinstance(found, StaticRoute) and found.for_strangers):
+            cause = causes.RELAY_DENIED.because(rule, recipient=path, domain=domain)
+            return Refusal(replies.relay_denied(path, cause))
+        route = route_elsewhere(found, domain)
+        cause = causes.RECIPIENT_ACCEPTED.because(rule, recipient=path, route=route)
+        return Accepted(reply=replies.RECIPIENT_OK.with_cause(cause), expansions=((path, route),))
+
+    def _expand_afresh(self, path: ForwardPath, domain_as_written: str) -> Found:
+        return Expansion(self._tables).expand(path)
+
+    def _objection(self, path: ForwardPath, found: Expanded) -> Reply | None:
+        """The reply of the one mailbox behind the name, when it takes no mail now.
+
+        Of several mailboxes one in trouble does not refuse the mail of the others: it waits in the queue.
+        """
+        if len(found.targets) != 1:
+            return None
+        target = found.targets[0]
+        if target.user is None or target.route.transport is not Transport.MAILDIR:
+            return None
+        try:
+            return self._mailbox_objection(path, target.user, target.route.target)
+        except OSError as error:
+            cause = causes.LOOKUP_FAILED.because(target.user.rule, recipient=path, error=error)
+            return replies.lookup_failed(path, cause)
+
+    def _mailbox_objection(self, path: ForwardPath, user: User, account: str) -> Reply | None:
+        if self._mailboxes.locked(account):
+            return replies.mailbox_locked(path, causes.MAILBOX_LOCKED.because(user.rule, account=account))
+        if user.quota is None:
+            return None
+        usage = self._mailboxes.usage(account)
+        if usage < user.quota:
+            return None
+        cause = causes.MAILBOX_FULL.because(user.rule, account=account, usage=usage, quota=user.quota)
+        return replies.mailbox_full(path, cause)
+
+
+def _accepted(path: ForwardPath, found: Expanded) -> Accepted:
+    expansions = tuple((target.path, target.route) for target in found.targets)
+    if found.forwarded_to is not None:
+        cause = causes.RECIPIENT_FORWARDED.because(found.rule, recipient=path, to=found.forwarded_to)
+        reply = replies.will_forward(found.forwarded_to, cause)
+    else:
+        routes = ", ".join(str(route) for _, route in expansions)
+        cause = causes.RECIPIENT_ACCEPTED.because(found.rule, recipient=path, route=routes)
+        reply = replies.RECIPIENT_OK.with_cause(cause)
+    return Accepted(reply=reply, expansions=expansions, told=found.told)
