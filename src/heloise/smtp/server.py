@@ -183,6 +183,11 @@ class ServerSession:
         self._end(lost=False)
 
     @property
+    def is_closed(self) -> bool:
+        """True when the session has ended; what is left is to send the last words."""
+        return self.state is ServerState.CLOSED
+
+    @property
     def envelope(self) -> Envelope | None:
         """The open transaction as it stands, or None."""
         if self.view.mail is None:

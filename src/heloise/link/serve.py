@@ -1,0 +1,166 @@
+"""The serving driver: a server engine and a stream, nothing else. It moves octets, asks for answers, holds the timer.
+
+One timer a session: it is moved only when it fires, so a busy session costs no timer traffic. A fault while a proposal
+is answered is the server's own: the client gets 451, the log the id, and the session lives on (RFC 5321 §4.2.4).
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from heloise.mail.reply import Reply
+from heloise.smtp import replies
+from heloise.smtp.events import (
+    ConnectionProposed,
+    ContentReceived,
+    Fact,
+    MessageProposed,
+    Proposal,
+    SessionEnded,
+    TransactionReset,
+)
+from heloise.smtp.server import ServerSession
+from heloise.world import LinkError, Stream
+
+CLOSING_TIME = 10.0  # seconds that a client gets to read our last words
+
+
+class Receiver(Protocol):
+    """Answers the proposals of one session; `heloise.reception` has the real one."""
+
+    async def answer(self, proposal: Proposal, say: Callable[[str], None]) -> tuple[Reply, ...]:
+        """The reply to a proposal (in LMTP to a message: one a recipient). `say` sends a 050 line meanwhile."""
+        ...
+
+    async def note(self, fact: Fact) -> None:
+        """Take notice of a fact."""
+        ...
+
+    def fault(self, error: Exception) -> None:
+        """An exception came out of `answer` or `note`: log it."""
+        ...
+
+
+class ServerConversation:
+    """One session being served."""
+
+    def __init__(self, session: ServerSession, stream: Stream, receiver: Receiver) -> None:
+        self._session = session
+        self._stream = stream
+        self._receiver = receiver
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._waiting = False
+        self._farewell: Reply | None = None
+
+    async def run(self) -> None:
+        """Serve until the session has ended; then the stream is closed. Raises nothing of its own."""
+        try:
+            await self._converse()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._stream.close()
+        try:
+            async with asyncio.timeout(CLOSING_TIME):
+                await self._stream.wait_closed()
+        except TimeoutError:
+            self._stream.abort()
+
+    def shut_down(self, reply: Reply = replies.SHUTDOWN) -> None:
+        """End the session with `reply` (a 421): at once when it waits for the client, else after the next answer."""
+        self._farewell = reply
+        if self._waiting:
+            self._session.close_with(reply)
+            self._flush()
+            self._stream.close()
+
+    async def _converse(self) -> None:
+        session = self._session
+        while True:
+            event = session.next_event()
+            if event is None:
+                self._flush()
+                if not await self._more_input():
+                    return
+            elif isinstance(event, ContentReceived | TransactionReset | SessionEnded):
+                await self._note(event)
+                if isinstance(event, SessionEnded):
+                    self._flush()
+                    return
+            else:
+                answers = await self._answer(event)
+                if not session.is_closed:
+                    session.resolve(event, *answers)
+
+    async def _more_input(self) -> bool:
+        """Wait for octets; False when the session is over."""
+        session = self._session
+        if self._farewell is not None:
+            session.close_with(self._farewell)
+            return True
+        try:
+            await self._stream.drain()
+            octets = await self._receive()
+        except LinkError:
+            octets = b""
+        if not session.is_closed:
+            session.receive_data(octets)
+        return True
+
+    async def _receive(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.time() + self._session.patience
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._set_timer(loop)
+        self._waiting = True
+        try:
+            return await self._stream.receive()
+        finally:
+            self._waiting = False
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(self._deadline, self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        if not self._waiting:
+            # An answer takes its time; the client's time starts again after it.
+            self._deadline = loop.time() + self._session.patience
+        elif loop.time() >= self._deadline:
+            self._session.timed_out()
+            self._flush()
+            self._stream.close()
+            return
+        self._set_timer(loop)
+
+    def _flush(self) -> None:
+        octets = self._session.data_to_send()
+        if octets:
+            self._stream.send(octets)
+
+    def _say(self, text: str) -> None:
+        self._session.progress(text)
+        self._flush()
+
+    async def _answer(self, proposal: Proposal) -> tuple[Reply, ...]:
+        try:
+            return await self._receiver.answer(proposal, self._say)
+        except Exception as error:
+            self._receiver.fault(error)
+            if isinstance(proposal, ConnectionProposed):
+                return (replies.SESSION_FAULT_CLOSING,)
+            count = 1
+            if isinstance(proposal, MessageProposed) and self._session.view.is_lmtp:
+                count = len(proposal.envelope.recipients)
+            return (replies.SESSION_FAULT,) * count
+
+    async def _note(self, fact: Fact) -> None:
+        try:
+            await self._receiver.note(fact)
+        except Exception as error:
+            self._receiver.fault(error)
+            self._session.close_with(replies.SESSION_FAULT_CLOSING)
