@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.peers import Postfix
+from tests.peers.processes import alive, tree
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -21,28 +22,6 @@ def submit(port: int, recipient: str, message: bytes = MESSAGE, sender: str = "a
         assert client.sendmail(sender, [recipient], message) == {}
 
 
-def descendants(pid: int) -> set[int]:
-    """All processes below `pid`."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(entry.name))
-    found, todo = set[int](), [pid]
-    while todo:
-        new = children.get(todo.pop(), [])
-        found.update(new)
-        todo.extend(new)
-    return found
-
-
-def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
-
-
 @pytest.fixture
 def nothing_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], None]:
     """Notes the processes of a peer while it runs; `check` after its end finds no process, mount or directory."""
@@ -51,7 +30,7 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[i
 
     def note(pid: int) -> None:
         if not seen:
-            seen.update(descendants(pid) | {pid})
+            seen.update(tree(pid))
             assert len(seen) > 1
             return
         assert not {process for process in seen if alive(process)}

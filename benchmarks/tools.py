@@ -1,0 +1,140 @@
+"""The two programs in C, built on demand, and the count of syncs by strace."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.peers.jail import wait_until
+from tests.peers.processes import tree
+
+_LOAD = Path(__file__).with_name("load")
+
+
+def build() -> None:
+    """Compile smtpload and smtpsink if their sources are newer."""
+    subprocess.run(["make", "-s", "-C", str(_LOAD)], check=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one run of smtpload sends."""
+
+    sessions: int
+    messages: int
+    size: int
+    domain: str
+    recipients: int = 1000
+    per_connection: int = 0
+    pipelining: bool = False
+    first: int = 0
+    timeout: int = 120
+
+    def offer(self, port: int) -> dict[str, Any]:
+        """Run it against `port`; the report of smtpload."""
+        done = subprocess.run(
+            [
+                str(_LOAD / "build/smtpload"),
+                *("--port", str(port), "--sessions", str(self.sessions), "--messages", str(self.messages)),
+                *("--size", str(self.size), "--domain", self.domain, "--recipients", str(self.recipients)),
+                *("--per-connection", str(self.per_connection), "--first", str(self.first)),
+                *("--timeout", str(self.timeout), *(["--pipelining"] if self.pipelining else [])),
+            ],
+            stdout=subprocess.PIPE,
+            timeout=self.timeout + 30,
+            check=False,
+        )
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+
+class Sink:
+    """A running smtpsink, whose count can be read while it works."""
+
+    def __init__(self, port: int, count: Path) -> None:
+        self.port = port
+        self._count = count
+
+    def distinct(self) -> int:
+        """Messages that arrived, each counted once."""
+        return int(struct.unpack("<4Q", self._count.read_bytes())[1])
+
+    def messages(self) -> int:
+        """Messages that arrived, duplicates included."""
+        return int(struct.unpack("<4Q", self._count.read_bytes())[0])
+
+
+@contextlib.contextmanager
+def sink(timeout: int = 600) -> Iterator[Sink]:
+    with tempfile.TemporaryDirectory(prefix="benchmark-sink-") as directory:
+        count = Path(directory) / "count"
+        process = subprocess.Popen(
+            [str(_LOAD / "build/smtpsink"), "--count-file", str(count), "--timeout", str(timeout)],
+            stdout=subprocess.PIPE,
+        )
+        with process:
+            try:
+                assert process.stdout is not None
+                yield Sink(json.loads(process.stdout.readline())["port"], count)
+            finally:
+                process.terminate()
+
+
+# A call that another process interrupted is written in two parts; the second ("<... fsync resumed>") has no bracket.
+_SYNC = re.compile(rb"\b(?:fsync|fdatasync|sync_file_range|msync|syncfs|sync)\(")
+
+
+@contextlib.contextmanager
+def counting_syncs(pid: int) -> Iterator[list[int]]:
+    """The number of calls that force data to the disk, by the whole tree below `pid`, appended at the end of the block.
+
+    Writes to a file opened with O_SYNC or O_DSYNC do not show here. Nothing is appended where strace is missing.
+    """
+    result: list[int] = []
+    if not (strace := shutil.which("strace")):
+        yield result
+        return
+    with tempfile.TemporaryDirectory(prefix="benchmark-strace-") as directory:
+        trace, messages = Path(directory) / "trace", Path(directory) / "messages"
+        processes = sorted(tree(pid))
+        with messages.open("wb") as stderr:
+            process = subprocess.Popen(
+                [
+                    *(
+                        strace,
+                        "-f",
+                        "-e",
+                        "trace=fsync,fdatasync,sync_file_range,msync,syncfs,sync",
+                        "-e",
+                        "signal=none",
+                    ),
+                    *("-o", str(trace), *(f"--attach={process}" for process in processes)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        try:
+            wait_until(
+                lambda: messages.read_bytes().count(b" attached") >= len(processes) or process.poll() is not None,
+                "strace to attach to the server",
+                20,
+            )
+            yield result
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        result.append(len(_SYNC.findall(trace.read_bytes())))
