@@ -253,3 +253,36 @@ def chunk_taken(size: int) -> Reply:
 def progress(text: str) -> Reply:
     """050, sendmail's VERB: one complete line, so a reader may skip it."""
     return reply(50, None, text, causes.VERB_PROGRESS)
+
+
+def queue_run_started(node: str, count: int) -> Reply:
+    """253, RFC 1985 §5: so many messages for the node are being delivered."""
+    cause = causes.ETRN_STARTED.because(node=node, count=count)
+    return reply(253, "2.0.0", f"{count} pending messages for {node} started", cause)
+
+
+def nothing_waiting(node: str) -> Reply:
+    """251, RFC 1985 §5."""
+    return reply(251, "2.0.0", f"No messages waiting for {node}", causes.ETRN_NOTHING.because(node=node))
+
+
+def queue_run_refused(node: str, cause: Cause | None = None) -> Reply:
+    """459, RFC 1985 §5: we do not queue for this node on request."""
+    cause = cause or causes.ETRN_REFUSED.because(node=node)
+    return reply(459, "4.7.0", f"Node {node} not allowed", cause)
+
+
+def queue_run_trouble(node: str, problem: str) -> Reply:
+    """458, RFC 1985 §5: the queue could not be asked."""
+    cause = causes.ETRN_TROUBLE.because(node=node, problem=printable(problem))
+    return reply(458, "4.3.0", f"Unable to queue messages for {node}", cause)
+
+
+def status(lines: Sequence[str]) -> Reply:
+    """211, RFC 5321 §4.2.3: how the server is."""
+    return Reply(
+        code=211,
+        status=EnhancedStatus(2, 0, 0),
+        lines=tuple(printable(line) for line in lines),
+        cause=causes.HELP_STATUS.because(),
+    )

@@ -10,7 +10,7 @@ and calls `timed_out`.
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Recipient
@@ -43,26 +43,11 @@ from heloise.smtp.limits import SessionLimits
 from heloise.smtp.lines import InputBuffer
 from heloise.smtp.registry import Registry
 from heloise.smtp.states import ServerState, out_of_place
+from heloise.smtp.transcript import Recorder
 
 _NOT_IMPLEMENTED = frozenset({"SEND", "SOML", "SAML", "TURN"})  # RFC 5321 appendix F
 _NO_ARGUMENT = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
 _CHUNK_PIECE = 1 << 16
-
-
-class Recorder(Protocol):
-    """Sees a session go by; `heloise.smtp.transcript.Transcript` is one."""
-
-    def command(self, line: bytes) -> None:
-        """A line from the client, without CRLF."""
-        ...
-
-    def reply(self, reply: Reply) -> None:
-        """A reply to it."""
-        ...
-
-    def content(self, size: int) -> None:
-        """The content of a message: so many octets."""
-        ...
 
 
 class ServerSession:

@@ -1,0 +1,66 @@
+"""Who may do what, by where they come from. Pure. RFC 5321 §3.6.2 (relaying), §7.3 (VRFY, EXPN tell about users)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import TypeAlias
+
+from heloise.world import Endpoint, UnixEndpoint
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+
+class Audience(Enum):
+    """Whom an extension is for."""
+
+    OFF = "off"
+    LOOPBACK = "loopback"  # programs on this machine
+    RELAY = "relay"  # clients that may relay
+    ANY = "any"
+
+
+# EXPN and VERB tell about users and the network, so strangers do not get them unless the operator says so.
+DEFAULT_AUDIENCES: Mapping[str, Audience] = {
+    "EXPN": Audience.LOOPBACK,
+    "VERB": Audience.LOOPBACK,
+    "VRFY": Audience.RELAY,
+    "ETRN": Audience.RELAY,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What one client may do."""
+
+    address: str
+    may_relay: bool
+    permitted: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionPolicy:
+    """The rules of one listener. An extension that `audiences` does not name is for all."""
+
+    keywords: frozenset[str]
+    relay_networks: tuple[Network, ...] = ()
+    audiences: Mapping[str, Audience] = field(default_factory=lambda: DEFAULT_AUDIENCES)
+
+    def admit(self, peer: Endpoint | UnixEndpoint) -> Admission:
+        """What a client from there may do. Somebody on a Unix socket is on this machine."""
+        if isinstance(peer, UnixEndpoint):
+            loopback, may_relay, address = True, True, "unix"
+        else:
+            address = peer.host.partition("%")[0]  # without the zone of a link-local address
+            parsed = ip_address(address)
+            loopback = parsed.is_loopback
+            may_relay = any(parsed in network for network in self.relay_networks)
+        audiences = {Audience.ANY}
+        if loopback:
+            audiences.add(Audience.LOOPBACK)
+        if may_relay:
+            audiences.add(Audience.RELAY)
+        permitted = frozenset(
+            keyword for keyword in self.keywords if self.audiences.get(keyword, Audience.ANY) in audiences
+        )
+        return Admission(address=address, may_relay=may_relay, permitted=permitted)
