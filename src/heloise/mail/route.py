@@ -12,13 +12,19 @@ class Transport(Enum):
     LMTP = "lmtp"  # RFC 2033; host and port or a Unix socket
     MX = "mx"  # to the mail exchangers of a domain
     MAILDIR = "maildir"  # into a local user's Maildir
+    CATCH = "catch"  # kept in the inbox of caught mail, sent nowhere
     DISCARD = "discard"  # taken and thrown away, on purpose
+
+    @property
+    def needs_target(self) -> bool:
+        """False for those that are a place of their own."""
+        return self not in (Transport.CATCH, Transport.DISCARD)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """A transport and its target: `smtp:127.0.0.1:2525`, `smtp:[::1]:25`, `lmtp:unix:/run/lmtp`, `mx:example.org`,
-    `maildir:alice`, `discard:`. Recipients of one message with equal routes go in one attempt."""
+    `maildir:alice`, `catch:`, `discard:`. Recipients of one message with equal routes go in one attempt."""
 
     transport: Transport
     target: str
@@ -32,7 +38,7 @@ class Route:
         except ValueError:
             known = ", ".join(item.value for item in Transport)
             raise ValueError(f"no transport {name!r}; there are: {known}") from None
-        if not colon or (not target and transport is not Transport.DISCARD):
+        if not colon or (not target and transport.needs_target):
             raise ValueError(f"a route is written transport:target, not {text!r}")
         return cls(transport, target)
 

@@ -45,6 +45,11 @@ class AdmissionPolicy:
     keywords: frozenset[str]
     relay_networks: tuple[Network, ...] = ()
     audiences: Mapping[str, Audience] = field(default_factory=lambda: DEFAULT_AUDIENCES)
+    _permitted: dict[frozenset[Audience], frozenset[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # One set for each sort of client, shared by all sessions of it.
+        object.__setattr__(self, "_permitted", {})
 
     def admit(self, peer: Endpoint | UnixEndpoint) -> Admission:
         """What a client from there may do. Somebody on a Unix socket is on this machine."""
@@ -60,7 +65,12 @@ class AdmissionPolicy:
             audiences.add(Audience.LOOPBACK)
         if may_relay:
             audiences.add(Audience.RELAY)
-        permitted = frozenset(
-            keyword for keyword in self.keywords if self.audiences.get(keyword, Audience.ANY) in audiences
-        )
-        return Admission(address=address, may_relay=may_relay, permitted=permitted)
+        return Admission(address=address, may_relay=may_relay, permitted=self._for(frozenset(audiences)))
+
+    def _for(self, audiences: frozenset[Audience]) -> frozenset[str]:
+        known = self._permitted.get(audiences)
+        if known is None:
+            known = self._permitted[audiences] = frozenset(
+                keyword for keyword in self.keywords if self.audiences.get(keyword, Audience.ANY) in audiences
+            )
+        return known

@@ -1,0 +1,1 @@
+"""The caught mail: what `heloise dev` takes and sends nowhere."""

@@ -1,0 +1,98 @@
+"""The door of one listener: each connection becomes a session with an admission, an id and a reception.
+
+Counts the sessions, so that there are never more than the operator allows (421 at the greeting, RFC 5321 §3.8), and
+knows them all, so that a stop can end each with 421.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from heloise.link.serve import ServerConversation
+from heloise.mail.ids import new_message_id
+from heloise.mail.reply import Reply
+from heloise.reception.admission import Admission, AdmissionPolicy
+from heloise.reception.reception import Reception, ReceptionDesk
+from heloise.smtp import replies
+from heloise.smtp.limits import SessionLimits
+from heloise.smtp.registry import Registry
+from heloise.smtp.server import ServerSession
+from heloise.smtp.transcript import Recorder
+from heloise.world import Stream
+
+
+class RecorderFactory(Protocol):
+    """Makes the recorder of a session, or None when nobody watches it."""
+
+    def __call__(self, session_id: str, admission: Admission) -> Recorder | None:
+        """Called once a session, before anything is said."""
+        ...
+
+
+def _nobody_watches(session_id: str, admission: Admission) -> Recorder | None:
+    return None
+
+
+class Door:
+    """Serves the connections of one listener."""
+
+    def __init__(
+        self,
+        *,
+        desk: ReceptionDesk,
+        policy: AdmissionPolicy,
+        registry: Registry,
+        limits: SessionLimits,
+        lmtp: bool = False,
+        maximum_sessions: int = 10_000,
+        recorder_for: RecorderFactory = _nobody_watches,
+    ) -> None:
+        self._desk = desk
+        self._policy = policy
+        self._registry = registry
+        self._limits = limits
+        self._lmtp = lmtp
+        self._maximum_sessions = maximum_sessions
+        self._recorder_for = recorder_for
+        self._open: set[ServerConversation] = set()
+        self._closing: Reply | None = None
+        self._emptied: Callable[[], None] | None = None
+
+    @property
+    def sessions(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    async def serve(self, stream: Stream) -> None:
+        """Serve one connection to its end."""
+        admission = self._policy.admit(stream.peer)
+        world = self._desk.world
+        session_id = new_message_id(world.clock.now(), world.entropy.octets(4))
+        session = ServerSession(
+            hostname=self._desk.hostname,
+            registry=self._registry,
+            limits=self._limits,
+            permitted=admission.permitted,
+            lmtp=self._lmtp,
+            recorder=self._recorder_for(session_id, admission),
+        )
+        greeting = self._closing
+        if greeting is None and len(self._open) >= self._maximum_sessions:
+            greeting = replies.TOO_MANY_CONNECTIONS
+        reception = Reception(self._desk, admission, session.view, session_id, greeting)
+        conversation = ServerConversation(session, stream, reception)
+        self._open.add(conversation)
+        try:
+            await conversation.run()
+        finally:
+            self._open.discard(conversation)
+            if not self._open and self._emptied is not None:
+                self._emptied()
+
+    def shut_down(self, emptied: Callable[[], None]) -> None:
+        """End every session with 421, those that wait at once; call `emptied` when none is left."""
+        self._closing = replies.SHUTDOWN
+        self._emptied = emptied
+        for conversation in tuple(self._open):
+            conversation.shut_down()
+        if not self._open:
+            emptied()
