@@ -1,0 +1,180 @@
+"""What the shape of the file can not tell: values that do not go together. Each check is a row of `CHECKS`.
+
+A check that reads a section which is already known to be broken is left out, so that no problem is reported that
+is only the echo of another.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from ipaddress import ip_address
+from typing import TypeAlias
+
+from heloise.config import names
+from heloise.config.errors import Problem, did_you_mean
+from heloise.config.kinds import read_route_domain
+from heloise.config.names import problem
+from heloise.config.places import Path
+from heloise.config.schema import Configuration
+from heloise.mail.route import Transport
+from heloise.smtp.registry import discover
+from heloise.world.network import Endpoint, UnixEndpoint
+
+Check: TypeAlias = Callable[[Configuration], Iterator[Problem]]
+
+
+def check(draft: Configuration, *, broken: Collection[str]) -> list[Problem]:
+    """All problems of a draft; `broken` are the sections that have some already."""
+    return [problem for sections, one in CHECKS if not sections & set(broken) for problem in one(draft)]
+
+
+def listeners(draft: Configuration) -> Iterator[Problem]:
+    """There is one, and no two on one address."""
+    if not draft.listeners:
+        hint = 'write [[listener]] and below it address = "127.0.0.1:25"'
+        yield problem(draft, (), "there is no listener, so nobody could connect", hint)
+    seen: dict[object, int] = {}
+    for index, listener in enumerate(draft.listeners):
+        address = listener.address
+        if listener.max_connections < 1:
+            yield problem(draft, ("listener", index, "max_connections"), "max_connections is at least 1")
+        if isinstance(address, Endpoint) and address.port == 0:
+            continue
+        if address in seen:
+            first = draft.places.nearest("listener", seen[address], "address")
+            yield problem(draft, ("listener", index, "address"), f"{address} is listened on already by {first}")
+        seen.setdefault(address, index)
+
+
+def extensions(draft: Configuration) -> Iterator[Problem]:
+    """Only extensions that there are."""
+    keywords = sorted(discover().keywords)
+    yield from _extensions(draft, ("extensions",), draft.extensions, keywords)
+    for index, listener in enumerate(draft.listeners):
+        yield from _extensions(draft, ("listener", index, "extensions"), listener.extensions, keywords)
+
+
+def _extensions(
+    draft: Configuration, path: Path, audiences: Mapping[str, object], keywords: list[str]
+) -> Iterator[Problem]:
+    for keyword in audiences:
+        if keyword not in keywords:
+            yield problem(draft, (*path, keyword), f'unknown extension "{keyword}"', did_you_mean(keyword, keywords))
+
+
+def local_domains(draft: Configuration) -> Iterator[Problem]:
+    """Each once, and none of them routed elsewhere."""
+    seen = set()
+    for index, domain in enumerate(draft.local.domains):
+        if domain in seen:
+            yield problem(draft, ("local", "domains", index), f'"{domain}" is named twice')
+        seen.add(domain)
+
+
+def routes(draft: Configuration) -> Iterator[Problem]:
+    """Each domain routed once, and no local one."""
+    seen: dict[str, Path] = {}
+    local: list[str] = list(draft.local.domains)
+    for index, route in enumerate(draft.routes):
+        if not route.domains:
+            yield problem(draft, ("route", index, "domains"), "the route has no domains")
+        for number, domain in enumerate(route.domains):
+            path: Path = ("route", index, "domains", number)
+            if domain in local:
+                place = draft.places.nearest("local", "domains", local.index(domain))
+                yield problem(draft, path, f'"{domain}" is local ({place}); it can not be routed elsewhere as well')
+            if domain in seen:
+                yield problem(draft, path, f'"{domain}" has a route already, {draft.places.nearest(*seen[domain])}')
+            seen.setdefault(domain, path)
+
+
+def maildir(draft: Configuration) -> Iterator[Problem]:
+    """Every user needs a Maildir of his own."""
+    text = draft.local.maildir
+    if "{user}" not in text or "{" in text.replace("{user}", ""):
+        hint = 'write it like "mail/{user}/Maildir"'
+        yield problem(draft, ("local", "maildir"), "maildir has {user} in it, and no other braces", hint)
+    separator = draft.local.separator
+    if separator and (len(separator) > 1 or separator.isalnum() or separator in "@.%!"):
+        yield problem(draft, ("local", "separator"), 'separator is one character, such as "+" or "-", or empty')
+
+
+def numbers(draft: Configuration) -> Iterator[Problem]:
+    """What must not be nothing."""
+    for section, keys in (
+        ("limits", ("recipients", "received_fields", "errors", "connections", "connections_per_client")),
+        ("limits", ("command_timeout", "data_timeout")),
+        ("delivery", ("concurrency", "per_destination", "connect_timeout")),
+    ):
+        for key in keys:
+            if getattr(getattr(draft, section), key) <= 0:
+                yield problem(draft, (section, key), f"{key} is more than 0")
+    for key, least in (("command_line", 512), ("text_line", 1000)):
+        if getattr(draft.limits, key) < least:  # RFC 5321 §4.5.3.1.4, §4.5.3.1.6
+            yield problem(draft, ("limits", key), f"{key} is at least {least} octets, as RFC 5321 §4.5.3.1 asks")
+
+
+def retry(draft: Configuration) -> Iterator[Problem]:
+    """There is a next attempt, and it comes before giving up."""
+    intervals = draft.retry.intervals
+    if not intervals:
+        yield problem(draft, ("retry", "intervals"), 'intervals is empty; write it like ["5m", "30m", "2h"]')
+    for index, interval in enumerate(intervals):
+        if interval <= 0:
+            yield problem(draft, ("retry", "intervals", index), "an interval is longer than nothing")
+    if intervals and draft.retry.expire_after <= intervals[0]:
+        text = "expire_after is not longer than the first of the intervals, so nothing would be tried twice"
+        yield problem(draft, ("retry", "expire_after"), text)
+
+
+def etrn(draft: Configuration) -> Iterator[Problem]:
+    """Domains, or the star."""
+    for index, domain in enumerate(draft.etrn.domains):
+        try:
+            if domain != "*":
+                read_route_domain(domain)
+        except ValueError as error:
+            yield problem(draft, ("etrn", "domains", index), f'"{domain}" {error}')
+
+
+def addresses_of_machines(draft: Configuration) -> Iterator[Problem]:
+    """Name servers and the local address are IP addresses: their names could not be looked up."""
+    for index, server in enumerate(draft.dns.nameservers):
+        if isinstance(server, UnixEndpoint) or not _is_ip(server.host):
+            yield problem(draft, ("dns", "nameservers", index), f'"{server}" is not an IP address and a port')
+    if draft.delivery.local_address and not _is_ip(draft.delivery.local_address):
+        text = f'local_address: "{draft.delivery.local_address}" is not an IP address'
+        yield problem(draft, ("delivery", "local_address"), text)
+
+
+def smarthost(draft: Configuration) -> Iterator[Problem]:
+    """A mailbox is nowhere to send everything to."""
+    if draft.smarthost is not None and draft.smarthost.transport is Transport.MAILDIR:
+        yield problem(draft, ("smarthost",), "smarthost is another server, not a mailbox")
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+_NAMES = frozenset({"local", "user", "aliases", "forwards"})
+
+CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
+    (frozenset({"listener"}), listeners),
+    (frozenset({"listener", "extensions"}), extensions),
+    (frozenset({"local"}), local_domains),
+    (frozenset({"local", "route"}), routes),
+    (frozenset({"local"}), maildir),
+    (frozenset({"limits", "delivery"}), numbers),
+    (frozenset({"retry"}), retry),
+    (frozenset({"etrn"}), etrn),
+    (frozenset({"dns", "delivery"}), addresses_of_machines),
+    (frozenset(), smarthost),
+    (_NAMES, names.users),
+    (_NAMES, names.aliases),
+    (_NAMES, names.forwards),
+    (_NAMES, names.catch_all),
+    (_NAMES, names.postmaster),
+)

@@ -1,0 +1,82 @@
+"""Sections about how the server works: `[retry]`, `[delivery]`, `[dns]`, `[log]`."""
+
+# ruff: noqa: RUF009  (all defaults are immutable)
+
+from dataclasses import dataclass
+from enum import Enum
+
+from heloise.config.kinds import AbsolutePath, Seconds
+from heloise.world.network import AnyEndpoint
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """`[retry]`: what is done with mail that can not be delivered yet. RFC 5321 §4.5.4.1."""
+
+    intervals: tuple[Seconds, ...] = tuple(
+        Seconds(wait) for wait in (5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 2 * _HOUR, 4 * _HOUR)
+    )
+    """How long to wait after the first attempt, the second, and so on; the last one holds from then on."""
+
+    expire_after: Seconds = Seconds(5 * _DAY)
+    """Give up after this and report to the sender. RFC 5321 §4.5.4.1 asks for four or five days."""
+
+    warn_after: Seconds = Seconds(4 * _HOUR)
+    """Tell the sender that the message is late, once; "0s" for never. A sender may forbid it by NOTIFY (RFC 3461)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """`[delivery]`: how mail is sent on."""
+
+    concurrency: int = 200
+    """Attempts at a time, to all destinations together."""
+
+    per_destination: int = 20
+    """Connections at a time to one destination."""
+
+    connect_timeout: Seconds = Seconds(30)
+    """How long to wait for a connection."""
+
+    local_address: str = ""
+    """Send from this address of the machine; empty lets the system choose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dns:
+    """`[dns]`: whom to ask about names."""
+
+    nameservers: tuple[AnyEndpoint, ...] = ()
+    """Ask these ("127.0.0.1:53") instead of those the system is set up with."""
+
+
+class LogFormat(Enum):
+    """How a line of the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(Enum):
+    """How much is logged; each has all that stands below it."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """`[log]`: what the server writes down. Contents of messages and secrets never are."""
+
+    format: LogFormat = LogFormat.TEXT
+    """"text" to read, or "json", one object a line."""
+
+    level: LogLevel = LogLevel.INFO
+    """"debug", "info", "warning" or "error"."""
+
+    file: AbsolutePath | None = None
+    """Append to this file; to standard error when it is not given. A relative path begins at the file."""

@@ -1,0 +1,75 @@
+"""The configuration: one frozen value for everything an operator decides.
+
+A section of the TOML file is a dataclass, a key is a field, and the text below a field is its documentation: `heloise
+config explain` prints it. The default of a field is what holds when the key is not written. Where a value was written
+tells `Configuration.rule`, by the path of names in the file: `rule("limits", "message_size")`, `rule("route", 0)`.
+"""
+
+# ruff: noqa: RUF009  (all defaults are immutable)
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from heloise.config.addressing import DomainRoute, Forward, Local, User
+from heloise.config.kinds import AbsolutePath, Domain, Name
+from heloise.config.listening import Etrn, Limits, Listener, Relay
+from heloise.config.places import Places
+from heloise.config.running import Delivery, Dns, Log, Retry
+from heloise.mail.cause import Rule
+from heloise.mail.route import Route
+from heloise.reception.admission import Audience
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The whole file. Keys of the first level come before any section."""
+
+    hostname: Domain
+    """The name of this server, in the greeting and in every trace field. It is never guessed."""
+
+    state: AbsolutePath
+    """The directory of the queue and, unless [local] maildir says otherwise, of the mailboxes. A relative path begins
+    at the file."""
+
+    smarthost: Route | None = None
+    """Takes all mail that has no other route, such as "smtp:relay.example.net:25"; else the MX of each domain does."""
+
+    listeners: tuple[Listener, ...] = field(default=(), metadata={"key": "listener"})
+    extensions: Mapping[str, Audience] = field(default_factory=dict)
+    """Who may use an extension or verb: "off", "loopback" (programs on this machine), "relay" (clients that may relay)
+    or "any". Not named: EXPN and VERB "loopback", since they tell about users and the network; VRFY "relay", others
+    get 252, which tells nothing; ETRN "relay"; all else "any"."""
+
+    relay: Relay = Relay()
+    local: Local = Local()
+    users: tuple[User, ...] = field(default=(), metadata={"key": "user"})
+    aliases: Mapping[str, tuple[Name, ...]] = field(default_factory=dict)
+    """Names that stand for others: team = ["alice", "bob@example.org"]. A name without domain is one in every local
+    domain; a target without domain means the one the mail came for. A name may be its own target, to keep a copy."""
+
+    forwards: Mapping[str, Forward] = field(default_factory=dict)
+    """Users who have moved: "carol@example.org" = { relay = "carol@example.net" } sends on and says 251, { tell = … }
+    refuses by 551 and says where."""
+
+    routes: tuple[DomainRoute, ...] = field(default=(), metadata={"key": "route"})
+    limits: Limits = Limits()
+    retry: Retry = Retry()
+    delivery: Delivery = Delivery()
+    etrn: Etrn = Etrn()
+    dns: Dns = Dns()
+    log: Log = Log()
+    places: Places = field(default=Places(), compare=False, repr=False, metadata={"key": None})
+
+    def rule(self, *path: str | int) -> Rule | None:
+        """The line where a value is written; None when it is a default. Names are those of the file."""
+        return self.places.rule(*path)
+
+    @property
+    def control_socket(self) -> str:
+        """Where the running server is spoken to by `heloise queue`."""
+        return f"{self.state}/control"
+
+    @property
+    def maildir(self) -> str:
+        """[local] maildir as an absolute path, with {user} in it."""
+        return self.local.maildir if self.local.maildir.startswith("/") else f"{self.state}/{self.local.maildir}"
