@@ -6,8 +6,22 @@ Started by hand on loopback ports, each instance with its own directories; scrip
         smtplib.SMTP("127.0.0.1", postfix.port).sendmail(...)
 """
 
+from tests.peers.dovecot import DovecotLmtp
+from tests.peers.exim import Exim
 from tests.peers.jail import PeerError, free_port, wait_until
+from tests.peers.opensmtpd import OpenSmtpd
 from tests.peers.postfix import Postfix
 from tests.peers.require import require
+from tests.peers.sendmail import Sendmail
 
-__all__ = ["PeerError", "Postfix", "free_port", "require", "wait_until"]
+__all__ = [
+    "DovecotLmtp",
+    "Exim",
+    "OpenSmtpd",
+    "PeerError",
+    "Postfix",
+    "Sendmail",
+    "free_port",
+    "require",
+    "wait_until",
+]

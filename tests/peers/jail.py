@@ -266,6 +266,14 @@ def own(path: Path, owner: int, group: int, mode: int) -> None:
     os.chmod(path, mode)
 
 
+def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Further files for a configuration directory, by their names in it."""
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
 class Peer:
     """A real mail server as a context manager: started on entry, stopped and swept away on exit."""
 
@@ -288,6 +296,9 @@ class Peer:
         """Does the server greet?"""
         return greeting(self.port).startswith(b"220")
 
+    def started(self) -> None:
+        """What is to be done once the server greets."""
+
     def log_text(self) -> str:
         """Everything the server logged so far."""
         return self.jail.output_text()
@@ -296,6 +307,7 @@ class Peer:
         try:
             self.jail.start(self.configure())
             self.jail.wait(self.ready, f"a greeting on port {self.port}")
+            self.started()
         except BaseException as error:
             log = self.log_text()
             self.__exit__()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from tests.peers.jail import LOOPBACK, Mailboxes, Peer, own, wait_until
+from tests.peers.jail import LOOPBACK, Mailboxes, Peer, own, wait_until, write_files
 from tests.peers.require import require
 
 _POSTFIX, _POSTDROP, _VMAIL = 801, 802, 850
@@ -82,10 +82,7 @@ class Postfix(Peer):
     def configure(self) -> Sequence[str]:
         self._make_queue()
         self.jail.copy("/etc/postfix", self._etc)
-        for name, content in self._files.items():
-            path = self._etc / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        write_files(self._etc, self._files)
         addresses = [(user, domain) for domain in self._local_domains for user in self._users]
         self._table("transport", [(domain, _transport(hop)) for domain, hop in self._relay.items() if domain != "*"])
         self._table("mailboxes", [(f"{user}@{domain}", f"{user}/") for user, domain in addresses])
