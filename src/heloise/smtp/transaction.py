@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Self
 
+from heloise.mail.address import check_domain
 from heloise.mail.envelope import Recipient
 from heloise.mail.outcome import Stage
 from heloise.mail.reply import Reply
@@ -41,6 +42,7 @@ class ClientOptions:
     after the dot (RFC 2033). `start_with_helo` is for peers that drop the connection at EHLO. `verbose` asks for 050
     lines with VERB, `only_transaction` promises with ONEX that no second one follows; both only where offered.
     `chunking` prefers BDAT to DATA where CHUNKING is offered (RFC 3030); binary content is sent by BDAT anyway.
+    Raises AddressError for a bad name.
     """
 
     hello_name: str
@@ -51,6 +53,9 @@ class ClientOptions:
     chunking: bool = False
     timeouts: ClientTimeouts = field(default=ClientTimeouts())
 
+    def __post_init__(self) -> None:
+        check_domain(self.hello_name)
+
 
 @dataclass(frozen=True, slots=True)
 class Offers:
@@ -59,7 +64,7 @@ class Offers:
     Empty after HELO: then no parameter at all may be sent. RFC 5321 §4.1.1.1.
     """
 
-    keywords: Mapping[str, str] = _NOTHING
+    keywords: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     is_esmtp: bool = False
 
     @classmethod

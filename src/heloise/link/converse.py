@@ -1,0 +1,218 @@
+"""A client engine and a stream: transactions with one next hop. RFC 5321 §3.3, §4.5.3.2, §4.5.4.1.
+
+The driver moves octets and holds the one timer; what anything means is the engine's (`heloise.smtp.client`). Trouble
+with the link never leaves as an exception: the engine turns it into answers, one for each recipient.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+
+from heloise.mail.content import Content, ContentFacts
+from heloise.mail.envelope import Envelope
+from heloise.mail.reply import Reply
+from heloise.smtp.client import ClientSession
+from heloise.smtp.client_events import (
+    ClientEvent,
+    ContentWanted,
+    ConversationEnded,
+    ConversationReady,
+    ConversationRefused,
+    Progress,
+    TransactionDone,
+)
+from heloise.smtp.client_states import ClientState, ContentDemand
+from heloise.smtp.errors import LocalProtocolError
+from heloise.smtp.transaction import Offers, RecipientAnswer
+from heloise.world import LinkError, Stream
+
+
+class Conversation:
+    """One connection, greeted and past hello when `dial` gives it out. For one task at a time."""
+
+    def __init__(
+        self,
+        session: ClientSession,
+        stream: Stream,
+        *,
+        quit_timeout: float,
+        progress: Callable[[Reply], None] | None = None,
+    ) -> None:
+        self._session = session
+        self._stream = stream
+        self._quit_timeout = quit_timeout
+        self._progress = progress
+        self._turn = -1
+        self._deadline = 0.0
+        self._receiving: asyncio.Task[bytes] | None = None  # while content is sent, or left over from then
+
+    @property
+    def offers(self) -> Offers:
+        """What the peer offers."""
+        return self._session.offers
+
+    @property
+    def peer_name(self) -> str:
+        """What the peer calls itself."""
+        return self._session.peer_name
+
+    @property
+    def usable(self) -> bool:
+        """May it take another transaction? Whether the peer has hung up meanwhile shows only then."""
+        return self._session.usable
+
+    @property
+    def transactions(self) -> int:
+        """How many were begun. An answer of link.lost to a second or later one may only mean that it sat idle."""
+        return self._session.transactions
+
+    async def hello(self) -> ConversationReady | ConversationRefused:
+        """Hear the greeting and say EHLO. Called once, by `dial`."""
+        while True:
+            event = await self._next_event()
+            if isinstance(event, ConversationReady | ConversationRefused):
+                return event
+
+    async def deliver(self, envelope: Envelope, content: Content, facts: ContentFacts) -> tuple[RecipientAnswer, ...]:
+        """Send one message; exactly one answer for each recipient, in order.
+
+        Raises:
+            LocalProtocolError: not `usable`, or no recipients.
+            Whatever reading the content raises; the connection is then aborted, without the final dot.
+        """
+        self._session.begin(envelope, facts)
+        try:
+            return await self._transact(content)
+        except BaseException:
+            self.abort()  # in the middle of a transaction there is no way back, least of all when cancelled
+            raise
+
+    async def quit(self) -> None:
+        """Say QUIT, wait a little, close. Never raises for the link's sake; what the peer says does not matter."""
+        self._session.quit()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._quit_timeout):
+                    while self._session.state is ClientState.QUITTING:
+                        await self._next_event()
+        finally:
+            self._close()
+
+    def abort(self) -> None:
+        """Close at once. Idempotent."""
+        self._session.connection_lost("aborted here")
+        self._stop_receiving()
+        self._stream.abort()
+
+    async def _transact(self, content: Content) -> tuple[RecipientAnswer, ...]:
+        while True:
+            match await self._next_event():
+                case TransactionDone(answers):
+                    if self._session.state is ClientState.CLOSED:
+                        self.abort()
+                    return answers
+                case ContentWanted():
+                    await self._send_content(content)
+                case Progress(reply):
+                    if self._progress is not None:
+                        self._progress(reply)
+                case ConversationReady() | ConversationRefused() | ConversationEnded() as event:
+                    raise LocalProtocolError(f"no such event belongs into a transaction: {event}")
+
+    async def _next_event(self) -> ClientEvent:
+        while (event := self._session.next_event()) is None:
+            octets = self._session.data_to_send()
+            if octets:
+                self._stream.send(octets)
+            await self._receive()
+        return event
+
+    async def _receive(self) -> None:
+        """Wait for octets, within the engine's patience, and give the engine what came, or what went wrong."""
+        session = self._session
+        if session.state is ClientState.CLOSED:
+            raise LocalProtocolError("the conversation is over")
+        if session.turn != self._turn:
+            self._turn = session.turn
+            self._deadline = asyncio.get_running_loop().time() + session.patience
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                octets = await self._received()
+        except TimeoutError:
+            session.timed_out()
+        except LinkError as error:
+            session.connection_lost(str(error))
+        else:
+            session.receive_data(octets)
+
+    async def _received(self) -> bytes:
+        if self._receiving is None:
+            return await self._stream.receive()
+        receiving = self._receiving
+        octets = await receiving
+        self._receiving = None
+        return octets
+
+    # Content, with back-pressure
+
+    async def _send_content(self, content: Content) -> None:
+        """Give the content to the engine, as fast as the peer takes it and as long as the peer wants it.
+
+        The last piece stays in the engine with the final dot, so that a small message goes out with one write.
+        """
+        chunks = content.chunks()
+        try:
+            async for chunk in chunks:
+                await self._push()
+                while self._session.content_demand is ContentDemand.LATER:
+                    await self._receive()
+                if self._session.content_demand is ContentDemand.NO:
+                    return
+                self._session.send_content(chunk)
+            if self._session.content_demand is not ContentDemand.NO:
+                self._session.finish_content()
+        finally:
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()
+
+    async def _push(self) -> None:
+        """Send what the engine has, and wait until the peer takes more, or says something that makes it vain.
+
+        A peer that refuses in the middle of the text may stop reading; so replies are read while we wait to write.
+        """
+        octets = self._session.data_to_send()
+        if not octets:
+            return
+        self._stream.send(octets)
+        draining = asyncio.ensure_future(self._stream.drain())
+        try:
+            async with asyncio.timeout(self._session.patience):
+                while not draining.done() and self._session.content_demand is not ContentDemand.NO:
+                    await self._drain_or_hear(draining)
+        except TimeoutError:
+            self._session.timed_out()
+            return
+        finally:
+            draining.cancel()
+        if draining.done() and not draining.cancelled() and draining.exception() is not None:
+            # The connection is broken for writing; the peer's last words may still be there to be read.
+            while self._session.content_demand is not ContentDemand.NO:
+                await self._receive()
+
+    async def _drain_or_hear(self, draining: "asyncio.Future[None]") -> None:
+        if self._receiving is None:
+            self._receiving = asyncio.create_task(self._stream.receive())
+        await asyncio.wait((draining, self._receiving), return_when=asyncio.FIRST_COMPLETED)
+        if self._receiving.done():
+            await self._receive()
+
+    def _close(self) -> None:
+        self._stop_receiving()
+        if self._session.state is ClientState.QUITTING:
+            self._session.connection_lost("no answer to QUIT")
+        self._stream.close()
+
+    def _stop_receiving(self) -> None:
+        receiving, self._receiving = self._receiving, None
+        if receiving is not None:
+            receiving.cancel()

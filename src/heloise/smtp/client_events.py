@@ -1,0 +1,59 @@
+"""What the client engine tells its driver. All are facts; after each TransactionDone the driver may begin another."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from heloise.mail.outcome import Stage
+from heloise.mail.reply import Reply
+from heloise.smtp.transaction import Offers, RecipientAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationReady:
+    """Greeting and hello are over; a transaction may begin."""
+
+    offers: Offers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRefused:
+    """There will be no transaction here: the peer refused at the greeting or at hello, or the link was lost there.
+
+    `start_over_with_helo`: the connection was dropped at EHLO; connect again with `ClientOptions.start_with_helo`.
+    """
+
+    stage: Stage
+    reply: Reply
+    said_by_peer: bool = True
+    start_over_with_helo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A 0yz line (VERB): what the peer is doing. Nothing depends on it."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class ContentWanted:
+    """The content may be sent now, while `content_demand` says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionDone:
+    """All recipients are decided: one answer each, in the order of the envelope."""
+
+    answers: tuple[RecipientAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationEnded:
+    """Outside a transaction: the peer closed, said 421 or answered QUIT."""
+
+    reply: Reply | None = None
+
+
+ClientEvent: TypeAlias = (
+    ConversationReady | ConversationRefused | Progress | ContentWanted | TransactionDone | ConversationEnded
+)

@@ -1,0 +1,78 @@
+"""What we say in the peer's place, when it said nothing or nothing that could be understood.
+
+Neighbour of replies.py, for the client: these words never go over the wire but to the log, the transcript and the
+report to the sender. Codes follow what a peer would have said.
+"""
+
+from heloise.mail import causes
+from heloise.mail.path import ForwardPath
+from heloise.mail.reply import Reply
+from heloise.smtp.replies import reply
+
+CONTENT_LINE_ENDING = reply(554, "5.6.0", "Bare CR or LF in the message", causes.CONTENT_LINE_ENDING)
+SENDER_NOT_ASCII = reply(
+    553,
+    "5.6.7",
+    "The sender's address is outside ASCII and the next hop lacks SMTPUTF8",
+    causes.DELIVERY_NEEDS_EXTENSION.because(extension="SMTPUTF8"),
+)
+_STATUS_OF_NEED = {"SMTPUTF8": "5.6.7", "REQUIRETLS": "5.7.30"}  # RFC 6531 §3.5, RFC 8689 §5
+
+
+def not_connected(detail: str) -> Reply:
+    """No connection came about."""
+    return reply(421, "4.4.1", f"Could not connect: {detail}", causes.LINK_REFUSED.because(trouble=detail))
+
+
+def connect_timed_out(seconds: float) -> Reply:
+    """No connection came about in time."""
+    cause = causes.LINK_TIMED_OUT.because(stage="connect", seconds=f"{seconds:g}")
+    return reply(421, "4.4.1", f"No connection within {seconds:g} seconds", cause)
+
+
+def lost(stage: str, detail: str) -> Reply:
+    """The connection ended before the peer decided."""
+    cause = causes.LINK_LOST.because(stage=stage, trouble=detail)
+    return reply(421, "4.4.2", f"Connection lost ({stage}): {detail}", cause)
+
+
+def timed_out(stage: str, seconds: float) -> Reply:
+    """No reply in time, before the peer decided."""
+    cause = causes.LINK_TIMED_OUT.because(stage=stage, seconds=f"{seconds:g}")
+    return reply(421, "4.4.2", f"No reply within {seconds:g} seconds ({stage})", cause)
+
+
+def lost_after_dot(detail: str) -> Reply:
+    """The peer may have taken the message, and may not: there was no reply to the final dot."""
+    cause = causes.LINK_LOST_AFTER_DOT.because(trouble=detail)
+    return reply(421, "4.4.2", f"No reply to the final dot: {detail}", cause)
+
+
+def nonsense(stage: str, problem: str) -> Reply:
+    """Something came that is no reply, or none that can stand here."""
+    cause = causes.PEER_NONSENSE.because(stage=stage, problem=problem)
+    return reply(451, "4.5.0", f"The next hop can not be understood ({stage}): {problem}", cause)
+
+
+def too_big(size: int, limit: int) -> Reply:
+    """The peer said in advance that it will not take it. RFC 1870 §6."""
+    cause = causes.DELIVERY_TOO_BIG.because(size=size, limit=limit)
+    return reply(552, "5.3.4", f"The message has {size} octets, the next hop takes {limit}", cause)
+
+
+def needs_extension(keyword: str) -> Reply:
+    """The message can not be sent to a peer without this extension."""
+    cause = causes.DELIVERY_NEEDS_EXTENSION.because(extension=keyword)
+    status = _STATUS_OF_NEED.get(keyword, "5.6.3")
+    return reply(554, status, f"The message needs {keyword}, which the next hop lacks", cause)
+
+
+def recipient_not_ascii(path: ForwardPath) -> Reply:
+    """An address that can be written only under SMTPUTF8. RFC 6531 §3.2."""
+    cause = causes.DELIVERY_NEEDS_EXTENSION.because(extension="SMTPUTF8", recipient=path)
+    return reply(553, "5.6.7", "The address is outside ASCII and the next hop lacks SMTPUTF8", cause)
+
+
+def too_many_recipients(said: Reply) -> Reply:
+    """452 in place of a 552 that an old server means so. RFC 5321 §4.5.3.1.10."""
+    return reply(452, "4.5.3", said.text, causes.RECIPIENT_TOO_MANY.because(said=said))

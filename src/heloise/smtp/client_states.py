@@ -1,0 +1,96 @@
+"""Where a client session stands, what replies it waits for, and what each wait means. RFC 5321 §4.3, §4.5.3.2.
+
+Theory of operation. The engine keeps a *queue of expectations*: each command sent appends what its reply will be for,
+each reply takes the first one off. PIPELINING (RFC 2920) is then nothing but sending more before reading. The state
+says which calls of the driver are in place; the first expectation says at which stage we are and how long to wait.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from heloise.mail.outcome import Stage
+
+
+class ClientState(Enum):
+    """Where a session stands."""
+
+    GREETING = "greeting"
+    HELLO = "hello"
+    READY = "ready"  # no transaction
+    COMMANDS = "commands"  # MAIL, RCPT and DATA are on their way
+    CONTENT = "content"  # the driver gives the content
+    FINAL = "final"  # the end of the content was given, or nothing is left to be given
+    REFUSED = "refused"  # at greeting or hello: only QUIT is left
+    QUITTING = "quitting"
+    CLOSED = "closed"
+
+
+class Expected(Enum):
+    """What the next reply is for."""
+
+    GREETING = "greeting"
+    EHLO = "EHLO"
+    HELO = "HELO"
+    ASIDE = "aside"  # RSET, VERB, ONEX: whatever is said changes nothing, but for 421
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    CHUNK = "BDAT"
+    END = "end"  # the final dot, or BDAT LAST
+    NO_END = "no end"  # a dot that ends a text nobody is to receive
+    QUIT = "QUIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A reply that is due; `index` is the recipient it is for, -1 when it is for all."""
+
+    kind: Expected
+    index: int = -1
+
+
+class Step(NamedTuple):
+    """Octets to be sent and the replies they will have; `record` is the command line for the transcript."""
+
+    octets: bytes
+    expected: tuple[Expectation, ...]
+    record: bytes | None
+
+
+class ContentDemand(Enum):
+    """May the driver give content?"""
+
+    NOW = "now"
+    LATER = "later"  # after the next reply: BDAT without PIPELINING
+    NO = "no"  # not, or no more
+
+
+STAGE: dict[Expected, Stage] = {
+    Expected.GREETING: Stage.GREETING,
+    Expected.EHLO: Stage.HELLO,
+    Expected.HELO: Stage.HELLO,
+    Expected.ASIDE: Stage.MAIL,
+    Expected.MAIL: Stage.MAIL,
+    Expected.RCPT: Stage.RCPT,
+    Expected.DATA: Stage.DATA,
+    Expected.CHUNK: Stage.CONTENT,
+    Expected.END: Stage.CONTENT,
+    Expected.NO_END: Stage.CONTENT,
+    Expected.QUIT: Stage.CONTENT,  # nothing is decided by it
+}
+
+# Names of ClientTimeouts.
+PATIENCE: dict[Expected, str] = {
+    Expected.GREETING: "greeting",
+    Expected.EHLO: "hello",
+    Expected.HELO: "hello",
+    Expected.ASIDE: "mail",
+    Expected.MAIL: "mail",
+    Expected.RCPT: "rcpt",
+    Expected.DATA: "data",
+    Expected.CHUNK: "data_block",
+    Expected.END: "final_dot",
+    Expected.NO_END: "final_dot",
+    Expected.QUIT: "quit",
+}
