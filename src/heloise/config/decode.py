@@ -33,24 +33,18 @@ class Decoder:
     def section(self, cls: type, table: Mapping[str, object], path: Path) -> Any:
         """An instance of the dataclass `cls`, or _WRONG when a required key of it is missing."""
         known = {key: item for item in fields(cls) if (key := toml_key(item)) is not None}
-        self._note_unknown(table, known, path)
+        meant = self._note_unknown(table, list(known), path)
         types = hints(cls)
         values: dict[str, object] = {}
         for key, item in known.items():
-            value = self._field(item, key, types[item.name], table, path)
+            value = self._value(types[item.name], table[key], (*path, key)) if key in table else _WRONG
+            if is_required(item) and key not in table and key not in meant:
+                self._note(path, f'the key "{key}" is missing', section=(*path, key))
             if value is not _WRONG:
                 values[item.name] = value
             elif is_required(item):
                 values[item.name] = _WRONG if path else self.stand_ins[key]
         return _WRONG if _WRONG in values.values() else cls(**values)
-
-    def _field(self, item: "Field[Any]", key: str, kind: Any, table: Mapping[str, object], path: Path) -> Any:
-        if key in table:
-            return self._value(kind, table[key], (*path, key))
-        misspelt = any(near_miss(other, [key]) for other in table)
-        if is_required(item) and not misspelt:  # it has been noted as unknown
-            self._note(path, f'the key "{key}" is missing', section=(*path, key))
-        return _WRONG
 
     def _value(self, kind: Any, value: object, path: Path) -> Any:
         kind = without_none(kind)
@@ -116,15 +110,18 @@ class Decoder:
         self._note(path, f"{named(path)} is {wanted}, not {called(value)}")
         return False
 
-    def _note_unknown(self, table: Mapping[str, object], known: Mapping[str, object], path: Path) -> None:
+    def _note_unknown(self, table: Mapping[str, object], known: list[str], path: Path) -> set[str]:
+        """Note unknown keys; the keys that were most likely meant by them."""
+        meant = set()
         for key in table:
             if key in known:
                 continue
+            near = near_miss(key, known)
             owner = self.owners.get(key)
-            hint = did_you_mean(key, list(known))
-            if near_miss(key, list(known)) is None and owner:
-                hint = f"it belongs to [{owner}]"
+            hint = f"it belongs to [{owner}]" if near is None and owner else did_you_mean(key, known)
             self._note((*path, key), f'unknown key "{key}"', hint=hint, section=path)
+            meant |= {near} if near else set()
+        return meant
 
     def _note(self, path: Path, text: str, *, hint: str = "", section: Path | None = None) -> None:
         name = section_name(path if section is None else section)

@@ -1,0 +1,94 @@
+"""What a good configuration means: values, defaults, places."""
+
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from heloise.config import ConfigError, dev_configuration, parse_configuration, read_configuration
+from heloise.config.listening import Etrn, Limits
+from heloise.mail.cause import Rule
+from heloise.mail.route import Route
+from heloise.smtp.limits import SessionLimits
+from heloise.world.network import Endpoint, UnixEndpoint
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "heloise.toml"
+
+SMALLEST = """\
+hostname = "mail.example.test"
+state = "state"
+[[listener]]
+address = "127.0.0.1:0"
+"""
+
+
+def test_the_first_configuration_of_the_manual_is_good() -> None:
+    configuration = read_configuration(str(EXAMPLE))
+    assert configuration.hostname == "mail.example.test"
+    assert [user.name for user in configuration.users] == ["alice", "bob"]
+    assert configuration.forwards["dave@example.test"].tell is not None
+    assert configuration.state == str(EXAMPLE.parent / "state")
+
+
+def test_by_default_only_this_machine_may_relay() -> None:
+    networks = parse_configuration(SMALLEST, directory="/d").relay.networks
+    assert any(ip_address("127.0.0.1") in network for network in networks)
+    assert not any(ip_address("192.0.2.1") in network for network in networks)
+
+
+def test_defaults_are_those_of_the_protocol_engine() -> None:
+    assert Limits().session == SessionLimits()
+
+
+def test_relative_paths_begin_at_the_file() -> None:
+    text = SMALLEST + '[[listener]]\naddress = "unix:lmtp"\nprotocol = "lmtp"\n[log]\nfile = "log/heloise"\n'
+    configuration = parse_configuration(text, directory="/etc/heloise")
+    assert configuration.state == "/etc/heloise/state"
+    assert configuration.listeners[1].address == UnixEndpoint("/etc/heloise/lmtp")
+    assert configuration.log.file == "/etc/heloise/log/heloise"
+    assert configuration.maildir == "/etc/heloise/state/mail/{user}/Maildir"
+
+
+def test_a_file_is_named_in_rules_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "heloise.toml").write_text(SMALLEST)
+    monkeypatch.chdir(tmp_path)
+    configuration = read_configuration("heloise.toml")
+    assert configuration.rule("listener", 0, "address") == Rule("heloise.toml", 4)
+    assert configuration.state == str(tmp_path / "state")
+
+
+def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "heloise.toml"
+    path.write_bytes(b'hostname = "a"\nstate = "\xff"\n')
+    with pytest.raises(ConfigError, match=r"heloise\.toml:2: the file is not UTF-8"):
+        read_configuration(str(path))
+
+
+def test_a_default_has_no_rule() -> None:
+    configuration = parse_configuration(SMALLEST, directory="/d")
+    assert configuration.rule("relay", "networks") is None
+    assert configuration.rule("hostname") == Rule("heloise.toml", 1)
+
+
+def test_routes_are_read_with_their_addresses() -> None:
+    text = SMALLEST + '[[route]]\ndomains = ["A.test", ".b.test"]\nto = "smtp:[::1]:25"\nfor_strangers = true\n'
+    (route,) = parse_configuration(text, directory="/d").routes
+    assert route.domains == ("a.test", ".b.test")
+    assert route.to == Route.parse("smtp:[::1]:25")
+    assert route.for_strangers
+
+
+def test_etrn_names_domains_subdomains_or_all() -> None:
+    assert Etrn().allows("anything.test")
+    etrn = Etrn(domains=("a.test", ".b.test"))
+    assert etrn.allows("A.test")
+    assert etrn.allows("x.b.test")
+    assert not etrn.allows("b.test")
+    assert not etrn.allows("x.a.test")
+
+
+def test_the_development_server_needs_no_file_and_sends_nothing_on() -> None:
+    configuration = dev_configuration(state="/tmp/heloise", address=Endpoint("127.0.0.1", 0))
+    assert str(configuration.smarthost) == "catch:"
+    assert configuration.listeners[0].address == Endpoint("127.0.0.1", 0)
+    assert configuration.rule("hostname") is None
