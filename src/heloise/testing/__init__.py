@@ -1,0 +1,50 @@
+"""The public test kit: a deterministic, simulated world, and contract checks for everything that has two faces.
+
+    from heloise.testing import SimulatedWorld, run_simulated
+
+`run_simulated(scenario, seed=...)` runs a coroutine function in a world whose time, chance, names, network and disks
+are simulated; `SimulatedWorld.host` gives it machines. Times of days pass in milliseconds, faults come from the seed.
+"""
+
+from heloise.testing.chance import EPOCH, SeededEntropy, SimulatedClock
+from heloise.testing.contracts import check_blocking, check_files, check_stream_pair
+from heloise.testing.disk import DiskFaults, SimulatedDisk
+from heloise.testing.dns import Zones
+from heloise.testing.faults import NO_FAULTS, ROUGH, ConnectionFault, FaultPlan, FaultRates, Side, Trouble
+from heloise.testing.inode import Unsynced
+from heloise.testing.loop import Stuck, VirtualLoop, VirtualTime, run_in_virtual_time
+from heloise.testing.network import SimulatedNetwork
+from heloise.testing.stream import SimulatedStream
+from heloise.testing.trace import Happening, Trace
+from heloise.testing.world import SimulatedHost, SimulatedWorld, run_simulated
+
+__all__ = [
+    "EPOCH",
+    "NO_FAULTS",
+    "ROUGH",
+    "ConnectionFault",
+    "DiskFaults",
+    "FaultPlan",
+    "FaultRates",
+    "Happening",
+    "SeededEntropy",
+    "Side",
+    "SimulatedClock",
+    "SimulatedDisk",
+    "SimulatedHost",
+    "SimulatedNetwork",
+    "SimulatedStream",
+    "SimulatedWorld",
+    "Stuck",
+    "Trace",
+    "Trouble",
+    "Unsynced",
+    "VirtualLoop",
+    "VirtualTime",
+    "Zones",
+    "check_blocking",
+    "check_files",
+    "check_stream_pair",
+    "run_in_virtual_time",
+    "run_simulated",
+]
