@@ -308,6 +308,15 @@ LINK_LOST_AFTER_DOT = _kind(
 DNS_NO_SUCH_DOMAIN = _kind("dns.no-such-domain", "RFC 5321 §5.1", "The domain does not exist.", "Check the spelling.")
 DNS_FAILURE = _kind("dns.failure", "RFC 5321 §5.1", "The name servers of the domain did not answer.", LATER)
 ROUTE_NONE = _kind("route.none", "RFC 5321 §5.1", "No way to this domain is known.", OPERATOR)
+ROUTE_NULL_MX = _kind(
+    "route.null-mx", "RFC 7505 §3", "The domain says that it takes no mail at all.", "Reach them in another way."
+)
+ROUTE_LOOPS_BACK = _kind(
+    "route.loops-back",
+    "RFC 5321 §5.1",
+    "The best mail exchanger of the domain is this server itself, which does not know the domain.",
+    "The operator makes the domain local, gives it a route, or mends its MX records. " + OPERATOR,
+)
 DELIVERY_EXPIRED = _kind(
     "delivery.expired",
     "RFC 5321 §4.5.4.1",
@@ -322,6 +331,15 @@ DELIVERY_NEEDS_EXTENSION = _kind(
 )
 DELIVERY_TOO_BIG = _kind(
     "delivery.too-big", "RFC 1870 §6.1", "The next hop said it takes no message that large.", NOTHING
+)
+DELIVERY_FAULT = _kind(
+    "delivery.fault",
+    "RFC 5321 §4.5.4.1",
+    "The attempt to deliver met an error of this server; it is made again.",
+    "The log has the details under the id of the message. " + LATER,
+)
+DELIVERY_INTERRUPTED = _kind(
+    "delivery.interrupted", "RFC 5321 §4.5.4.1", "The server was stopped during the attempt.", LATER
 )
 LOCAL_DELIVERED = _kind("local.delivered", "RFC 5321 §4.4", "The message lies in the mailbox.", NOTHING)
 LOCAL_DISCARDED = _kind("local.discarded", "RFC 5321 §4.2.5", "The route of this recipient throws mail away.", OPERATOR)

@@ -286,3 +286,76 @@ def status(lines: Sequence[str]) -> Reply:
         lines=tuple(printable(line) for line in lines),
         cause=causes.HELP_STATUS.because(),
     )
+
+
+# What we say in the place of a next hop: never on the wire, but in the log, in 050 lines and in reports.
+
+
+def not_connected(words: str, cause: Cause) -> Reply:
+    """421 4.4.1: no next hop could be talked to."""
+    return reply(421, "4.4.1", words, cause)
+
+
+def no_such_domain(domain: str) -> Reply:
+    """550 5.1.2: the domain of a recipient does not exist. RFC 5321 §5.1."""
+    return reply(550, "5.1.2", f"There is no domain {domain}", causes.DNS_NO_SUCH_DOMAIN.because(domain=domain))
+
+
+def dns_failure(domain: str, trouble: str) -> Reply:
+    """451 4.4.3: the name servers did not answer."""
+    cause = causes.DNS_FAILURE.because(domain=domain, trouble=trouble)
+    return reply(451, "4.4.3", f"The name servers of {domain} do not answer", cause)
+
+
+def null_mx(domain: str) -> Reply:
+    """556 5.1.10: the domain takes no mail. RFC 7505 §4.2."""
+    return reply(556, "5.1.10", f"{domain} takes no mail at all", causes.ROUTE_NULL_MX.because(domain=domain))
+
+
+def no_route(domain: str) -> Reply:
+    """550 5.4.4: the domain exists, but nothing that takes mail for it does."""
+    return reply(550, "5.4.4", f"There is no way to {domain}", causes.ROUTE_NONE.because(domain=domain))
+
+
+def loops_back(domain: str, host: str) -> Reply:
+    """554 5.4.6: the mail exchanger is this server. RFC 5321 §5.1."""
+    cause = causes.ROUTE_LOOPS_BACK.because(domain=domain, host=host)
+    return reply(554, "5.4.6", f"Mail for {domain} loops back to {host}", cause)
+
+
+def expired(last: str, cause: Cause) -> Reply:
+    """554 5.4.7: given up; `last` is the last trouble in full."""
+    return reply(554, "5.4.7", f"Given up after the last trouble: {last}", cause)
+
+
+def delivery_fault(error: BaseException) -> Reply:
+    """451 4.3.0: an attempt ended in an error of our own."""
+    cause = causes.DELIVERY_FAULT.because(error=printable(f"{type(error).__name__}: {error}"))
+    return reply(451, "4.3.0", "The attempt failed by an error of this server", cause)
+
+
+def delivery_interrupted() -> Reply:
+    """421 4.3.2: the server was stopped during the attempt."""
+    return reply(421, "4.3.2", "The server was stopped during the attempt", causes.DELIVERY_INTERRUPTED)
+
+
+def delivered(account: str) -> Reply:
+    """250 2.1.5: the message lies in the mailbox."""
+    return reply(250, "2.1.5", "Delivered", causes.LOCAL_DELIVERED.because(account=account))
+
+
+def discarded() -> Reply:
+    """250 2.0.0: thrown away as the route says."""
+    return reply(250, "2.0.0", "Thrown away on purpose", causes.LOCAL_DISCARDED)
+
+
+def local_trouble(account: str, trouble: str) -> Reply:
+    """451 4.3.0: the mailbox could not be written to."""
+    cause = causes.LOCAL_TROUBLE.because(account=account, trouble=printable(trouble))
+    return reply(451, "4.3.0", "The mailbox can not be written to now", cause)
+
+
+def local_no_room(account: str, trouble: str) -> Reply:
+    """452 4.3.1: no room on the disk that holds the mailbox."""
+    cause = causes.STORAGE_FULL.because(account=account, trouble=printable(trouble))
+    return reply(452, "4.3.1", "There is no room for the message now", cause)
