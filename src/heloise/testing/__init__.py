@@ -14,6 +14,7 @@ from heloise.testing.faults import NO_FAULTS, ROUGH, ConnectionFault, FaultPlan,
 from heloise.testing.inode import Unsynced
 from heloise.testing.loop import Stuck, VirtualLoop, VirtualTime, run_in_virtual_time
 from heloise.testing.network import SimulatedNetwork
+from heloise.testing.sqlite_vfs import SimulatedVfs
 from heloise.testing.stream import SimulatedStream
 from heloise.testing.trace import Happening, Trace
 from heloise.testing.world import SimulatedHost, SimulatedWorld, run_simulated
@@ -34,6 +35,7 @@ __all__ = [
     "SimulatedHost",
     "SimulatedNetwork",
     "SimulatedStream",
+    "SimulatedVfs",
     "SimulatedWorld",
     "Stuck",
     "Trace",
