@@ -29,6 +29,11 @@ class RecipientState(Enum):
     FAILED = 3
     HELD = 4
 
+    @property
+    def is_final(self) -> bool:
+        """True when nothing more will be tried."""
+        return self in (RecipientState.DELIVERED, RecipientState.FAILED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastWord:

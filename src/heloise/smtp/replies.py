@@ -359,3 +359,18 @@ def local_no_room(account: str, trouble: str) -> Reply:
     """452 4.3.1: no room on the disk that holds the mailbox."""
     cause = causes.STORAGE_FULL.because(account=account, trouble=printable(trouble))
     return reply(452, "4.3.1", "There is no room for the message now", cause)
+
+
+def storage_full(problem: str) -> Reply:
+    """452 4.3.1 with what the disk said."""
+    return STORAGE_FULL.with_cause(causes.STORAGE_FULL.because(problem=printable(problem)))
+
+
+def storage_fault(problem: str) -> Reply:
+    """451 4.3.0 with what the disk or the store said."""
+    return STORAGE_FAULT.with_cause(causes.STORAGE_FAULT.because(problem=printable(problem)))
+
+
+def no_room(*, free: int, minimum_free: int, size: int) -> Reply:
+    """452 4.3.1 before the disk is really full; all in octets."""
+    return STORAGE_FULL.with_cause(causes.STORAGE_FULL.because(free=free, minimum_free=minimum_free, size=size))

@@ -1,0 +1,99 @@
+"""A message on its way into the queue: small ones are collected in memory, larger ones go to the spool as they come."""
+
+import errno
+from typing import Protocol
+
+from heloise.mail.content import Content, ContentFacts, MemoryContent
+from heloise.mail.reply import Reply
+from heloise.mail.sink import Refused, SinkAnswer, Submission, Taken
+from heloise.queue.errors import StoreFault, StoreFull
+from heloise.queue.model import NewMessage
+from heloise.queue.spool import ROW_LIMIT, SpoolContent, SpoolWriter
+from heloise.smtp import replies
+from heloise.world import World
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Keeper(Protocol):
+    """Takes the message over when it is complete."""
+
+    async def keep(self, message: NewMessage, content: Content) -> None:
+        """Returns when responsibility is taken. Raises StoreFull, StoreFault."""
+        ...
+
+
+class QueueDeposit:
+    """See `heloise.mail.sink.Deposit`. `spool_directory` is None when there is no spool."""
+
+    def __init__(self, keeper: Keeper, submission: Submission, world: World, spool_directory: str | None) -> None:
+        self._keeper = keeper
+        self._submission = submission
+        self._world = world
+        self._spool_directory = spool_directory
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._spool: SpoolWriter | None = None
+        self._trouble: Exception | None = None
+
+    async def write(self, octets: bytes) -> None:
+        """Take the next octets."""
+        if self._trouble is not None:
+            return
+        self._size += len(octets)
+        if self._spool is None:
+            self._chunks.append(octets)
+            if self._size > ROW_LIMIT and self._spool_directory is not None:
+                await self._move_to_spool(self._spool_directory)
+        else:
+            await self._write_spool(self._spool, octets)
+
+    async def commit(self, facts: ContentFacts) -> SinkAnswer:
+        """Take responsibility, or say why not; then nothing is left of it."""
+        try:
+            if self._trouble is not None:
+                raise self._trouble
+            await self._commit(facts)
+        except (StoreFault, OSError) as error:
+            await self.abort()
+            return Refused(_refusal(error))
+        return Taken(self._submission.message_id)
+
+    async def abort(self) -> None:
+        """Forget it."""
+        self._chunks.clear()
+        spool, self._spool = self._spool, None
+        if spool is not None:
+            await spool.discard()
+
+    async def _commit(self, facts: ContentFacts) -> None:
+        spool = self._spool
+        if spool is None:
+            octets = b"".join(self._chunks)
+            message = NewMessage(submission=self._submission, facts=facts, octets=octets)
+            await self._keeper.keep(message, MemoryContent(octets))
+            return
+        await spool.finish()
+        path = f"{self._spool_directory}/{spool.name}"
+        content = SpoolContent(self._world.files, self._world.blocking, path, facts.size)
+        message = NewMessage(submission=self._submission, facts=facts, octets=None, spool_name=spool.name)
+        await self._keeper.keep(message, content)
+        self._spool = None  # it belongs to the queue now
+
+    async def _move_to_spool(self, directory: str) -> None:
+        world, name = self._world, str(self._submission.message_id)
+        self._spool = SpoolWriter(world.files, world.blocking, directory, name)
+        octets = b"".join(self._chunks)
+        self._chunks.clear()
+        await self._write_spool(self._spool, octets)
+
+    async def _write_spool(self, spool: SpoolWriter, octets: bytes) -> None:
+        try:
+            await spool.write(octets)
+        except OSError as error:
+            self._trouble = error
+
+
+def _refusal(error: Exception) -> Reply:
+    full = isinstance(error, StoreFull) or (isinstance(error, OSError) and error.errno in _NO_ROOM)
+    return replies.storage_full(str(error)) if full else replies.storage_fault(str(error))

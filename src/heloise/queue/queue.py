@@ -1,0 +1,242 @@
+"""The queue as everyone else sees it: a message sink for those who receive, leases for those who deliver.
+
+Hand-over: when a deliverer works in this process and is not too far behind, a new message is stored as already leased
+and goes to it in memory. It then costs the store one write to take it and one to settle it, and no read.
+
+Whoever delivers waits in `next_leases`; it wakes on a hand-over, on a recipient that becomes due, on an operator's
+word. There is no polling.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from heloise.mail.content import Content
+from heloise.mail.ids import MessageId
+from heloise.mail.reply import Reply
+from heloise.mail.sink import Submission
+from heloise.queue.deposit import QueueDeposit
+from heloise.queue.model import Lease, NewMessage, QueueCounts, QueuedMessage, QueueStore, Selection, Settlement
+from heloise.queue.watch import Watch
+from heloise.smtp import replies
+from heloise.world import World
+
+LEASE_TIME = 3600.0  # seconds: longer than any attempt takes, RFC 5321 §4.5.3.2 with its ten minutes included
+_FREE_CHECK = 1.0  # seconds between two looks at the free space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueOptions:
+    """`minimum_free` octets stay free on the disk; at most so many messages and octets wait in memory for hand-over."""
+
+    minimum_free: int = 0
+    handover_messages: int = 2000
+    handover_octets: int = 64 << 20
+
+
+class Queue:
+    """The queue over one store."""
+
+    def __init__(
+        self, store: QueueStore, world: World, *, spool_directory: str | None, options: QueueOptions | None = None
+    ) -> None:
+        self._store = store
+        self._world = world
+        self._spool_directory = spool_directory
+        self._options = options if options is not None else QueueOptions()
+        self._handover: deque[Lease] = deque()
+        self._handover_octets = 0
+        self._has_deliverer = False
+        self._next_due: float | None = None
+        self._wake = asyncio.Event()
+        self._watches: dict[MessageId, Watch] = {}
+        self._free_checked = float("-inf")
+        self._free = 0
+        self._is_full = False
+        self._prefer_store = False
+
+    async def open(self) -> None:
+        """Open the store. Raises StoreFault."""
+        await self._store.open()
+        self._next_due = await self._store.next_due()
+
+    async def close(self) -> None:
+        """Close the store; what was handed over and not settled is given back at the next open."""
+        await self._store.close()
+
+    # For those who receive
+
+    def begin(self, submission: Submission) -> QueueDeposit:
+        """Start to take a message. See `heloise.mail.sink.MessageSink`."""
+        return QueueDeposit(self, submission, self._world, self._spool_directory)
+
+    async def keep(self, message: NewMessage, content: Content) -> None:
+        """Take responsibility for a complete message. Raises StoreFull, StoreFault."""
+        now = self._world.clock.now()
+        start = message.submission.hints.not_before
+        if not self._may_hand_over(content) or (start is not None and start > now):
+            queued = await self._store.insert(message)
+            self._due(min(each.due for each in queued.recipients))
+            return
+        self._handover_octets += content.size
+        until = now + LEASE_TIME
+        try:
+            queued = await self._store.insert(message, leased_until=until)
+        except BaseException:
+            self._handover_octets -= content.size
+            raise
+        lease = Lease(message=queued, content=content, until=until)
+        if queued.message_id in self._watches:
+            self._handover.appendleft(lease)
+        else:
+            self._handover.append(lease)
+        self._wake.set()
+
+    def room_for(self, size: int) -> Reply | None:
+        """None when a message of `size` octets can be taken, else 452 with the figures. Looks once a second."""
+        if self._spool_directory is None or not self._options.minimum_free:
+            return None
+        now = self._world.clock.monotonic()
+        if now - self._free_checked >= _FREE_CHECK or self._is_full:
+            self._free_checked = now
+            self._free = self._world.files.free_octets(self._spool_directory)
+        self._is_full = self._free - size < self._options.minimum_free
+        if not self._is_full:
+            return None
+        return replies.no_room(free=self._free, minimum_free=self._options.minimum_free, size=size)
+
+    def watch(self, message_id: MessageId, recipients: int) -> Watch:
+        """Watch the first attempt of a message that is about to be committed; end it by `unwatch`."""
+        watch = self._watches[message_id] = Watch(recipients)
+        return watch
+
+    def unwatch(self, message_id: MessageId) -> None:
+        """Nobody watches any more. Idempotent."""
+        self._watches.pop(message_id, None)
+
+    # For those who deliver
+
+    def watch_of(self, message_id: MessageId) -> Watch | None:
+        """Who watches this message, if anybody."""
+        return self._watches.get(message_id)
+
+    async def next_leases(self, limit: int) -> tuple[Lease, ...]:
+        """Wait until there is something to deliver, and lease at most `limit` recipients of it.
+
+        Empty after `stop_leasing`. Raises StoreFault.
+        """
+        self._has_deliverer = True
+        while self._has_deliverer:
+            self._wake.clear()
+            leases = await self._take(limit)
+            if leases:
+                return leases
+            await self._wait()
+        return ()
+
+    def stop_leasing(self) -> None:
+        """Hand nothing out any more; new messages wait in the store."""
+        self._has_deliverer = False
+        self._wake.set()
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Apply what an attempt did, its reports included. Raises StoreFull, StoreFault."""
+        await self._store.settle(settlement)
+        for change in settlement.changes:
+            if not change.state.is_final:
+                self._due(change.due)
+        for report in settlement.reports:
+            self._due(report.submission.origin.received_at)
+
+    # For operators
+
+    async def list(
+        self, selection: Selection, *, limit: int, after: MessageId | None = None
+    ) -> tuple[QueuedMessage, ...]:
+        """See `QueueStore.list`."""
+        return await self._store.list(selection, limit=limit, after=after)
+
+    async def content(self, message_id: MessageId) -> Content | None:
+        """See `QueueStore.content`."""
+        return await self._store.content(message_id)
+
+    async def count(self, selection: Selection) -> int:
+        """See `QueueStore.count`."""
+        return await self._store.count(selection)
+
+    async def counts(self) -> QueueCounts:
+        """See `QueueStore.counts`."""
+        return await self._store.counts()
+
+    async def hold(self, selection: Selection) -> int:
+        """See `QueueStore.hold`."""
+        return await self._store.hold(selection)
+
+    async def release(self, selection: Selection, *, due: float) -> int:
+        """See `QueueStore.release`."""
+        return await self._changed(self._store.release(selection, due=due), due)
+
+    async def retry(self, selection: Selection, *, due: float) -> int:
+        """See `QueueStore.retry`."""
+        return await self._changed(self._store.retry(selection, due=due), due)
+
+    async def remove(self, selection: Selection) -> int:
+        """See `QueueStore.remove`."""
+        return await self._store.remove(selection)
+
+    # What follows is not for others.
+
+    async def _changed(self, change: Awaitable[int], due: float) -> int:
+        changed = await change
+        if changed:
+            self._due(due)
+        return changed
+
+    def _may_hand_over(self, content: Content) -> bool:
+        options = self._options
+        return (
+            self._has_deliverer
+            and len(self._handover) < options.handover_messages
+            and self._handover_octets + content.size <= options.handover_octets
+        )
+
+    def _due(self, moment: float) -> None:
+        if self._next_due is None or moment < self._next_due:
+            self._next_due = moment
+            self._wake.set()
+
+    async def _take(self, limit: int) -> tuple[Lease, ...]:
+        """From the hand-over and from the store in turn, so that neither starves the other."""
+        now = self._world.clock.now()
+        store_is_due = self._next_due is not None and self._next_due <= now
+        self._prefer_store = store_is_due and (self._prefer_store or not self._handover)
+        if self._prefer_store:
+            self._prefer_store = False
+            leases = await self._store.lease(now=now, until=now + LEASE_TIME, limit=limit)
+            self._next_due = await self._store.next_due() if len(leases) < limit else now
+            if leases:
+                return leases
+        self._prefer_store = True
+        return self._take_handover(limit)
+
+    def _take_handover(self, limit: int) -> tuple[Lease, ...]:
+        taken: list[Lease] = []
+        while self._handover and (not taken or limit > 0):
+            lease = self._handover.popleft()
+            self._handover_octets -= lease.content.size
+            limit -= len(lease.message.recipients)
+            taken.append(lease)
+        return tuple(taken)
+
+    async def _wait(self) -> None:
+        """Until something is handed over, becomes due, or is said by an operator."""
+        delay = None if self._next_due is None else max(0.0, self._next_due - self._world.clock.now())
+        timer: asyncio.TimerHandle | None = None
+        if delay is not None:
+            timer = asyncio.get_running_loop().call_later(delay, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()

@@ -1,0 +1,140 @@
+"""Between the nouns of the queue and the rows of SQLite. What can not be read raises ValueError."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from heloise.mail.content import ContentFacts
+from heloise.mail.envelope import Parameters, Recipient
+from heloise.mail.hints import NO_HINTS, Hints
+from heloise.mail.ids import MessageId
+from heloise.mail.path import NULL_REVERSE_PATH, ForwardPath, ReversePath
+from heloise.mail.route import Route
+from heloise.mail.trace import Origin
+from heloise.queue.model import LastWord, NewMessage, QueuedMessage, QueuedRecipient, RecipientState
+from heloise.queue.schema import domain_key
+
+Row: TypeAlias = tuple[Any, ...]
+
+MESSAGE_COLUMNS = "id, message_id, path, parameters, origin, hints, size, eight_bit, is_binary, accepted_at, spool"
+RECIPIENT_COLUMNS = "id, message, path, parameters, route, domain, state, due, attempts, last_word"
+_UNKNOWN = Origin(hello_name="unreadable", peer_address="unreadable", protocol="SMTP", session="", received_at=0.0)
+
+
+def message_row(new: NewMessage, number: int) -> Row:
+    """The row of a new message; `number` is its row id."""
+    submission, facts = new.submission, new.facts
+    return (
+        number,
+        submission.message_id,
+        str(submission.envelope.reverse_path),
+        str(submission.envelope.parameters),
+        _write_origin(submission.origin),
+        None if submission.hints == NO_HINTS else _write_hints(submission.hints),
+        facts.size,
+        facts.eight_bit,
+        facts.binary,
+        submission.origin.received_at,
+        new.spool_name,
+    )
+
+
+def recipient_rows(recipients: Sequence[QueuedRecipient], number: int) -> list[Row]:
+    """The rows of the recipients of message `number`."""
+    return [
+        (
+            queued.id,
+            number,
+            str(queued.recipient.forward_path),
+            str(queued.recipient.parameters),
+            str(queued.route),
+            domain_key(queued.recipient.forward_path.domain),
+            queued.state.value,
+            queued.due,
+            queued.attempts,
+            write_last_word(queued.last_word),
+        )
+        for queued in recipients
+    ]
+
+
+def read_message(row: Row, recipients: Sequence[Row]) -> QueuedMessage:
+    """A message from its rows. Raises ValueError when they can not be read."""
+    _, message_id, path, parameters, origin, hints, size, eight_bit, is_binary, accepted_at, _ = row
+    return QueuedMessage(
+        message_id=MessageId(message_id),
+        reverse_path=ReversePath.parse(path.encode()),
+        parameters=Parameters.parse(parameters.encode()),
+        origin=_read_origin(origin),
+        facts=ContentFacts(size=size, eight_bit=bool(eight_bit), binary=bool(is_binary)),
+        hints=NO_HINTS if hints is None else _read_hints(hints),
+        accepted_at=accepted_at,
+        recipients=tuple(map(read_recipient, recipients)),
+    )
+
+
+def read_recipient(row: Row) -> QueuedRecipient:
+    """A recipient from its row. Raises ValueError when it can not be read."""
+    number, _, path, parameters, route, _, state, due, attempts, last_word = row
+    return QueuedRecipient(
+        id=number,
+        recipient=Recipient(ForwardPath.parse(path.encode()), Parameters.parse(parameters.encode())),
+        route=Route.parse(route),
+        state=RecipientState(state),
+        due=due,
+        attempts=attempts,
+        last_word=_read_last_word(last_word),
+    )
+
+
+def unreadable_message(row: Row) -> QueuedMessage:
+    """What is shown of a message whose rows can not be read: that it is there."""
+    return QueuedMessage(
+        message_id=MessageId(str(row[1])),
+        reverse_path=NULL_REVERSE_PATH,
+        parameters=Parameters(),
+        origin=_UNKNOWN,
+        facts=ContentFacts(size=row[6]),
+        hints=NO_HINTS,
+        accepted_at=row[9],
+        recipients=(),
+    )
+
+
+def write_last_word(word: LastWord | None) -> str | None:
+    """A last word as JSON."""
+    return None if word is None else json.dumps([word.at, word.reply, word.cause, word.remote_mta])
+
+
+def _read_last_word(text: str | None) -> LastWord | None:
+    if text is None:
+        return None
+    at, reply, cause, remote_mta = json.loads(text)
+    return LastWord(at=at, reply=reply, cause=cause, remote_mta=remote_mta)
+
+
+def _write_origin(origin: Origin) -> str:
+    return json.dumps(
+        [origin.hello_name, origin.peer_address, origin.protocol, origin.session, origin.received_at, origin.peer_name]
+    )
+
+
+def _read_origin(text: str) -> Origin:
+    hello_name, peer_address, protocol, session, received_at, peer_name = json.loads(text)
+    return Origin(
+        hello_name=hello_name,
+        peer_address=peer_address,
+        protocol=protocol,
+        session=session,
+        received_at=received_at,
+        peer_name=peer_name,
+    )
+
+
+def _write_hints(hints: Hints) -> str:
+    return json.dumps([hints.not_before, hints.expires_at, hints.priority])
+
+
+def _read_hints(text: str) -> Hints:
+    not_before, expires_at, priority = json.loads(text)
+    return Hints(not_before=not_before, expires_at=expires_at, priority=priority)

@@ -1,0 +1,72 @@
+"""The tables of a SQLite store, and their migrations. The format has a number; a newer one is refused, not guessed at.
+
+`path` is a path as on the wire, `parameters` its ESMTP parameters: a new extension never changes the schema. `domain`
+is the recipient's domain with its labels reversed and a dot at the end (`org.example.`), so that a domain with all
+its subdomains is one range of the index (ETRN @domain, RFC 1985 §5.1). Indexes are partial: a message that is handed
+over at once costs none of them.
+"""
+
+import apsw
+
+from heloise.queue.errors import StoreFault
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE message(
+            id INTEGER PRIMARY KEY,
+            message_id TEXT NOT NULL UNIQUE,
+            path TEXT NOT NULL,
+            parameters TEXT NOT NULL,
+            origin TEXT NOT NULL,
+            hints TEXT,
+            size INTEGER NOT NULL,
+            eight_bit INTEGER NOT NULL,
+            is_binary INTEGER NOT NULL,
+            accepted_at REAL NOT NULL,
+            spool TEXT
+        ) STRICT""",
+        "CREATE TABLE content(message INTEGER PRIMARY KEY, octets BLOB NOT NULL) STRICT",
+        """CREATE TABLE recipient(
+            id INTEGER PRIMARY KEY,
+            message INTEGER NOT NULL,
+            path TEXT NOT NULL,
+            parameters TEXT NOT NULL,
+            route TEXT NOT NULL,
+            domain TEXT NOT NULL,
+            state INTEGER NOT NULL,
+            due REAL NOT NULL,
+            attempts INTEGER NOT NULL,
+            last_word TEXT
+        ) STRICT""",
+        "CREATE INDEX recipient_of ON recipient(message)",
+        "CREATE INDEX recipient_due ON recipient(due) WHERE state = 0",
+        "CREATE INDEX recipient_domain ON recipient(domain) WHERE state IN (0, 4)",
+        "CREATE INDEX recipient_held ON recipient(message) WHERE state = 4",
+    ),
+)
+FORMAT = len(MIGRATIONS)
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Bring a store to the format of this program, one migration a transaction.
+
+    Raises:
+        StoreFault: the store was written by a newer program.
+    """
+    found = int(connection.pragma("user_version"))
+    if found > FORMAT:
+        raise StoreFault(f"the queue has format {found}, this program knows up to {FORMAT}: use a newer heloise")
+    for number, statements in enumerate(MIGRATIONS[found:], start=found + 1):
+        with connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.pragma("user_version", number)
+
+
+def domain_key(domain: str | None) -> str:
+    """`example.org` → `org.example.`; an address literal and the bare Postmaster keep their own form."""
+    if domain is None:
+        return ""
+    if domain.startswith("["):
+        return domain.lower()
+    return ".".join(reversed(domain.lower().split("."))) + "."

@@ -1,0 +1,61 @@
+"""A `Selection` as an SQL condition, and as a predicate for a store in memory. RFC 1985 §5.1 for domains."""
+
+from typing import Any
+
+from heloise.queue.model import QueuedMessage, QueuedRecipient, RecipientState, Selection
+from heloise.queue.schema import domain_key
+
+OPEN = (RecipientState.WAITING, RecipientState.LEASED, RecipientState.HELD)
+
+
+def condition(selection: Selection, states: tuple[RecipientState, ...]) -> tuple[str, list[Any]]:
+    """The WHERE clause over `recipient`, and its values; only recipients in one of `states`."""
+    chosen = [state for state in states if selection.state in (None, state)]
+    clauses = [f"state IN ({', '.join(str(state.value) for state in chosen)})"]
+    values: list[Any] = []
+    if selection.message_id is not None:
+        clauses.append("message = (SELECT id FROM message WHERE message_id = ?)")
+        values.append(selection.message_id)
+    if selection.sender is not None:
+        clauses.append("message IN (SELECT id FROM message WHERE path = ? COLLATE NOCASE)")
+        values.append(_in_brackets(selection.sender))
+    if selection.recipient is not None:
+        clauses.append("path = ? COLLATE NOCASE")
+        values.append(_in_brackets(selection.recipient))
+    if selection.route is not None:
+        clauses.append("route = ?")
+        values.append(selection.route)
+    if selection.domain is not None:
+        key = domain_key(selection.domain.removeprefix("@"))
+        if selection.domain.startswith("@"):
+            clauses.append("domain >= ? AND domain < ?")
+            values += [key, key[:-1] + "/"]  # "/" comes right after "." : the range of all that begins with the key
+        else:
+            clauses.append("domain = ?")
+            values.append(key)
+    return " AND ".join(clauses), values
+
+
+def matches(
+    selection: Selection, message: QueuedMessage, queued: QueuedRecipient, states: tuple[RecipientState, ...]
+) -> bool:
+    """The same question about one recipient."""
+    domain = domain_key(queued.recipient.forward_path.domain)
+    wanted = None if selection.domain is None else domain_key(selection.domain.removeprefix("@"))
+    subdomains = selection.domain is not None and selection.domain.startswith("@")
+    return (
+        queued.state in states
+        and selection.state in (None, queued.state)
+        and selection.message_id in (None, message.message_id)
+        and (selection.sender is None or _in_brackets(selection.sender).lower() == str(message.reverse_path).lower())
+        and (
+            selection.recipient is None
+            or _in_brackets(selection.recipient).lower() == str(queued.recipient.forward_path).lower()
+        )
+        and selection.route in (None, str(queued.route))
+        and (wanted is None or domain == wanted or (subdomains and domain.startswith(wanted)))
+    )
+
+
+def _in_brackets(address: str) -> str:
+    return address if address.startswith("<") else f"<{address}>"

@@ -1,0 +1,93 @@
+"""Large contents: one file each, streamed in and out. A file is synced, and its name, before its row is written."""
+
+from collections.abc import AsyncIterator, Iterable
+
+from heloise.mail.content import CHUNK
+from heloise.world import Blocking, File, Files
+
+ROW_LIMIT = 65536  # octets; a larger content is a file (measured: rows win below, files by far above)
+_WRITE_AT_ONCE = 4 * CHUNK
+
+
+class SpoolWriter:
+    """Writes one content. Every method may raise OSError."""
+
+    def __init__(self, files: Files, blocking: Blocking, directory: str, name: str) -> None:
+        self._files = files
+        self._blocking = blocking
+        self._directory = directory
+        self.name = name
+        self._path = f"{directory}/{name}"
+        self._file: File | None = None
+        self._waiting: list[bytes] = []
+        self._size = 0
+
+    async def write(self, octets: bytes) -> None:
+        """Append octets; they reach the file in larger pieces."""
+        self._waiting.append(octets)
+        self._size += len(octets)
+        if self._size >= _WRITE_AT_ONCE:
+            await self._blocking.run(self._flush)
+
+    async def finish(self) -> None:
+        """All that was written is on stable storage when this returns, and so is the name."""
+        await self._blocking.run(self._finish)
+
+    async def discard(self) -> None:
+        """Remove the file, if there is one."""
+        await self._blocking.run(self._discard)
+
+    def _flush(self) -> None:
+        if self._file is None:
+            self._file = self._files.create(self._path)
+        octets = b"".join(self._waiting)
+        self._waiting, self._size = [], 0
+        for start in range(0, len(octets), CHUNK):  # one huge write is slower than many of this size
+            self._file.write(octets[start : start + CHUNK])
+
+    def _finish(self) -> None:
+        self._flush()
+        assert self._file is not None
+        self._file.sync()
+        self._file.close()
+        self._file = None
+        self._files.sync_directory(self._directory)
+
+    def _discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        remove_spool_files(self._files, self._directory, [self.name])
+
+
+class SpoolContent:
+    """A content in a spool file."""
+
+    def __init__(self, files: Files, blocking: Blocking, path: str, size: int) -> None:
+        self._files = files
+        self._blocking = blocking
+        self._path = path
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        """How many octets."""
+        return self._size
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The octets from the start. Raises OSError."""
+        file = await self._blocking.run(self._files.open, self._path)
+        try:
+            while octets := await self._blocking.run(file.read, _WRITE_AT_ONCE):
+                yield octets
+        finally:
+            file.close()
+
+
+def remove_spool_files(files: Files, directory: str, names: Iterable[str]) -> None:
+    """Remove files that no row names. One that is gone already is fine; others stay for the next sweep."""
+    for name in names:
+        try:
+            files.remove(f"{directory}/{name}")
+        except OSError:
+            continue
