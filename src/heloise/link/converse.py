@@ -77,7 +77,7 @@ class Conversation:
         """Send one message; exactly one answer for each recipient, in order.
 
         Raises:
-            LocalProtocolError: not `usable`, or no recipients.
+            LocalProtocolError: not `usable` though the peer is there, or no recipients.
             Whatever reading the content raises; the connection is then aborted, without the final dot.
         """
         self._session.begin(envelope, facts)
@@ -116,7 +116,9 @@ class Conversation:
                 case Progress(reply):
                     if self._progress is not None:
                         self._progress(reply)
-                case ConversationReady() | ConversationRefused() | ConversationEnded() as event:
+                case ConversationEnded():
+                    pass  # it had gone before; the answers follow
+                case ConversationReady() | ConversationRefused() as event:
                     raise LocalProtocolError(f"no such event belongs into a transaction: {event}")
 
     async def _next_event(self) -> ClientEvent:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import assert_never
 
+from heloise.mail import causes
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope
 from heloise.mail.outcome import Stage
@@ -86,6 +87,7 @@ class ClientSession:
         self._needs_reset = False
         self._verbose_asked = False
         self._is_last = False  # ONEX was said
+        self._farewell: Reply | None = None  # why the session is over, for a transaction that comes too late
 
     # What the driver calls
 
@@ -116,13 +118,18 @@ class ClientSession:
     def begin(self, envelope: Envelope, facts: ContentFacts) -> None:
         """Start a transaction. A message that does not fit the peer is decided at once, and nothing is sent.
 
+        So is one for a peer that has gone since the last transaction: nobody could know that before.
+
         Raises:
-            LocalProtocolError: not `usable`, or the envelope has no recipients.
+            LocalProtocolError: not `usable` though the peer is there, or the envelope has no recipients.
         """
-        if not self.usable or self._transaction is not None:
-            raise LocalProtocolError(f"no transaction can begin now ({self.state.value})")
         if not envelope.recipients:
             raise LocalProtocolError("an envelope without recipients")
+        if self.state is ClientState.CLOSED and self._farewell is not None:
+            self._begin_too_late(envelope, self._farewell)
+            return
+        if not self.usable:
+            raise LocalProtocolError(f"no transaction can begin now ({self.state.value})")
         plan = make_plan(self._registry, self.offers, envelope, facts, prefer_chunking=self._options.chunking)
         self._transaction = OpenTransaction(envelope, dsn_offered=self.offers.has("DSN"))
         if isinstance(plan, Reply):
@@ -130,6 +137,11 @@ class ClientSession:
         else:
             self._schedule(plan, self._transaction)
         self._proceed()
+
+    def _begin_too_late(self, envelope: Envelope, farewell: Reply) -> None:
+        self._transaction = OpenTransaction(envelope, dsn_offered=self.offers.has("DSN"))
+        self._transaction.decide_rest(Stage.MAIL, farewell, said_by_peer=farewell.cause.kind is causes.PEER_SAID)
+        self._done(ClientState.CLOSED)
 
     @property
     def content_demand(self) -> ContentDemand:
@@ -277,9 +289,9 @@ class ClientSession:
 
     @property
     def _stage(self) -> Stage:
-        if self.state is ClientState.CONTENT or not self._expected:
+        if self.state is ClientState.CONTENT:
             return Stage.CONTENT
-        return STAGE[self._expected[0].kind]
+        return STAGE[self._expected[0].kind] if self._expected else Stage.MAIL
 
     def _take(self, reply: Reply) -> None:
         if self._recorder is not None:
@@ -453,12 +465,14 @@ class ClientSession:
         """421: all that is not decided is to be tried again elsewhere or later. RFC 5321 §3.8."""
         if self._transaction is not None:
             self._transaction.decide_rest(self._stage, reply)
+            self._farewell = reply
             self._done(ClientState.CLOSED)
         elif self.state in (ClientState.GREETING, ClientState.HELLO):
             stage = self._stage
             self.state = ClientState.CLOSED
             self._events.append(ConversationRefused(stage=stage, reply=reply))
         else:
+            self._farewell = reply
             self._close(reply)
 
     @property
@@ -473,6 +487,7 @@ class ClientSession:
         if self._recorder is not None:
             self._recorder.note(detail)
         stage = self._stage
+        self._farewell = reply
         if self._transaction is not None:
             self._transaction.decide_rest(stage, reply, said_by_peer=False, ambiguous=self._end_is_out)
             self._done(ClientState.CLOSED)
