@@ -150,6 +150,7 @@ class ScriptedPeer:
         self._scripts = [parse_script(script) for script in scripts]
         self._listening: Listening | None = None
         self._open = 0
+        self._over = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._mismatches: list[str] = []
@@ -164,11 +165,20 @@ class ScriptedPeer:
     ) -> None:
         assert self._listening is not None
         await self._listening.close()
+        self._over.set()
         if error is None:
             async with asyncio.timeout(_AT_EXIT):
                 await self._idle.wait()
             if self._mismatches:
                 raise ScriptMismatchError("; ".join(self._mismatches))
+
+    async def is_over_within(self, seconds: float) -> bool:
+        """Wait so long; True at once when the test has left the block: nobody waits for what would come."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._over.wait()
+        except TimeoutError:
+            return False
 
     async def _serve(self, stream: Stream) -> None:
         script = self._scripts[min(self.connections, len(self._scripts) - 1)]
@@ -207,7 +217,8 @@ class _Performance:
                 case HearOctets(count):
                     self._peer.octets.append(await self._take(count))
                 case Wait(seconds):
-                    await asyncio.sleep(seconds)
+                    if await self._peer.is_over_within(seconds):
+                        return
                 case Silence():
                     await self._hear_out()
                     return
