@@ -1,7 +1,9 @@
 """A simulated world as a whole: DNS, time, chance, and machines that die."""
 
 import asyncio
+from contextlib import suppress
 
+import apsw
 import pytest
 
 from heloise.testing import EPOCH, FaultPlan, FaultRates, SimulatedWorld, Unsynced, run_simulated
@@ -109,6 +111,64 @@ def test_a_killed_program_leaves_the_disk_as_it_wrote_it_and_does_no_more_work()
         assert host.world.files.size("/tmp/a") == 1
         with pytest.raises(RuntimeError):
             await before.blocking.run(int)
+
+    run_simulated(scenario)
+
+
+def test_the_queue_of_a_host_is_on_its_disk_and_survives_a_power_cut_in_a_commit_lane() -> None:
+    async def scenario(world: SimulatedWorld) -> None:
+        host = world.host("a.example", "192.0.2.1")
+        committed: list[int] = []
+
+        def connect() -> apsw.Connection:
+            connection = apsw.Connection("/var/lib/heloise/queue.db", vfs=host.sqlite_vfs())
+            connection.pragma("locking_mode", "exclusive")
+            connection.pragma("journal_mode", "wal")
+            connection.pragma("synchronous", "full")
+            connection.execute("create table if not exists message(id integer)")
+            return connection
+
+        async def program(connection: apsw.Connection) -> None:
+            lane = host.world.blocking.lane("writer")
+            for number in range(10_000):
+                await lane.run(connection.execute, "insert into message values(?)", (number,))
+                committed.append(number)
+
+        for _ in range(3):
+            connection = connect()
+            connection.execute("delete from message")
+            committed.clear()
+            host.start(program(connection))
+            await asyncio.sleep(0.5)
+            await host.power_cut()
+            with suppress(apsw.Error):
+                connection.close()
+            connection = connect()
+            found = [row[0] for row in connection.execute("select id from message order by id")]
+            # One commit may be on the disk whose caller was never told.
+            assert len(committed) > 10
+            assert found[: len(committed)] == committed
+            assert len(found) <= len(committed) + 1
+            connection.close()
+
+    run_simulated(scenario, seed=3)
+
+
+def test_a_killed_program_lets_go_of_its_database() -> None:
+    async def scenario(world: SimulatedWorld) -> None:
+        host = world.host("a.example", "192.0.2.1")
+        connections = []
+        for _ in range(2):
+            connection = apsw.Connection("/var/lib/heloise/queue.db", vfs=host.sqlite_vfs())
+            connection.pragma("locking_mode", "exclusive")
+            connection.execute("create table if not exists message(id integer); insert into message values(1)")
+            connections.append(connection)
+            await host.kill()
+        with pytest.raises(apsw.IOError):
+            connections[0].execute("insert into message values(2)")
+        for connection in connections:
+            with suppress(apsw.Error):
+                connection.close()
 
     run_simulated(scenario)
 

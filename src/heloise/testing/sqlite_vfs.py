@@ -68,12 +68,11 @@ class _Locks:
 class _VfsFile:
     """One open file, as SQLite wants it. Its methods raise apsw's errors."""
 
-    def __init__(
-        self, file: SimulatedFile, locks: _Locks, *, disk: SimulatedDisk, unnamed_in: str, remove: str
-    ) -> None:
+    def __init__(self, vfs: "SimulatedVfs", file: SimulatedFile, *, unnamed_in: str, remove: str) -> None:
+        self._vfs = vfs
         self._file = file
-        self._locks = locks
-        self._disk = disk
+        self._locks = vfs.locks
+        self._disk = vfs.disk
         self._unnamed_in = unnamed_in  # the directory to sync with the first sync, or nothing
         self._remove = remove  # the path to remove at the close, or nothing
 
@@ -126,6 +125,7 @@ class _VfsFile:
     def xClose(self) -> None:  # noqa: N802
         self._locks.lower_to(apsw.SQLITE_LOCK_NONE, self)
         self._file.close()
+        self._vfs.files.remove(self._file)
         if self._remove:
             with _mapped(apsw.SQLITE_IOERR_CLOSE):
                 self._disk.remove(self._remove)
@@ -136,27 +136,36 @@ class SimulatedVfs(apsw.VFS):
 
     def __init__(self, disk: SimulatedDisk, *, clock: Clock) -> None:
         self.name = f"heloise-simulated-{next(_serial)}"
-        self._disk = disk
+        self.disk = disk
         self._clock = clock
-        self._locks = _Locks()
+        self.locks = _Locks()
+        self.files: list[SimulatedFile] = []
+        self._revoked = False
         super().__init__(self.name, "")
+
+    def revoke(self) -> None:
+        """The program that used it was killed: its connections, should any still be held, fail from now on."""
+        self._revoked = True
+        for file in self.files:
+            file.close()
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
         """Open or create; a file without a name is temporary."""
         path = name.filename() if isinstance(name, apsw.URIFilename) else name or f"/tmp/sqlite-{next(_serial)}"
         wanted = flags[0]
         with _mapped(apsw.SQLITE_CANTOPEN):
-            new = not self._disk.exists(path)
+            self._check()
+            new = not self.disk.exists(path)
             if new or wanted & apsw.SQLITE_OPEN_EXCLUSIVE:
                 self._may_create(wanted)
-                file = self._disk.create(path)
+                file = self.disk.create(path)
             else:
-                file = self._disk.open(path)
+                file = self.disk.open(path)
         flags[1] = wanted
+        self.files.append(file)
         opened = _VfsFile(
+            self,
             file,
-            self._locks,
-            disk=self._disk,
             unnamed_in=posixpath.dirname(path) if new and wanted & _JOURNALS else "",
             remove=path if wanted & apsw.SQLITE_OPEN_DELETEONCLOSE else "",
         )
@@ -166,17 +175,18 @@ class SimulatedVfs(apsw.VFS):
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
         """Remove a file, and if asked see that it stays removed."""
         with _mapped(apsw.SQLITE_IOERR_DELETE):
-            if not self._disk.exists(filename):
+            self._check()
+            if not self.disk.exists(filename):
                 raise apsw.exception_for(apsw.SQLITE_IOERR_DELETE_NOENT)
-            self._disk.remove(filename)
+            self.disk.remove(filename)
         if syncdir:
             with _mapped(apsw.SQLITE_IOERR_DIR_FSYNC):
-                self._disk.sync_directory(posixpath.dirname(filename))
+                self.disk.sync_directory(posixpath.dirname(filename))
 
     def xAccess(self, pathname: str, flags: int) -> bool:  # noqa: N802
         """Is it there? Everybody may do everything."""
         with _mapped(apsw.SQLITE_IOERR_ACCESS):
-            return self._disk.exists(pathname)
+            return self.disk.exists(pathname)
 
     def xFullPathname(self, name: str) -> str:  # noqa: N802
         """Paths are absolute already."""
@@ -189,6 +199,10 @@ class SimulatedVfs(apsw.VFS):
     def xCurrentTimeInt64(self) -> int:  # noqa: N802
         """The simulated time, in milliseconds of the Julian day."""
         return _UNIX_EPOCH_IN_JULIAN_MILLISECONDS + int(self._clock.now() * 1000)
+
+    def _check(self) -> None:
+        if self._revoked:
+            raise OSError(errno.EIO, "the program was killed")
 
     def _may_create(self, wanted: int) -> None:
         if not wanted & apsw.SQLITE_OPEN_CREATE:

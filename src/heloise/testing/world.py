@@ -27,6 +27,7 @@ from heloise.testing.faults import NO_PLAN, FaultPlan
 from heloise.testing.inode import Unsynced
 from heloise.testing.loop import VirtualTime, run_in_virtual_time
 from heloise.testing.network import Internet, SimulatedNetwork
+from heloise.testing.sqlite_vfs import SimulatedVfs
 from heloise.testing.trace import Trace
 from heloise.world import World
 
@@ -46,6 +47,8 @@ class SimulatedHost:
         self._simulation = simulation
         self._starts = 0
         self._tasks: list[asyncio.Task[Any]] = []
+        self._vfs: SimulatedVfs | None = None
+        self._all_vfs: list[SimulatedVfs] = []
         self._blocking: SimulatedBlocking
         self.world: World
         self._boot()
@@ -55,6 +58,17 @@ class SimulatedHost:
         task = asyncio.get_running_loop().create_task(program, name=f"{self.name} {program!r}")
         self._tasks = [task for task in self._tasks if not task.done()] + [task]
         return task
+
+    def sqlite_vfs(self) -> str:
+        """The name to give to `apsw.Connection(path, vfs=...)`, for databases on the disk of this host.
+
+        A new one after each `power_cut` and `kill`.
+        """
+        if self._vfs is None:
+            self._vfs = SimulatedVfs(self.disk, clock=self._simulation.clock)
+            # Kept for ever: a dead program may still hold a connection, and SQLite needs its VFS to close it.
+            self._all_vfs.append(self._vfs)
+        return self._vfs.name
 
     async def power_cut(self, unsynced: Unsynced = Unsynced.DRAWN) -> None:
         """Everything stops at once, and what was not synced is lost. The host comes back with a new `world`."""
@@ -70,6 +84,9 @@ class SimulatedHost:
 
     async def _stop(self) -> None:
         self._blocking.power_cut()
+        if self._vfs is not None:
+            self._vfs.revoke()
+            self._vfs = None
         for task in self._tasks:
             task.cancel()
         # Let the cancelled tasks run their ends, against doors that are dead by now.
@@ -128,14 +145,18 @@ class SimulatedWorld:
 
 
 def run_simulated(
-    scenario: Callable[[SimulatedWorld], Awaitable[T]], *, seed: int = 0, faults: FaultPlan = NO_PLAN
+    scenario: Callable[[SimulatedWorld], Awaitable[T]],
+    *,
+    seed: int = 0,
+    faults: FaultPlan = NO_PLAN,
+    disk_faults: DiskFaults = NO_DISK_FAULTS,
 ) -> T:
     """Run `scenario` in a simulated world of its own and return what it returns.
 
     Raises:
         Stuck: it waits for something that will never happen.
     """
-    world = SimulatedWorld(seed, faults=faults)
+    world = SimulatedWorld(seed, faults=faults, disk_faults=disk_faults)
 
     async def main() -> T:
         return await scenario(world)
