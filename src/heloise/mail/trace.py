@@ -52,7 +52,8 @@ def mail_date(moment: float) -> str:
 
 @lru_cache(maxsize=8)
 def _date(second: int) -> str:
-    return formatdate(second)
+    # RFC 5322 §3.3: +0000 is UTC; -0000, which formatdate writes, means that nothing is known of the zone.
+    return formatdate(second).replace("-0000", "+0000")
 
 
 def _literal(address: str) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol, assert_never
 
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Recipient
-from heloise.mail.ids import MessageId, new_message_id
+from heloise.mail.ids import new_message_id
 from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route
@@ -78,7 +78,7 @@ class QueueDesk(Protocol):
         """None when a message of this many octets can be taken, else the 452."""
         ...
 
-    async def follow(self, message_id: MessageId, commit: "Commit", say: Say) -> Taken | Refused:
+    async def follow(self, submission: Submission, commit: "Commit", say: Say) -> Taken | Refused:
         """Commit, then tell of the first attempt to deliver until it has ended or takes too long (VERB)."""
         ...
 
@@ -266,7 +266,7 @@ class Reception:
         submission = transaction.submission
         if self._view.verbose:
             commit = Commit(transaction.deposit, facts)
-            answer = await self._desk.queue.follow(submission.message_id, commit, say)
+            answer = await self._desk.queue.follow(submission, commit, say)
         else:
             answer = await transaction.deposit.commit(facts)
         if isinstance(answer, Refused):

@@ -1,0 +1,31 @@
+"""What `heloise dev` does with recipients and names: takes everything, catches it, sends nothing anywhere."""
+
+from heloise.mail import causes
+from heloise.mail.path import ForwardPath
+from heloise.mail.reply import Reply
+from heloise.mail.route import Route, Transport
+from heloise.routing.router import Accepted, Routing
+from heloise.smtp import replies
+
+CATCH = Route(Transport.CATCH, "")
+
+
+class CatchingRouter:
+    """Every recipient is taken."""
+
+    def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
+        """See `heloise.reception.reception.RecipientRouter`."""
+        cause = causes.RECIPIENT_ACCEPTED.because(recipient=path, route=CATCH)
+        return Accepted(reply=replies.RECIPIENT_OK.with_cause(cause), expansions=((path, CATCH),))
+
+
+class CatchingNames:
+    """Every name is one of ours, nobody knows more."""
+
+    def verify(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
+        """252: there are no users, all mail is caught."""
+        return replies.cannot_verify(causes.VRFY_CANNOT_TELL.because(name=text))
+
+    def expand(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
+        """There are no lists."""
+        return replies.name_unknown(text)

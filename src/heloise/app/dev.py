@@ -1,0 +1,77 @@
+"""`heloise dev`: the development mail server. The same server with another sink: everything is caught."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from heloise.app.catching import CatchingNames, CatchingRouter
+from heloise.app.desk import CatchingDesk
+from heloise.app.journal import Journal
+from heloise.app.stopping import close_doors
+from heloise.inbox.inbox import Inbox
+from heloise.reception.admission import AdmissionPolicy, Audience
+from heloise.reception.door import Door, RecorderFactory
+from heloise.reception.reception import ReceptionDesk
+from heloise.smtp.limits import SessionLimits
+from heloise.smtp.registry import discover
+from heloise.world import Endpoint, World
+
+_STOP_PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatchOptions:
+    """Where to listen, and as whom. Safe by default: loopback, and nothing is ever sent on."""
+
+    endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 1025))
+    hostname: str = "localhost"
+    lmtp: bool = False
+    limits: SessionLimits = field(default=SessionLimits())
+
+
+@dataclass(frozen=True, slots=True)
+class Catching:
+    """A development server that is running."""
+
+    endpoint: Endpoint
+    inbox: Inbox
+
+
+@asynccontextmanager
+async def catching(
+    world: World, options: CatchOptions, journal: Journal, recorder_for: RecorderFactory
+) -> AsyncIterator[Catching]:
+    """Run a development server while the context is open.
+
+    Raises:
+        LinkError: the address can not be listened on.
+    """
+    inbox = Inbox()
+    desk = ReceptionDesk(
+        hostname=options.hostname,
+        sink=inbox,
+        router=CatchingRouter(),
+        names=CatchingNames(),
+        queue=CatchingDesk(world, version("heloise"), lambda: len(inbox.messages)),
+        journal=journal,
+        world=world,
+        words="ESMTP heloise dev",
+    )
+    registry = discover()
+    everything = dict.fromkeys(registry.keywords, Audience.ANY)
+    door = Door(
+        desk=desk,
+        policy=AdmissionPolicy(keywords=registry.keywords, audiences=everything),
+        registry=registry,
+        limits=options.limits,
+        lmtp=options.lmtp,
+        recorder_for=recorder_for,
+    )
+    listening = await world.network.listen(options.endpoint, door.serve)
+    try:
+        local = listening.local
+        assert isinstance(local, Endpoint)
+        yield Catching(local, inbox)
+    finally:
+        await close_doors([listening], [door], patience=_STOP_PATIENCE)
