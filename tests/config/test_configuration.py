@@ -27,7 +27,7 @@ def test_the_first_configuration_of_the_manual_is_good() -> None:
     assert configuration.hostname == "mail.example.test"
     assert [user.name for user in configuration.users] == ["alice", "bob"]
     assert configuration.forwards["dave@example.test"].tell is not None
-    assert configuration.state == str(EXAMPLE.parent / "state")
+    assert configuration.state == str(EXAMPLE.parents[1] / "state")
 
 
 def test_by_default_only_this_machine_may_relay() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import NewType, TypeAlias, assert_never
 
 from heloise.mail.address import AddressError, Mailbox, check_domain
@@ -187,7 +188,7 @@ def read_path(text: str, directory: PurePosixPath) -> AbsolutePath:
     """A path; a relative one begins at `directory`. Raises ValueError."""
     if not text or "\0" in text:
         raise ValueError("is not a path")
-    return AbsolutePath(str(directory / text))
+    return AbsolutePath(normpath(directory / text))
 
 
 RouteDomain = NewType("RouteDomain", str)  # in lower case; `.example.org` means all below it

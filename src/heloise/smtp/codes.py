@@ -229,7 +229,7 @@ _CLASSIC = (
         "The address has a form that is not taken here; or, to VRFY, the name fits several mailboxes.",
         "Write the address plainly; or say which of the mailboxes.",
         "RFC 5321 §4.2.3, §3.5.1",
-        "recipient.name-not-allowed recipient.not-ascii vrfy.ambiguous",
+        "recipient.name-not-allowed recipient.not-ascii vrfy.ambiguous delivery.needs-extension",
     ),
     _code(
         554,
@@ -360,6 +360,7 @@ _COMPANIONS = (
         "The domain of the recipient says by a null MX that it takes no mail.",
         _RETURN,
         "RFC 7504 §4; RFC 7505 §4.1",
+        "route.null-mx",
     ),
 )
 

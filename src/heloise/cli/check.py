@@ -1,0 +1,99 @@
+"""`heloise check`: is the configuration good, what does it mean, what in it is risky?"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+from rich.text import Text
+
+from heloise.cli.reading import config_option, read_or_leave
+from heloise.cli.terminal import ExitCode, console, paragraph, rows
+
+if TYPE_CHECKING:
+    from heloise.config import Configuration
+
+
+@click.command()
+@config_option
+@click.option("--strict", is_flag=True, help="Exit code 1 also for risky settings.")
+@click.pass_context
+def check(ctx: click.Context, path: str, strict: bool) -> None:
+    """Check a configuration, tell what it means, warn of what is risky in it."""
+    from heloise.config.advice import advise
+
+    configuration = read_or_leave(path)
+    out = console()
+    out.print(Text.assemble((path, "name"), " is good."), soft_wrap=True)
+    out.print(Text.assemble("It makes ", (configuration.hostname, "name"), " a server that"), soft_wrap=True)
+    out.print()
+    rows(out, meaning(configuration), indent=2)
+    advice = advise(configuration)
+    if advice:
+        out.print()
+        out.print(Text("Allowed, but risky:", style="transient"))
+        for item in advice:
+            paragraph(out, str(item), indent=4, lead="  ")
+    if advice and strict:
+        ctx.exit(ExitCode.REFUSED)
+
+
+def meaning(configuration: "Configuration") -> Iterator[tuple[str, str]]:
+    """What the server does, a line each: the verb and the rest of the sentence."""
+    from heloise.config.kinds import write_duration, write_size
+
+    limits, retry = configuration.limits, configuration.retry
+    yield "listens on", ", ".join(_listening(configuration))
+    yield "delivers here", _local(configuration)
+    yield "sends on", "; ".join(_routes(configuration))
+    yield "relays for", ", ".join(map(str, configuration.relay.networks)) or "nobody"
+    yield "tells", _telling(configuration)
+    size = f"up to {write_size(limits.message_size)}" if limits.message_size else "of any size"
+    yield "takes", f"messages {size} for up to {limits.recipients} recipients each"
+    waits = [write_duration(interval) for interval in retry.intervals]
+    again = f"after {', '.join(waits)}, then every {waits[-1]}"
+    yield "tries again", f"{again}, until {write_duration(retry.expire_after)} have gone by"
+    yield "keeps its queue", f"in {configuration.state}"
+
+
+def _listening(configuration: "Configuration") -> Iterator[str]:
+    for listener in configuration.listeners:
+        yield f"{listener.address} ({listener.protocol.value.upper()})"
+
+
+def _local(configuration: "Configuration") -> str:
+    if not configuration.local.domains:
+        return "nothing: there are no local domains"
+    counted = ((configuration.users, "user"), (configuration.aliases, "alias"), (configuration.forwards, "forward"))
+    known = [_count(len(entries), name) for entries, name in counted if entries]
+    unknown = "; unknown names to " + ", ".join(configuration.local.catch_all.values())
+    domains = ", ".join(configuration.local.domains)
+    return f"mail for {domains}: {', '.join(known) or 'nobody'}{unknown if configuration.local.catch_all else ''}"
+
+
+def _count(number: int, name: str) -> str:
+    plural = {"alias": "aliases"}.get(name, f"{name}s")
+    return f"{number} {name if number == 1 else plural}"
+
+
+def _routes(configuration: "Configuration") -> Iterator[str]:
+    for route in configuration.routes:
+        yield f"{', '.join(route.domains)} to {route.to}"
+    rest = "to its MX" if configuration.smarthost is None else f"to {configuration.smarthost}"
+    yield f"the rest {rest}" if configuration.routes else f"everything {rest}"
+
+
+def _telling(configuration: "Configuration") -> str:
+    from heloise.reception.admission import DEFAULT_AUDIENCES, Audience
+
+    words = {
+        Audience.OFF: "nobody",
+        Audience.LOOPBACK: "programs on this machine",
+        Audience.RELAY: "clients that may relay",
+        Audience.ANY: "everybody",
+    }
+    by_audience: dict[Audience, list[str]] = defaultdict(list)
+    for keyword, audience in {**DEFAULT_AUDIENCES, **configuration.extensions}.items():
+        by_audience[audience].append(keyword)
+    told = (f"{', '.join(keywords)} to {words[audience]}" for audience, keywords in by_audience.items())
+    return "; ".join(told) + "; all else to everybody"

@@ -1,0 +1,86 @@
+"""`heloise explain`: what a code, an enhanced status or a cause means, and what to do."""
+
+import json
+from dataclasses import asdict
+from itertools import groupby
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from heloise.cli.explanations import Explanation, all_names, explain_text
+from heloise.cli.terminal import STYLES, ExitCode, console, paragraph, rows
+from heloise.mail.causes import CATALOGUE
+from heloise.smtp.codes import REPLY_CODES
+
+
+@click.command()
+@click.argument("what", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def explain(ctx: click.Context, what: tuple[str, ...], as_json: bool) -> None:
+    """Tell what a reply code (550), an enhanced status (5.7.1) or a cause (size.over-limit) means.
+
+    Without an argument: list what can be asked about.
+    """
+    if not what:
+        _list(console())
+        return
+    found = [(text, explain_text(text)) for text in what]
+    explanations = [explanation for _, all_of_it in found for explanation in all_of_it]
+    if as_json:
+        click.echo(json.dumps([_json(explanation) for explanation in explanations], indent=2, ensure_ascii=False))
+    else:
+        _print(console(), explanations)
+    unknown = [text for text, explanations_of_it in found if not explanations_of_it]
+    for text in unknown:
+        click.echo(f'Nothing is known as "{text}"{_suggestion(text)}', err=True)
+    if unknown:
+        ctx.exit(ExitCode.USAGE)
+
+
+def _suggestion(text: str) -> str:
+    from heloise.config.errors import near_miss
+
+    near = near_miss(text, all_names())
+    return f'; did you mean "{near}"?' if near else ". `heloise explain` lists what can be asked about."
+
+
+def _json(explanation: Explanation) -> dict[str, object]:
+    severity = explanation.severity
+    return {
+        **asdict(explanation),
+        "severity": None if severity is None else severity.name.lower(),
+        "related": dict(explanation.related),
+    }
+
+
+def _print(out: Console, explanations: list[Explanation]) -> None:
+    for number, explanation in enumerate(explanations):
+        if number:
+            out.print()
+        style = STYLES[explanation.severity] if explanation.severity is not None else "name"
+        paragraph(out, Text.assemble((explanation.name, f"bold {style}"), "  ", (explanation.title, "bold")))
+        paragraph(out, explanation.meaning, indent=5)
+        paragraph(out, Text.assemble(("What to do: ", "why"), explanation.advice), indent=5)
+        paragraph(out, Text(explanation.clause, style="why"), indent=5)
+        if explanation.related:
+            out.print()
+            paragraph(out, Text(_heading(explanation), style="why"), indent=5)
+            rows(out, explanation.related, indent=5)
+
+
+def _heading(explanation: Explanation) -> str:
+    return "What gives it here:" if explanation.name[0].isdigit() else "The reply that says so:"
+
+
+def _list(out: Console) -> None:
+    out.print(Text("Reply codes", style="bold"))
+    codes = sorted(REPLY_CODES.values(), key=lambda code: code.code)
+    rows(out, ((Text(str(code), style=STYLES[code.severity]), code.title) for code in codes), indent=2)
+    out.print()
+    out.print(Text("Causes", style="bold"))
+    groups = groupby(CATALOGUE, key=lambda name: name.partition(".")[0])
+    rows(out, ((group, ", ".join(name.partition(".")[2] for name in names)) for group, names in groups), indent=2)
+    out.print()
+    out.print(Text("Ask with `heloise explain 550`, `… 5.7.1`, `… size.over-limit` or `… size`.", style="why"))

@@ -1,0 +1,42 @@
+"""Read the configuration for a command, or say what is wrong with it and leave."""
+
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from heloise.cli.terminal import ExitCode
+
+if TYPE_CHECKING:
+    from heloise.config import Configuration
+
+DEFAULT_FILE = "heloise.toml"
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "path",
+    default=DEFAULT_FILE,
+    show_default=True,
+    metavar="FILE",
+    help="The configuration file.",
+)
+
+
+def read_or_leave(path: str) -> "Configuration":
+    """The configuration in `path`; when there is none, ends the command with all problems on standard error."""
+    from heloise.config import ConfigError, read_configuration
+
+    try:
+        return read_configuration(path)
+    except ConfigError as error:
+        count = len(error.problems)
+        _leave(f"{error}\n\n{count} problem{'s' if count > 1 else ''}.")
+    except FileNotFoundError:
+        _leave(f"There is no file {path}. examples/heloise.toml is one to begin with; -c names another.")
+    except OSError as error:
+        _leave(f"{path} can not be read: {error.strerror}")
+
+
+def _leave(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    raise SystemExit(ExitCode.REFUSED)

@@ -1,0 +1,107 @@
+"""What is allowed but risky: open relays, commands that tell too much, mail that is thrown away.
+
+Each piece of advice is a `Problem`, though none that stops the server.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from heloise.config.errors import Problem
+from heloise.config.kinds import Network
+from heloise.config.listening import Listener, Protocol
+from heloise.config.names import problem
+from heloise.config.places import Path
+from heloise.config.schema import Configuration
+from heloise.mail.route import Transport
+from heloise.reception.admission import Audience
+from heloise.routing.tables import name_key
+from heloise.world.network import Endpoint
+
+_DAY = 86400
+
+
+def advise(configuration: Configuration) -> tuple[Problem, ...]:
+    """All advice, in the order of the lines it is about."""
+    found = (item for one in _ADVICE for item in one(configuration))
+    return tuple(sorted(found, key=lambda item: item.rule.line))
+
+
+def is_loopback(listener: Listener) -> bool:
+    """Can only programs on this machine reach it?"""
+    address = listener.address
+    return not isinstance(address, Endpoint) or address.host.startswith("127.") or address.host in ("::1", "localhost")
+
+
+def _relaying(configuration: Configuration) -> Iterator[Problem]:
+    for index, network in enumerate(configuration.relay.networks):
+        path = ("relay", "networks", index)
+        if network.prefixlen == 0:
+            text = f"{network} lets everybody relay: an open relay is found and abused within hours"
+            yield problem(configuration, path, text)
+        elif _is_wide(network):
+            text = f"{network} lets {network.num_addresses:,} public addresses relay"
+            yield problem(configuration, path, text, "is that meant?")
+
+
+def _is_wide(network: Network) -> bool:
+    usual = 24 if isinstance(network, IPv4Network) else 48
+    return network.prefixlen < usual and not network.is_private and not network.is_loopback
+
+
+def _telling(configuration: Configuration) -> Iterator[Problem]:
+    for keyword in ("EXPN", "VRFY", "VERB"):
+        for index, listener in enumerate(configuration.listeners):
+            own: Path = ("listener", index, "extensions", keyword)
+            path = own if keyword in listener.extensions else ("extensions", keyword)
+            audience = listener.extensions.get(keyword, configuration.extensions.get(keyword))
+            if audience is Audience.ANY and not is_loopback(listener):
+                text = f'{keyword} = "any" tells strangers on {listener.address} who has a mailbox here (RFC 5321 §7.3)'
+                yield problem(configuration, path, text)
+
+
+def _lmtp(configuration: Configuration) -> Iterator[Problem]:
+    for index, listener in enumerate(configuration.listeners):
+        if listener.protocol is Protocol.LMTP and not is_loopback(listener):
+            text = f"LMTP on {listener.address} can be reached from other machines; it is not meant to (RFC 2033 §1)"
+            yield problem(configuration, ("listener", index, "address"), text)
+
+
+def _postmaster(configuration: Configuration) -> Iterator[Problem]:
+    local = configuration.local
+    names = (*(user.name for user in configuration.users), *configuration.aliases)
+    cared_for = local.postmaster or local.catch_all or any(name_key(name)[0] == "postmaster" for name in names)
+    if local.domains and not cared_for:
+        text = "nobody gets the mail for Postmaster, which every server must take (RFC 5321 §4.5.1)"
+        yield problem(configuration, ("local", "postmaster"), text, 'write postmaster = "…"')
+    if names and not local.domains:
+        yield problem(configuration, ("local",), "there are users or aliases but no local domains, so no mail for them")
+
+
+def _names(configuration: Configuration) -> Iterator[Problem]:
+    if "." not in configuration.hostname:
+        text = f'"{configuration.hostname}" is not a full host name, so other servers may refuse our mail'
+        yield problem(configuration, ("hostname",), text)
+
+
+def _thrown_away(configuration: Configuration) -> Iterator[Problem]:
+    if configuration.smarthost is not None and configuration.smarthost.transport is Transport.DISCARD:
+        yield problem(configuration, ("smarthost",), "all mail for other servers is thrown away")
+    for index, route in enumerate(configuration.routes):
+        if route.to.transport is Transport.DISCARD:
+            domains = ", ".join(route.domains)
+            yield problem(configuration, ("route", index, "to"), f"mail for {domains} is thrown away")
+
+
+def _patience(configuration: Configuration) -> Iterator[Problem]:
+    if configuration.retry.expire_after < 4 * _DAY:
+        text = "expire_after is less than the four days of RFC 5321 §4.5.4.1; a server may be down over a weekend"
+        yield problem(configuration, ("retry", "expire_after"), text)
+    if configuration.limits.recipients < 100:
+        text = "recipients is less than the 100 of RFC 5321 §4.5.3.1.8; clients may not split their mail well"
+        yield problem(configuration, ("limits", "recipients"), text)
+    if configuration.limits.minimum_free == 0:
+        text = "minimum_free is 0, so mail is taken until the disk is full"
+        yield problem(configuration, ("limits", "minimum_free"), text)
+
+
+_ADVICE = (_relaying, _telling, _lmtp, _postmaster, _names, _thrown_away, _patience)
