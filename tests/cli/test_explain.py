@@ -1,13 +1,17 @@
 """`heloise explain` knows every code, every status and every cause there is."""
 
+import ast
+import inspect
 import json
 from types import ModuleType
+from typing import TypeGuard
 
 import pytest
 from click.testing import CliRunner, Result
 
 from heloise.cli.explanations import explain_text
 from heloise.cli.main import main
+from heloise.mail import causes
 from heloise.mail.causes import CATALOGUE
 from heloise.mail.reply import Reply
 from heloise.smtp import client_replies, replies
@@ -63,6 +67,29 @@ def test_what_the_engines_say_is_in_the_catalogues(module: ModuleType) -> None:
         if isinstance(reply, Reply):
             assert reply.cause.id in REPLY_CODES[reply.code].causes, f"{name}: add {reply.cause.id} to {reply.code}"
             assert reply.status is None or find_detail(reply.status) is not None, f"{name}: {reply.status} is unknown"
+
+
+@pytest.mark.parametrize("module", [replies, client_replies])
+def test_what_the_constructors_of_replies_say_is_in_the_catalogues(module: ModuleType) -> None:
+    for function in ast.walk(ast.parse(inspect.getsource(module))):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        nodes = list(ast.walk(function))
+        ids = {getattr(causes, node.attr).id for node in nodes if _is_cause(node)}
+        for code in filter(None, map(_code_said, nodes)):
+            assert ids <= set(REPLY_CODES[code].causes), f"{function.name}: a cause is missing at {code}"
+
+
+def _code_said(node: ast.AST) -> int | None:
+    """The code in `reply(550, …)`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "reply":
+        first = node.args[0]
+        return first.value if isinstance(first, ast.Constant) and isinstance(first.value, int) else None
+    return None
+
+
+def _is_cause(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "causes"
 
 
 def test_a_group_of_causes_is_explained_by_its_name() -> None:

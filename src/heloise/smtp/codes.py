@@ -129,7 +129,7 @@ _CLASSIC = (
         _AGAIN,
         "RFC 5321 §3.8, §4.2.3",
         "session.shutdown session.idle session.too-many-errors session.too-many-connections session.flood "
-        "session.fault command.syntax link.refused link.timed-out link.lost",
+        "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot delivery.interrupted",
     ),
     _code(
         450,
@@ -145,7 +145,8 @@ _CLASSIC = (
         "Something went wrong on the server; nothing was kept.",
         _AGAIN,
         "RFC 5321 §4.2.3",
-        "session.fault storage.fault lookup.failed local.trouble dns.failure peer.nonsense policy.not-now",
+        "session.fault storage.fault lookup.failed local.trouble dns.failure delivery.fault peer.nonsense "
+        "policy.not-now",
     ),
     _code(
         452,
@@ -204,8 +205,7 @@ _CLASSIC = (
         "tells which: 5.1.1 unknown, 5.7.1 not allowed.",
         _RETURN,
         "RFC 5321 §4.2.3",
-        "recipient.unknown relay.denied recipient.not-ascii policy.refused dns.no-such-domain route.none "
-        "delivery.expired peer.said",
+        "recipient.unknown relay.denied recipient.not-ascii policy.refused dns.no-such-domain route.none peer.said",
     ),
     _code(
         551,
@@ -239,7 +239,7 @@ _CLASSIC = (
         _RETURN,
         "RFC 5321 §3.1, §4.2.3",
         "session.refused alias.loop data.no-recipients content.line-ending content.line-too-long content.loop "
-        "delivery.needs-extension policy.refused",
+        "delivery.needs-extension delivery.expired route.loops-back policy.refused",
     ),
 )
 
