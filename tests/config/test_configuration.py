@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from heloise.config import ConfigError, dev_configuration, parse_configuration, read_configuration
+from heloise.config import ConfigError, parse_configuration, read_configuration
 from heloise.config.listening import Etrn, Limits
 from heloise.mail.cause import Rule
 from heloise.mail.route import Route
 from heloise.smtp.limits import SessionLimits
-from heloise.world.network import Endpoint, UnixEndpoint
+from heloise.world.network import UnixEndpoint
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "heloise.toml"
 
@@ -85,10 +85,3 @@ def test_etrn_names_domains_subdomains_or_all() -> None:
     assert etrn.allows("x.b.test")
     assert not etrn.allows("b.test")
     assert not etrn.allows("x.a.test")
-
-
-def test_the_development_server_needs_no_file_and_sends_nothing_on() -> None:
-    configuration = dev_configuration(state="/tmp/heloise", address=Endpoint("127.0.0.1", 0))
-    assert str(configuration.smarthost) == "catch:"
-    assert configuration.listeners[0].address == Endpoint("127.0.0.1", 0)
-    assert configuration.rule("hostname") is None

@@ -1,6 +1,5 @@
 """The configuration: one strict TOML file, read into frozen values that know the line they were written on."""
 
-from heloise.config.development import dev_configuration
 from heloise.config.errors import ConfigError, Problem
 from heloise.config.load import parse_configuration, read_configuration
 from heloise.config.schema import Configuration
@@ -9,7 +8,6 @@ __all__ = [
     "ConfigError",
     "Configuration",
     "Problem",
-    "dev_configuration",
     "parse_configuration",
     "read_configuration",
 ]

@@ -3,9 +3,9 @@
 # ruff: noqa: RUF009  (all defaults are immutable)
 
 from dataclasses import dataclass
-from enum import Enum
 
 from heloise.config.kinds import AbsolutePath, Seconds
+from heloise.observe.log import LogFormat, LogLevel
 from heloise.world.network import AnyEndpoint
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -50,22 +50,6 @@ class Dns:
 
     nameservers: tuple[AnyEndpoint, ...] = ()
     """Ask these ("127.0.0.1:53") instead of those the system is set up with."""
-
-
-class LogFormat(Enum):
-    """How a line of the log is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class LogLevel(Enum):
-    """How much is logged; each has all that stands below it."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

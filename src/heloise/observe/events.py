@@ -1,0 +1,59 @@
+"""The vocabulary of the log: every event there is, with its level, its meaning and its fields.
+
+Names are noun and participle and never change once released: dashboards and alarms go by them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from heloise.observe.log import LogLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventKind:
+    """One sort of event. `fields` are those that may be there; `cause`, `rule` and `inputs` are those of a reply."""
+
+    name: str
+    level: LogLevel
+    meaning: str
+    fields: tuple[str, ...]
+
+
+_CAUSE = "cause rule inputs"
+
+
+def _kind(name: str, level: LogLevel, meaning: str, fields: str) -> EventKind:
+    return EventKind(name=name, level=level, meaning=meaning, fields=tuple(fields.split()))
+
+
+_EVENTS = (
+    _kind("server.started", LogLevel.INFO, "The server is about to listen.", "hostname version state"),
+    _kind("server.listening", LogLevel.INFO, "A listener is open; `address` has the real port.", "address protocol"),
+    _kind("server.stopping", LogLevel.INFO, "A stop was asked for; sessions end with 421.", "sessions"),
+    _kind("server.stopped", LogLevel.INFO, "Everything is closed.", "clean"),
+    _kind("session.opened", LogLevel.DEBUG, "A client has connected.", "session peer"),
+    _kind("session.ended", LogLevel.DEBUG, "A session is over; `lost` when without QUIT.", "session lost"),
+    _kind("session.fault", LogLevel.ERROR, "A bug or a trouble of ours ended a session.", "session error"),
+    _kind(
+        "command.refused",
+        LogLevel.INFO,
+        "A command got 4yz or 5yz; the cause says why.",
+        f"session reply recipient sender {_CAUSE}",
+    ),
+    _kind(
+        "message.accepted",
+        LogLevel.INFO,
+        "Responsibility was taken: 250 to the end of a message.",
+        "session message peer hello sender recipients size",
+    ),
+    _kind(
+        "delivery.attempted",
+        LogLevel.INFO,
+        "One attempt for one recipient; a warning when it has to be repeated.",
+        f"message session recipient route action stage reply remote_mta {_CAUSE}",
+    ),
+    _kind("delivery.fault", LogLevel.ERROR, "A bug or a trouble of ours ended an attempt.", "message error"),
+)
+
+EVENTS: Mapping[str, EventKind] = MappingProxyType({event.name: event for event in _EVENTS})
