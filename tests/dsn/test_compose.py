@@ -103,7 +103,7 @@ def test_the_header_says_what_it_is_and_that_a_machine_wrote_it() -> None:
     assert message["To"] == "a@client.test"
     assert message["Auto-Submitted"] == "auto-replied"
     assert message["Message-ID"] == "<R1@mx.example.test>"
-    assert message["Date"] == "Tue, 14 Nov 2023 22:15:00 -0000"
+    assert message["Date"] == "Tue, 14 Nov 2023 22:15:00 +0000"
     assert message["MIME-Version"] == "1.0"
     assert message.get_content_type() == "multipart/report"
     assert message.get_param("report-type") == "delivery-status"
@@ -119,7 +119,7 @@ def test_the_fields_about_the_message() -> None:
     assert group["Reporting-MTA"] == "dns; mx.example.test"
     assert group["Received-From-MTA"] == "dns; client.test"
     assert group["Original-Envelope-Id"] == "QQ+314"
-    assert group["Arrival-Date"] == "Tue, 14 Nov 2023 22:13:20 -0000"
+    assert group["Arrival-Date"] == "Tue, 14 Nov 2023 22:13:20 +0000"
 
 
 def test_the_fields_about_a_recipient() -> None:
@@ -130,7 +130,7 @@ def test_the_fields_about_a_recipient() -> None:
     assert group["Status"] == "5.1.1"
     assert group["Remote-MTA"] == "dns; mx.remote.test"
     assert group["Diagnostic-Code"] == "smtp; 550 5.1.1 No such user"
-    assert group["Last-Attempt-Date"] == "Tue, 14 Nov 2023 22:14:20 -0000"
+    assert group["Last-Attempt-Date"] == "Tue, 14 Nov 2023 22:14:20 +0000"
     assert group["Will-Retry-Until"] is None
 
 
@@ -175,7 +175,7 @@ def test_a_delay_says_until_when_it_is_tried() -> None:
     )
     subject = report(item, returned=Returned.header_of(ORIGINAL))
     assert groups(subject)[1]["Action"] == "delayed"
-    assert groups(subject)[1]["Will-Retry-Until"] == "Sun, 19 Nov 2023 13:20:00 -0000"
+    assert groups(subject)[1]["Will-Retry-Until"] == "Sun, 19 Nov 2023 13:20:00 +0000"
     assert message_from_bytes(octets(subject))["Subject"] == "Your message is delayed"
 
 

@@ -350,3 +350,10 @@ def test_a_utf8_local_part_is_a_name_like_others() -> None:
     tables = RoutingTables(local_domains=TABLES.local_domains, users=(User(name="jürgen"),))
     assert ends(accepted("Jürgen@example.test", tables)) == [("<Jürgen@example.test>", "maildir:jürgen")]
     assert Mailbox.from_text("Jürgen@example.test").local_part == "Jürgen"
+
+
+def test_mail_of_our_own_goes_wherever_there_is_somebody() -> None:
+    router = Router(TABLES, Boxes(locked=frozenset({"alice"})))
+    assert router.route_own(path("x@elsewhere.test")) == ((path("x@elsewhere.test"), Route.parse("mx:elsewhere.test")),)
+    assert router.route_own(path("alice@example.test")) == ((path("alice@example.test"), Route.parse("maildir:alice")),)
+    assert router.route_own(path("nobody@example.test")) == ()

@@ -338,9 +338,6 @@ DELIVERY_FAULT = _kind(
     "The attempt to deliver met an error of this server; it is made again.",
     "The log has the details under the id of the message. " + LATER,
 )
-DELIVERY_INTERRUPTED = _kind(
-    "delivery.interrupted", "RFC 5321 §4.5.4.1", "The server was stopped during the attempt.", LATER
-)
 LOCAL_DELIVERED = _kind("local.delivered", "RFC 5321 §4.4", "The message lies in the mailbox.", NOTHING)
 LOCAL_DISCARDED = _kind("local.discarded", "RFC 5321 §4.2.5", "The route of this recipient throws mail away.", OPERATOR)
 LOCAL_TROUBLE = _kind("local.trouble", "RFC 5321 §4.2.4", "The message could not be written to the mailbox.", LATER)

@@ -74,6 +74,12 @@ class Router:
         objection = None if is_postmaster(path) else self._objection(path, found)
         return Refusal(objection) if objection is not None else _accepted(path, found)
 
+    def route_own(self, path: ForwardPath) -> tuple[tuple[ForwardPath, Route], ...]:
+        """Where mail of our own goes, such as a report: nobody's permission is asked, and the queue can wait for a
+        mailbox that takes no mail now. Empty when the path leads nowhere."""
+        found = self._expand(path, "" if path.mailbox is None else path.mailbox.domain)
+        return () if isinstance(found, Refusal) else tuple((target.path, target.route) for target in found.targets)
+
     def _route_elsewhere(self, path: ForwardPath, domain: str, *, may_relay: bool) -> Routing:
         found = find_route(self._tables, domain)
         rule = None if found is None else found.rule

@@ -334,11 +334,6 @@ def delivery_fault(error: BaseException) -> Reply:
     return reply(451, "4.3.0", "The attempt failed by an error of this server", cause)
 
 
-def delivery_interrupted() -> Reply:
-    """421 4.3.2: the server was stopped during the attempt."""
-    return reply(421, "4.3.2", "The server was stopped during the attempt", causes.DELIVERY_INTERRUPTED)
-
-
 def delivered(account: str) -> Reply:
     """250 2.1.5: the message lies in the mailbox."""
     return reply(250, "2.1.5", "Delivered", causes.LOCAL_DELIVERED.because(account=account))

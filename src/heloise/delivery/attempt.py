@@ -1,0 +1,113 @@
+"""One attempt for the recipients of one message that share a route, and the shape of an agent that makes it.
+
+To add an agent, write a file in agents/ that ends with `AGENT = DeliveryAgent(...)`; the sorted walk finds it.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from heloise.local.mailboxes import LocalMailboxes
+from heloise.mail.content import Content
+from heloise.mail.outcome import Outcome
+from heloise.mail.route import Route, Transport
+from heloise.queue.model import QueuedMessage, QueuedRecipient
+from heloise.smtp.extension import Extension
+from heloise.smtp.transaction import ClientTimeouts
+from heloise.world import World
+
+Narrate: TypeAlias = Callable[[str], None]
+
+
+def silent(line: str) -> None:
+    """Nobody listens."""
+
+
+class DeliveryAttempt:
+    """What an agent works on. It says `decide` for each recipient as soon as its fate is known.
+
+    So a recipient that was delivered stays delivered when the attempt breaks later, by an error or by being cancelled.
+    """
+
+    def __init__(
+        self, message: QueuedMessage, route: Route, content: Content, *, narrate: Narrate = silent, told: bool = False
+    ) -> None:
+        self.message = message  # with the recipients of this attempt only
+        self.route = route
+        self.content = content
+        self.narrate = narrate
+        self.told = told  # does somebody listen?
+        self._outcomes: dict[int, Outcome] = {}
+
+    def decide(self, recipient: QueuedRecipient, outcome: Outcome) -> None:
+        """The fate of `recipient` in this attempt; a later word replaces an earlier one."""
+        self._outcomes[recipient.id] = outcome
+
+    def decide_all(self, outcome: Outcome) -> None:
+        """One fate for everybody who has none yet."""
+        for recipient in self.undecided:
+            self.decide(recipient, outcome)
+
+    @property
+    def undecided(self) -> tuple[QueuedRecipient, ...]:
+        """Those without a fate, in order."""
+        return tuple(recipient for recipient in self.message.recipients if recipient.id not in self._outcomes)
+
+    def outcomes(self) -> tuple[tuple[QueuedRecipient, Outcome], ...]:
+        """Everybody who was decided, in order."""
+        return tuple(
+            (recipient, self._outcomes[recipient.id])
+            for recipient in self.message.recipients
+            if recipient.id in self._outcomes
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryDoors:
+    """What agents need of the outside and of the house.
+
+    `hostname` is our name: in EHLO, in reports, and the one that no MX may lead back to (`own_names` has the others).
+    `background` runs what nobody waits for, such as the farewell to a peer.
+    """
+
+    world: World
+    hostname: str
+    extensions: Iterable[Extension]
+    mailboxes: LocalMailboxes
+    background: Callable[[Coroutine[Any, Any, None]], None]
+    own_names: frozenset[str] = frozenset()
+    timeouts: ClientTimeouts = field(default=ClientTimeouts())
+    connect_timeout: float = 30.0  # seconds
+    smtp_port: int = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAgent:
+    """Makes attempts for the transports it names. `attempt` decides each recipient; to raise is a fault of ours."""
+
+    transports: frozenset[Transport]
+    summary: str
+    attempt: Callable[[DeliveryDoors, DeliveryAttempt], Coroutine[Any, Any, None]]
+
+
+Agents: TypeAlias = Mapping[Transport, DeliveryAgent]
+
+
+def agents_by_transport(agents: Iterable[DeliveryAgent]) -> Agents:
+    """The agents by what they can. Raises ValueError when two claim one transport."""
+    table: dict[Transport, DeliveryAgent] = {}
+    for agent in agents:
+        for transport in agent.transports:
+            if table.setdefault(transport, agent) is not agent:
+                raise ValueError(f"two agents deliver by {transport.value}")
+    return MappingProxyType(table)
+
+
+def discover_agents() -> Agents:
+    """All agents built in. Done once, at start."""
+    package = importlib.import_module("heloise.delivery.agents")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return agents_by_transport(importlib.import_module(f"{package.__name__}.{name}").AGENT for name in names)

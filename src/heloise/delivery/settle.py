@@ -1,0 +1,204 @@
+"""From outcomes to a settlement: who is tried again and when, who has ended, what the sender is told. Pure.
+
+In two steps, since the original has to be read in between: `decide` says what becomes of everybody and how much of
+the original a report needs, `settle` makes the settlement with the report in it. RFC 5321 §4.5.4.1, §6.1.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from heloise.dsn.compose import compose_report
+from heloise.dsn.report import RecipientReport, Report, outcome_is_owed, status_of
+from heloise.dsn.returned import returned, wanted
+from heloise.mail import causes
+from heloise.mail.content import ContentFacts
+from heloise.mail.envelope import Envelope, Recipient
+from heloise.mail.ids import MessageId
+from heloise.mail.outcome import Action, Outcome
+from heloise.mail.path import ForwardPath
+from heloise.mail.route import Route
+from heloise.mail.sink import Submission
+from heloise.mail.trace import Origin
+from heloise.queue.model import (
+    LastWord,
+    NewMessage,
+    QueuedMessage,
+    QueuedRecipient,
+    RecipientChange,
+    RecipientState,
+    Settlement,
+)
+from heloise.queue.schedule import RetrySchedule, expires_at, next_attempt
+from heloise.smtp import replies
+
+REPORT_LIFETIME = 2 * 86400.0  # seconds; nobody waits longer for a report
+RouteReport: TypeAlias = Callable[[ForwardPath], Sequence[tuple[ForwardPath, Route]]]
+Decided: TypeAlias = Sequence[tuple[QueuedRecipient, Outcome]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What becomes of the recipients of one attempt; the report needs `octets_wanted` of the original."""
+
+    message: QueuedMessage
+    now: float
+    changes: tuple[RecipientChange, ...]
+    reported: tuple[RecipientReport, ...] = ()
+    octets_wanted: int = 0
+
+    @property
+    def owes_report(self) -> bool:
+        """Is the sender to be told something?"""
+        return bool(self.reported)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reporting:
+    """Who reports, under which id, and where reports go: `route_report` gives the recipients of a report to a path,
+    none when nobody can be reached there."""
+
+    hostname: str
+    report_id: MessageId
+    route_report: RouteReport
+
+
+def decide(
+    message: QueuedMessage, decided: Decided, *, now: float, schedule: RetrySchedule, random: Callable[[], float]
+) -> Decision:
+    """The decision about `decided` at `now` (seconds since the epoch); `random` spreads the retries."""
+    expires = expiry(message, schedule)
+    changes: list[RecipientChange] = []
+    reported: list[RecipientReport] = []
+    for recipient, last in decided:
+        outcome = _expired(last, expires) if last.action is Action.DELAYED and now >= expires else last
+        due = now
+        if outcome.action is Action.DELAYED:
+            again = next_attempt(schedule, now=now, attempts=recipient.attempts + 1, random=random())
+            due = min(again, expires)  # the last attempt comes when the time is up, not some hours after
+        changes.append(_change(recipient, outcome, now=now, due=due))
+        if outcome.action is not Action.DELAYED and outcome_is_owed(message.reverse_path, recipient.recipient, outcome):
+            reported.append(_reported(recipient, outcome, last, now))
+    return Decision(
+        message=message,
+        now=now,
+        changes=tuple(changes),
+        reported=tuple(reported),
+        octets_wanted=wanted(message.parameters, message.facts, _actions(reported)) if reported else 0,
+    )
+
+
+def postpone(recipients: Sequence[QueuedRecipient], *, due: float) -> tuple[RecipientChange, ...]:
+    """Back into the queue until `due`, as if they had not been leased: no attempt is counted, no word replaced."""
+    return tuple(
+        RecipientChange(
+            recipient_id=recipient.id,
+            state=RecipientState.WAITING,
+            due=due,
+            attempts=recipient.attempts,
+            last_word=recipient.last_word,
+        )
+        for recipient in recipients
+    )
+
+
+def settle(decision: Decision, reporting: Reporting, original: bytes = b"") -> Settlement:
+    """The settlement of `decision`; `original` are the octets it wanted."""
+    report = _report(decision, reporting, original) if decision.owes_report else None
+    return Settlement(
+        message_id=decision.message.message_id,
+        changes=decision.changes,
+        reports=() if report is None else (report,),
+    )
+
+
+def expiry(message: QueuedMessage, schedule: RetrySchedule) -> float:
+    """When the message is given up: as its hints say, else by the schedule, and sooner when it is a report."""
+    if message.hints.expires_at is not None:
+        return message.hints.expires_at
+    moment = expires_at(schedule, accepted_at=message.accepted_at)
+    return min(moment, message.accepted_at + REPORT_LIFETIME) if message.reverse_path.is_null else moment
+
+
+def _expired(last: Outcome, expires: float) -> Outcome:
+    """RFC 5321 §4.5.4.1: given up. The last trouble is kept: it is what somebody can mend."""
+    cause = causes.DELIVERY_EXPIRED.because(expired=f"{expires:.0f}", last=last.reply, last_cause=last.reply.cause.id)
+    return Outcome(
+        action=Action.FAILED,
+        stage=last.stage,
+        reply=replies.expired(str(last.reply), cause),
+        ambiguous=last.ambiguous,
+    )
+
+
+def _change(recipient: QueuedRecipient, outcome: Outcome, *, now: float, due: float) -> RecipientChange:
+    states = {Action.DELAYED: RecipientState.WAITING, Action.FAILED: RecipientState.FAILED}
+    return RecipientChange(
+        recipient_id=recipient.id,
+        state=states.get(outcome.action, RecipientState.DELIVERED),
+        due=due,
+        attempts=recipient.attempts + 1,
+        last_word=LastWord(
+            at=now, reply=str(outcome.reply), cause=outcome.reply.cause.id, remote_mta=outcome.remote_mta
+        ),
+    )
+
+
+def _reported(recipient: QueuedRecipient, outcome: Outcome, last: Outcome, now: float) -> RecipientReport:
+    """`last` differs from `outcome` at expiry: the status says expired, the diagnostic what the last trouble was."""
+    return RecipientReport(
+        recipient=recipient.recipient,
+        action=outcome.action,
+        status=status_of(outcome.action, outcome.stage, outcome.reply),
+        diagnostic=str(last.reply),
+        remote_mta=last.remote_mta,
+        cause=outcome.reply.cause,
+        last_attempt=now,
+    )
+
+
+def _actions(reported: Sequence[RecipientReport]) -> list[Action]:
+    return [item.action for item in reported]
+
+
+def _report(decision: Decision, reporting: Reporting, original: bytes) -> NewMessage | None:
+    message = decision.message
+    composed = compose_report(
+        Report(
+            reporting_mta=reporting.hostname,
+            report_id=reporting.report_id,
+            now=decision.now,
+            original_id=message.message_id,
+            reverse_path=message.reverse_path,
+            parameters=message.parameters,
+            arrived=message.accepted_at,
+            recipients=decision.reported,
+            returned=returned(message.parameters, message.facts, _actions(decision.reported), original),
+            received_from=message.origin.hello_name or None,
+        )
+    )
+    return None if composed is None else _to_be_queued(decision, reporting, *composed)
+
+
+def _to_be_queued(decision: Decision, reporting: Reporting, envelope: Envelope, octets: bytes) -> NewMessage | None:
+    """A report is ordinary mail from here on. None when its recipient can not be routed: it would only fail again."""
+    (addressed,) = envelope.recipients
+    routed = reporting.route_report(addressed.forward_path)
+    if not routed:
+        return None
+    recipients = tuple(Recipient(path, addressed.parameters) for path, _ in routed)
+    submission = Submission(
+        message_id=reporting.report_id,
+        envelope=Envelope(reverse_path=envelope.reverse_path, parameters=envelope.parameters, recipients=recipients),
+        routes=tuple(route for _, route in routed),
+        origin=Origin(
+            hello_name=reporting.hostname,
+            peer_address="local",
+            protocol="report",
+            session=decision.message.message_id,
+            received_at=decision.now,
+        ),
+    )
+    return NewMessage(
+        submission=submission, facts=ContentFacts(size=len(octets), eight_bit=not octets.isascii()), octets=octets
+    )
