@@ -30,7 +30,7 @@ from heloise.smtp.client_events import (
     Progress,
     TransactionDone,
 )
-from heloise.smtp.client_plan import Plan, make_plan
+from heloise.smtp.client_plan import Plan, Planner
 from heloise.smtp.client_states import PATIENCE, STAGE, ClientState, ContentDemand, Expectation, Expected, Step
 from heloise.smtp.client_transaction import OpenTransaction
 from heloise.smtp.command import Hello, Plain, Verb
@@ -83,6 +83,7 @@ class ClientSession:
         self._pipelining = False
         self._transaction: OpenTransaction | None = None
         self._plan: Plan | None = None
+        self._planner = Planner(registry, NO_OFFERS, prefer_chunking=options.chunking)
         self._outgoing: OutgoingContent | None = None
         self._needs_reset = False
         self._verbose_asked = False
@@ -130,7 +131,7 @@ class ClientSession:
             return
         if not self.usable:
             raise LocalProtocolError(f"no transaction can begin now ({self.state.value})")
-        plan = make_plan(self._registry, self.offers, envelope, facts, prefer_chunking=self._options.chunking)
+        plan = self._planner.plan(envelope, facts)
         self._transaction = OpenTransaction(envelope, dsn_offered=self.offers.has("DSN"))
         if isinstance(plan, Reply):
             self._transaction.decide_rest(Stage.MAIL, plan, said_by_peer=False)
@@ -375,6 +376,7 @@ class ClientSession:
 
     def _ready(self, offers: Offers, reply: Reply) -> None:
         self.offers = offers
+        self._planner = Planner(self._registry, offers, prefer_chunking=self._options.chunking)
         self.peer_name = _first_word(reply) or self.peer_name
         self.state = ClientState.READY
         self._pipelining = offers.has("PIPELINING")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from heloise.mail.content import ContentFacts
-from heloise.mail.envelope import Envelope, Parameter, Parameters, Recipient
+from heloise.mail.envelope import NO_PARAMETERS, Envelope, Parameter, Parameters, Recipient
 from heloise.mail.reply import Reply
 from heloise.smtp import client_replies
 from heloise.smtp.command import Mail, Rcpt
@@ -31,85 +31,83 @@ class Plan:
     binary: bool
 
 
-def make_plan(
-    registry: Iterable[Extension], offers: Offers, envelope: Envelope, facts: ContentFacts, *, prefer_chunking: bool
-) -> Plan | Reply:
-    """How to send it, or why not."""
-    limit = offers.size_limit
-    if limit is not None and facts.size > limit:
-        return client_replies.too_big(facts.size, limit)
-    if not envelope.reverse_path.is_ascii and not offers.has("SMTPUTF8"):
-        return client_replies.SENDER_NOT_ASCII
-    sendable = _sendable(envelope, offers)
-    offered = [extension for extension in registry if offers.has(extension.keyword)]
-    lacking = _needed_and_lacking(registry, offers, sendable, facts)
-    if lacking is not None:
-        return client_replies.needs_extension(lacking)
-    parameters = _mail_parameters(offered, offers, sendable, facts)
-    binary = parameters.value("BODY") == "BINARYMIME" and offers.has("CHUNKING")
-    if facts.binary and not binary:
-        return client_replies.needs_extension("BINARYMIME")
-    return Plan(
-        mail=Mail(envelope.reverse_path, parameters),
-        recipients=_recipients(offered, offers, envelope),
-        chunking=binary or (prefer_chunking and offers.has("CHUNKING")),
-        binary=binary,
-    )
+class Planner:
+    """Plans the transactions of one session: sorts the extensions once into those the peer offers and the others."""
 
+    def __init__(self, registry: Iterable[Extension], offers: Offers, *, prefer_chunking: bool) -> None:
+        self._offers = offers
+        self._prefer_chunking = prefer_chunking
+        self._size_limit = offers.size_limit
+        self._utf8 = offers.has("SMTPUTF8")
+        self._chunking = offers.has("CHUNKING")
+        self._lacking: list[Extension] = []
+        self._offered: list[tuple[Extension, str]] = []
+        for extension in registry:
+            argument = offers.argument(extension.keyword)
+            if argument is None:
+                self._lacking.append(extension)
+            else:
+                self._offered.append((extension, argument))
+        self._asked_at_rcpt = [
+            (extension, argument) for extension, argument in self._offered if extension.rcpt_keywords
+        ]
 
-def _fits(recipient: Recipient, offers: Offers) -> bool:
-    return recipient.forward_path.is_ascii or offers.has("SMTPUTF8")
+    def plan(self, envelope: Envelope, facts: ContentFacts) -> Plan | Reply:
+        """How to send it, or why not."""
+        if self._size_limit is not None and facts.size > self._size_limit:
+            return client_replies.too_big(facts.size, self._size_limit)
+        if not self._utf8 and not envelope.reverse_path.is_ascii:
+            return client_replies.SENDER_NOT_ASCII
+        sendable = self._sendable(envelope)
+        lacking = self._needed_and_lacking(sendable, facts)
+        if lacking is not None:
+            return client_replies.needs_extension(lacking)
+        parameters = self._mail_parameters(sendable, facts)
+        binary = self._chunking and parameters.value("BODY") == "BINARYMIME"
+        if facts.binary and not binary:
+            return client_replies.needs_extension("BINARYMIME")
+        return Plan(
+            mail=Mail(envelope.reverse_path, parameters),
+            recipients=tuple([self._recipient(envelope, recipient) for recipient in envelope.recipients]),
+            chunking=binary or (self._prefer_chunking and self._chunking),
+            binary=binary,
+        )
 
+    def _fits(self, recipient: Recipient) -> bool:
+        return self._utf8 or recipient.forward_path.is_ascii
 
-def _sendable(envelope: Envelope, offers: Offers) -> Envelope:
-    """The envelope without recipients that can not be written here: the others shall not suffer for them."""
-    fitting = tuple(recipient for recipient in envelope.recipients if _fits(recipient, offers))
-    return envelope if len(fitting) == len(envelope.recipients) else replace(envelope, recipients=fitting)
+    def _sendable(self, envelope: Envelope) -> Envelope:
+        """The envelope without recipients that can not be written here: the others shall not suffer for them."""
+        fitting = tuple([recipient for recipient in envelope.recipients if self._fits(recipient)])
+        return envelope if len(fitting) == len(envelope.recipients) else replace(envelope, recipients=fitting)
 
+    def _needed_and_lacking(self, envelope: Envelope, facts: ContentFacts) -> str | None:
+        for extension in self._lacking:
+            downgrade = extension.downgrade(envelope, facts)
+            match downgrade:
+                case Downgrade.PROCEED | Downgrade.REPORT_RELAYED:
+                    continue
+                case Downgrade.CONVERT:
+                    # Conversion belongs to whoever has the content: it converts, and plans again with the new facts.
+                    return extension.keyword
+                case Downgrade.FAIL:
+                    return extension.keyword
+                case _:
+                    assert_never(downgrade)
+        return None
 
-def _needed_and_lacking(
-    registry: Iterable[Extension], offers: Offers, envelope: Envelope, facts: ContentFacts
-) -> str | None:
-    for extension in registry:
-        if offers.has(extension.keyword):
-            continue
-        downgrade = extension.downgrade(envelope, facts)
-        match downgrade:
-            case Downgrade.PROCEED | Downgrade.REPORT_RELAYED:
-                continue
-            case Downgrade.CONVERT:
-                # Conversion belongs to whoever has the content: it converts, and plans again with the new facts.
-                return extension.keyword
-            case Downgrade.FAIL:
-                return extension.keyword
-            case _:
-                assert_never(downgrade)
-    return None
+    def _mail_parameters(self, envelope: Envelope, facts: ContentFacts) -> Parameters:
+        found: dict[str, Parameter] = {}
+        for extension, argument in self._offered:
+            for parameter in extension.mail_arguments(argument, envelope, facts):
+                found[parameter.keyword] = parameter
+        return Parameters(tuple(found.values())) if found else NO_PARAMETERS
 
-
-def _mail_parameters(
-    offered: Iterable[Extension], offers: Offers, envelope: Envelope, facts: ContentFacts
-) -> Parameters:
-    found: dict[str, Parameter] = {}
-    for extension in offered:
-        for parameter in extension.mail_arguments(offers.keywords[extension.keyword], envelope, facts):
-            found[parameter.keyword] = parameter
-    return Parameters(tuple(found.values()))
-
-
-def _recipients(offered: list[Extension], offers: Offers, envelope: Envelope) -> tuple[Rcpt | Reply, ...]:
-    asked = [extension for extension in offered if extension.rcpt_keywords]
-    return tuple(
-        Rcpt(recipient.forward_path, _rcpt_parameters(asked, offers, envelope, recipient))
-        if _fits(recipient, offers)
-        else client_replies.recipient_not_ascii(recipient.forward_path)
-        for recipient in envelope.recipients
-    )
-
-
-def _rcpt_parameters(asked: list[Extension], offers: Offers, envelope: Envelope, recipient: Recipient) -> Parameters:
-    found: dict[str, Parameter] = {}
-    for extension in asked:
-        for parameter in extension.rcpt_arguments(offers.keywords[extension.keyword], envelope, recipient):
-            found[parameter.keyword] = parameter
-    return Parameters(tuple(found.values()))
+    def _recipient(self, envelope: Envelope, recipient: Recipient) -> Rcpt | Reply:
+        if not self._fits(recipient):
+            return client_replies.recipient_not_ascii(recipient.forward_path)
+        found: dict[str, Parameter] = {}
+        for extension, argument in self._asked_at_rcpt:
+            for parameter in extension.rcpt_arguments(argument, envelope, recipient):
+                found[parameter.keyword] = parameter
+        return Rcpt(recipient.forward_path, Parameters(tuple(found.values())) if found else NO_PARAMETERS)

@@ -6,6 +6,7 @@ Not liberal about what would leave us guessing: no code, two severities in one r
 """
 
 import re
+from functools import lru_cache
 
 from heloise.mail import causes
 from heloise.mail.reply import Reply, printable
@@ -48,15 +49,11 @@ class ReplyReader:
             RemoteProtocolError: what came is no reply; nothing more can be read.
         """
         while (line := self._line()) is not None:
-            found = _LINE.fullmatch(line)
-            if found is None:
-                raise RemoteProtocolError(f"not a reply: {_shown(line)}")
-            code = int(found[1])
-            text = _shown(found[3] or b"")
-            if code < 100:
-                return Reply(code=code, status=None, lines=(text,), cause=_SAID)
+            code, more, text = _parse(line)
+            if code < 100 or not (more or self._texts):
+                return _single(code, text, self.success_has_status)
             self._add(code, text)
-            if found[2] != b"-":
+            if not more:
                 return self._complete()
         return None
 
@@ -80,14 +77,32 @@ class ReplyReader:
         self._texts.append(text)
 
     def _complete(self) -> Reply:
-        code, texts = self._code, self._texts
-        self._texts = []
-        status = None
-        if code >= 400 or (code < 300 and self.success_has_status):
-            status = _status(code, texts)
-        if status is not None:
-            texts = [_STATUS.sub("", text, count=1) if _STATUS.match(text) else text for text in texts]
-        return Reply(code=code, status=status, lines=tuple(texts), cause=_SAID)
+        texts, self._texts = self._texts, []
+        return _reply(self._code, texts, self.success_has_status)
+
+
+@lru_cache(maxsize=512)
+def _single(code: int, text: str, success_has_status: bool) -> Reply:
+    """A reply of one line. Servers say the same few all day long, and a Reply never changes."""
+    return _reply(code, [text], success_has_status)
+
+
+def _reply(code: int, texts: list[str], success_has_status: bool) -> Reply:
+    status = None
+    if code >= 400 or (200 <= code < 300 and success_has_status):
+        status = _status(code, texts)
+    if status is not None:
+        texts = [_STATUS.sub("", text, count=1) if _STATUS.match(text) else text for text in texts]
+    return Reply(code=code, status=status, lines=tuple(texts), cause=_SAID)
+
+
+@lru_cache(maxsize=512)
+def _parse(line: bytes) -> tuple[int, bool, str]:
+    """Code, whether more lines follow, text. Raises RemoteProtocolError."""
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise RemoteProtocolError(f"not a reply: {_shown(line)}")
+    return int(found[1]), found[2] == b"-", _shown(found[3] or b"")
 
 
 def _status(code: int, texts: list[str]) -> EnhancedStatus | None:
