@@ -6,7 +6,6 @@ happens (RFC 5321 §4.5.4.1): a crash may repeat an attempt, never forget one. N
 """
 
 import asyncio
-import logging
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,20 +13,19 @@ from typing import Any
 from heloise.delivery.attempt import Agents, DeliveryAttempt, DeliveryDoors, silent
 from heloise.delivery.classify import without_next_hop
 from heloise.delivery.destinations import Destination, Destinations, is_remote
+from heloise.delivery.journal import DeliveryFault, DeliveryJournal
 from heloise.delivery.narration import ended
-from heloise.delivery.settle import Decision, Reporting, RouteReport, decide, postpone, settle
+from heloise.delivery.settle import Reporting, RouteReport, decide, postpone, settle
 from heloise.mail.content import Content
 from heloise.mail.ids import new_message_id
 from heloise.mail.outcome import Action, Outcome, Stage
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route
 from heloise.queue.errors import StoreFault
-from heloise.queue.model import Lease, QueuedMessage, QueuedRecipient, RecipientState, Settlement
+from heloise.queue.model import Lease, QueuedMessage, QueuedRecipient, Settlement
 from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
 from heloise.smtp import replies
-
-log = logging.getLogger("heloise.delivery")
 
 _STORE_PAUSE = 1.0  # seconds between two tries of a store in trouble
 _STORE_TRIES = 30
@@ -57,12 +55,14 @@ class Deliverer:
         doors: DeliveryDoors,
         agents: Agents,
         route_report: RouteReport,
+        journal: DeliveryJournal,
         options: DeliveryOptions | None = None,
     ) -> None:
         self._queue = queue
         self._doors = doors
         self._agents = agents
         self._route_report = route_report
+        self._journal = journal
         self._options = options if options is not None else DeliveryOptions()
         self._destinations = Destinations(attempts_per_route=self._options.attempts_per_route)
         self._free = asyncio.Semaphore(self._options.attempts)
@@ -108,7 +108,7 @@ class Deliverer:
             try:
                 leases = await self._queue.next_leases(self._options.attempts)
             except StoreFault as fault:
-                log.error("the queue gives no leases: %s", fault)
+                self._journal.delivery_fault("-", fault)
                 await asyncio.sleep(_STORE_PAUSE)
                 continue
             for lease in leases:
@@ -154,8 +154,6 @@ class Deliverer:
             if self._stopping:
                 return self._postponed(attempt.message)
             await self._attempt(attempt, destination)
-        for recipient, outcome in attempt.outcomes():
-            attempt.narrate(ended(recipient.recipient.forward_path, outcome))
         return await self._settlement(attempt)
 
     async def _attempt(self, attempt: DeliveryAttempt, destination: Destination) -> None:
@@ -180,25 +178,22 @@ class Deliverer:
         if task.cancelled():
             return  # by stop: who is not decided is postponed
         error = task.exception()
-        if error is not None:
-            log.error("%s: the attempt by %s failed", attempt.message.message_id, attempt.route, exc_info=error)
+        if error is None and attempt.undecided:
+            error = DeliveryFault(f"the agent for {attempt.route} left {len(attempt.undecided)} recipients undecided")
+        if isinstance(error, Exception):
+            self._journal.delivery_fault(attempt.message.message_id, error)
             attempt.decide_all(_delayed(replies.delivery_fault(error)))
-        elif attempt.undecided:
-            log.error(
-                "%s: %s decided nothing for %d", attempt.message.message_id, attempt.route, len(attempt.undecided)
-            )
-            attempt.decide_all(_delayed(replies.delivery_fault(RuntimeError("an agent left recipients undecided"))))
 
     # Settling
 
     async def _settlement(self, attempt: DeliveryAttempt) -> Settlement:
         world = self._doors.world
         now = world.clock.now()
-        outcomes = attempt.outcomes()
-        decision = decide(
-            attempt.message, outcomes, now=now, schedule=self._options.schedule, random=world.entropy.random
-        )
-        self._tell_log(decision, outcomes)
+        schedule = self._options.schedule
+        decision = decide(attempt.message, attempt.outcomes(), now=now, schedule=schedule, random=world.entropy.random)
+        for recipient, outcome in decision.outcomes:
+            self._journal.attempted(attempt.message, recipient, outcome)
+            attempt.narrate(ended(recipient.recipient.forward_path, outcome))
         reporting = Reporting(
             hostname=self._doors.hostname,
             report_id=new_message_id(now, world.entropy.octets(4)),
@@ -210,7 +205,8 @@ class Deliverer:
             changes = settlement.changes + postpone(attempt.undecided, due=now)
             settlement = replace(settlement, changes=changes)
         if decision.owes_report and not settlement.reports:
-            log.warning("%s: no way to tell %s", attempt.message.message_id, attempt.message.reverse_path)
+            fault = DeliveryFault(f"there is no way to send a report to {attempt.message.reverse_path}")
+            self._journal.delivery_fault(attempt.message.message_id, fault)
         return settlement
 
     async def _beginning(self, attempt: DeliveryAttempt, size: int) -> bytes:
@@ -224,7 +220,7 @@ class Deliverer:
                 if len(taken) >= size:
                     break
         except (OSError, StoreFault) as error:
-            log.error("%s: the content can not be read for the report: %s", attempt.message.message_id, error)
+            self._journal.delivery_fault(attempt.message.message_id, error)
         return bytes(taken[:size])
 
     def _postponed(self, message: QueuedMessage) -> Settlement:
@@ -239,23 +235,10 @@ class Deliverer:
                 await self._queue.settle(settlement)
                 return
             except StoreFault as fault:
-                log.error("%s: the outcome can not be stored yet: %s", settlement.message_id, fault)
+                self._journal.delivery_fault(settlement.message_id, fault)
                 await asyncio.sleep(_STORE_PAUSE)
-        log.critical("%s: the outcome is lost; the attempt will be made again", settlement.message_id)
-
-    def _tell_log(self, decision: Decision, outcomes: Iterable[tuple[QueuedRecipient, Outcome]]) -> None:
-        if not log.isEnabledFor(logging.INFO):
-            return
-        for (recipient, outcome), change in zip(outcomes, decision.changes, strict=True):
-            log.info(
-                "%s: %s %s by %s: %s (%s)",
-                decision.message.message_id,
-                recipient.recipient.forward_path,
-                change.state.name.lower() if change.state is RecipientState.FAILED else outcome.action.value,
-                recipient.route,
-                outcome.reply,
-                outcome.reply.cause.id,
-            )
+        given_up = DeliveryFault("the outcome is lost, the attempt will be made again")
+        self._journal.delivery_fault(settlement.message_id, given_up)
 
 
 def _delayed(reply: Reply) -> Outcome:

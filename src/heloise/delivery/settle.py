@@ -39,10 +39,14 @@ Decided: TypeAlias = Sequence[tuple[QueuedRecipient, Outcome]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What becomes of the recipients of one attempt; the report needs `octets_wanted` of the original."""
+    """What becomes of the recipients of one attempt; the report needs `octets_wanted` of the original.
+
+    `outcomes` are those of the attempt, but for recipients that are given up: theirs is FAILED.
+    """
 
     message: QueuedMessage
     now: float
+    outcomes: tuple[tuple[QueuedRecipient, Outcome], ...]
     changes: tuple[RecipientChange, ...]
     reported: tuple[RecipientReport, ...] = ()
     octets_wanted: int = 0
@@ -70,8 +74,10 @@ def decide(
     expires = expiry(message, schedule)
     changes: list[RecipientChange] = []
     reported: list[RecipientReport] = []
+    outcomes: list[tuple[QueuedRecipient, Outcome]] = []
     for recipient, last in decided:
         outcome = _expired(last, expires) if last.action is Action.DELAYED and now >= expires else last
+        outcomes.append((recipient, outcome))
         due = now
         if outcome.action is Action.DELAYED:
             again = next_attempt(schedule, now=now, attempts=recipient.attempts + 1, random=random())
@@ -82,6 +88,7 @@ def decide(
     return Decision(
         message=message,
         now=now,
+        outcomes=tuple(outcomes),
         changes=tuple(changes),
         reported=tuple(reported),
         octets_wanted=wanted(message.parameters, message.facts, _actions(reported)) if reported else 0,
