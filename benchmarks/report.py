@@ -28,10 +28,15 @@ class Row:
     def rate(self) -> float:
         return self.median(lambda sample: sample.per_second)
 
+    @property
+    def durable(self) -> bool:
+        """Durable by its own claim, and seen to force data to the disk."""
+        return self.subject.durable and self.syncs != 0
+
     def as_json(self) -> dict[str, Any]:
         return {
             "peer": self.subject.name,
-            "durable": self.subject.durable,
+            "durable": self.durable,
             "cell": asdict(self.cell),
             "per_second": self.rate if self.samples else None,
             "samples": [{**asdict(sample), "honest": sample.honest} for sample in self.samples],
@@ -66,13 +71,13 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _best(rows: Sequence[Row], cell: Cell) -> float:
-    rates = [row.rate for row in rows if row.cell == cell and row.subject.durable and row.samples]
+    rates = [row.rate for row in rows if row.cell == cell and row.durable and row.samples]
     return max(rates, default=0.0)
 
 
 def _line(row: Row, best: float) -> tuple[str, ...]:
     cell = row.cell
-    name = row.subject.name if row.subject.durable else f"{row.subject.name} (not durable)"
+    name = row.subject.name if row.durable else f"{row.subject.name} (not durable)"
     start = (cell.experiment, str(cell.size), str(cell.sessions), name)
     if not row.samples:
         return (*start, "failed", *[""] * (len(_HEAD) - len(start) - 1))

@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol, Self
 
 from benchmarks.peers_heloise import Heloise
 from benchmarks.server import Running, Subject, serving
-from tests.peers import Postfix, free_port, require
+from tests.peers import Exim, OpenSmtpd, Postfix, Sendmail, free_port, require
 
 
-class PostfixSubject:
-    """Postfix with its own defaults, but for the limits on clients and processes, which 100 sessions would meet."""
+class _Mta(Protocol):
+    """What the peers have in common."""
 
-    name = "postfix"
+    port: int
+
+    @property
+    def pid(self) -> int: ...
+
+    def queue_ids(self) -> set[str]: ...
+
+    def log_text(self) -> str: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+class PeerSubject:
+    """A peer with its own defaults, but for limits that 100 sessions from one machine would meet.
+
+    `holding` and `relaying` make an instance. All of them claim durability; the count of syncs shows who keeps it.
+    """
+
     durable = True
     relays = True
 
+    def __init__(self, name: str, holding: Callable[[str], _Mta], relaying: Callable[[str, int], _Mta]) -> None:
+        self.name = name
+        self._holding = holding
+        self._relaying = relaying
+
     @contextlib.contextmanager
     def accepting(self, domain: str) -> Iterator[Running]:
-        with Postfix(relay={domain: "discard:"}, hold=True) as postfix:
-            yield _running(postfix)
+        with self._holding(domain) as peer:
+            yield _running(peer)
 
     @contextlib.contextmanager
     def relaying(self, domain: str, sink: int) -> Iterator[Running]:
-        with Postfix(relay={domain: ("127.0.0.1", sink)}) as postfix:
-            yield _running(postfix)
+        with self._relaying(domain, sink) as peer:
+            yield _running(peer)
 
 
 class Aiosmtpd:
@@ -46,8 +71,19 @@ class Aiosmtpd:
         raise NotImplementedError("aiosmtpd does not relay")
 
 
-def _running(peer: Postfix) -> Running:
+def _running(peer: _Mta) -> Running:
     return Running(port=peer.port, pid=peer.pid, queued=lambda: len(peer.queue_ids()), log=peer.log_text)
 
 
-SUBJECTS: dict[str, Subject] = {subject.name: subject for subject in (Heloise(), PostfixSubject(), Aiosmtpd())}
+def _peer(mta: type[Postfix] | type[Sendmail] | type[Exim] | type[OpenSmtpd]) -> PeerSubject:
+    return PeerSubject(
+        mta.name,
+        # Nothing is sent to the next hop of held mail; it only makes the domain one that is accepted.
+        lambda domain: mta(relay={domain: ("127.0.0.1", 9)}, hold=True),
+        lambda domain, sink: mta(relay={domain: ("127.0.0.1", sink)}),
+    )
+
+
+_ALL: list[Subject] = [Heloise(), *(_peer(mta) for mta in (Postfix, Sendmail, Exim, OpenSmtpd)), Aiosmtpd()]
+
+SUBJECTS = {subject.name: subject for subject in _ALL}

@@ -38,7 +38,7 @@ class Load:
     per_connection: int = 0
     pipelining: bool = False
     first: int = 0
-    timeout: int = 120
+    timeout: int = 60
 
     def offer(self, port: int) -> dict[str, Any]:
         """Run it against `port`; the report of smtpload."""
@@ -124,8 +124,9 @@ def counting_syncs(pid: int) -> Iterator[list[int]]:
                 stderr=stderr,
             )
         try:
+            # One line for each process: that it is attached, or that it has ended meanwhile.
             wait_until(
-                lambda: messages.read_bytes().count(b" attached") >= len(processes) or process.poll() is not None,
+                lambda: messages.read_bytes().count(b"\n") >= len(processes) or process.poll() is not None,
                 "strace to attach to the server",
                 20,
             )

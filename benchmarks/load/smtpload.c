@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-enum { INPUT = 8192, COMMANDS = 2048, HEADER = 1024, EVENTS = 256, LOST = 0, CODES = 600 };
+enum { INPUT = 8192, COMMANDS = 2048, HEADER = 1024, EVENTS = 256, LOST = 0, CODES = 600, RAMP = 4 };
 
 enum stage { CLOSED, CONNECTING, GREETING, EHLO, MAIL, RCPT, DATA, DOT, RSET, QUIT };
 
@@ -37,7 +37,7 @@ static struct sockaddr_in address;
 static char *body; /* the lines of every message, and the final dot */
 static size_t body_length;
 static int epoll;
-static long next_serial, accepted, failed, open_sessions, failures[CODES], connections;
+static long next_serial, accepted, failed, open_sessions, started_sessions, ungreeted, failures[CODES], connections;
 static bool server_pipelines = true;
 static double *latencies, last_accepted;
 
@@ -118,6 +118,7 @@ static void finish(struct session *session, long code) {
 }
 
 static void disconnect(struct session *session) {
+    if (session->stage == CONNECTING || session->stage == GREETING) ungreeted--;
     if (session->stage != CLOSED) { close(session->socket); open_sessions--; }
     session->stage = CLOSED;
 }
@@ -138,6 +139,7 @@ static void open_connection(struct session *session) {
         epoll_ctl(epoll, EPOLL_CTL_ADD, session->socket, &event);
         session->stage = CONNECTING;
         open_sessions++;
+        ungreeted++;
         connections++;
         if (!connect(session->socket, (struct sockaddr *)&address, sizeof address) || errno == EINPROGRESS) {
             session->stage = GREETING;
@@ -146,6 +148,13 @@ static void open_connection(struct session *session) {
         finish(session, LOST);
         disconnect(session);
     }
+}
+
+/* Open the sessions a few at a time. Some servers listen with a backlog of five, and a connection that the kernel drops
+ * there is tried again only after seconds, which would measure the kernel and not the server. */
+static void start_sessions(struct session *sessions) {
+    while (started_sessions < options.sessions && ungreeted < RAMP && next_serial < options.messages)
+        open_connection(&sessions[started_sessions++]);
 }
 
 /* ---- the dialogue ---- */
@@ -186,7 +195,10 @@ static void on_reply(struct session *session, long code) {
     if (session->stage == QUIT) { session->broken = true; return; }
     if (!expected(session->stage, code)) { refused(session, code); return; }
     switch (session->stage) {
-    case GREETING: say(session, EHLO, "EHLO %s\r\n", options.helo); break;
+    case GREETING:
+        ungreeted--;
+        say(session, EHLO, "EHLO %s\r\n", options.helo);
+        break;
     case EHLO:
         if (options.pipelining && !session->pipelining) server_pipelines = false;
         if (!options.pipelining) session->pipelining = false;
@@ -343,10 +355,11 @@ int main(int argc, char **argv) {
     struct epoll_event events[EVENTS];
     double began = now(), deadline = began + (double)options.timeout, left = 1;
     last_accepted = began;
-    for (long i = 0; i < options.sessions; i++) open_connection(&sessions[i]);
+    start_sessions(sessions);
     while (open_sessions && (left = deadline - now()) > 0) {
         int ready = epoll_wait(epoll, events, EVENTS, left > 60 ? 60000 : (int)(left * 1000) + 1);
         for (int i = 0; i < ready; i++) on_event(events[i].data.ptr, events[i].events);
+        start_sessions(sessions);
     }
     bool timed_out = open_sessions && left <= 0 && accepted + failed < options.messages;
     report(last_accepted - began, timed_out);

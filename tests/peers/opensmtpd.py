@@ -57,6 +57,7 @@ class OpenSmtpd(Peer):
             "queue ttl 1h",
             # One machine plays all clients.
             "smtp max-message-size 100M",
+            "smtp limit max-mails 1000000",
             f"listen on {LOOPBACK} port {self.port} hostname opensmtpd.test {self._listen}",
             'action "local" maildir "/srv/mail/%{user.username}" userbase <users>',
             *(f'match from any for domain "{domain}" action "local"' for domain in self._local_domains),
