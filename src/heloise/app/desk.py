@@ -6,11 +6,14 @@ from heloise.config.listening import Etrn
 from heloise.mail import causes
 from heloise.mail.cause import Rule
 from heloise.mail.reply import Reply
+from heloise.mail.route import Route
 from heloise.mail.sink import Refused, Submission, Taken
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import Selection
 from heloise.queue.queue import Queue
 from heloise.reception.reception import Commit, Say
+from heloise.routing.expansion import route_elsewhere
+from heloise.routing.lookup import find_route
 from heloise.routing.tables import RoutingTables
 from heloise.smtp import replies
 from heloise.world import World
@@ -22,8 +25,17 @@ class ServerDesk:
     """The desk of a running server."""
 
     def __init__(
-        self, *, queue: Queue, world: World, tables: RoutingTables, etrn: Etrn, etrn_rule: Rule | None, version: str
+        self,
+        *,
+        queue: Queue,
+        world: World,
+        tables: RoutingTables,
+        forgive: Callable[[Route | None], None],
+        etrn: Etrn,
+        etrn_rule: Rule | None,
+        version: str,
     ) -> None:
+        self._forgive = forgive
         self._queue = queue
         self._world = world
         self._tables = tables
@@ -45,6 +57,8 @@ class ServerDesk:
         try:
             if not await self._queue.count(selection):
                 return replies.nothing_waiting(shown)
+            # Past the back-off of the destination as well; for many domains at once that of all of them.
+            self._forgive(None if kind else _route_to(self._tables, node))
             started = await self._queue.retry(selection, due=self._world.clock.now())
         except StoreFault as error:
             return replies.queue_run_trouble(shown, str(error))
@@ -76,6 +90,10 @@ class ServerDesk:
             return answer
         finally:
             self._queue.unwatch(submission.message_id)
+
+
+def _route_to(tables: RoutingTables, node: str) -> Route:
+    return route_elsewhere(find_route(tables, node), node)
 
 
 class CatchingDesk:

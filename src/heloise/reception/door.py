@@ -28,7 +28,7 @@ class RecorderFactory(Protocol):
         ...
 
 
-def _nobody_watches(session_id: str, admission: Admission) -> Recorder | None:
+def nobody_watches(session_id: str, admission: Admission) -> Recorder | None:
     return None
 
 
@@ -44,7 +44,7 @@ class Door:
         limits: SessionLimits,
         lmtp: bool = False,
         maximum_sessions: int = 10_000,
-        recorder_for: RecorderFactory = _nobody_watches,
+        recorder_for: RecorderFactory = nobody_watches,
     ) -> None:
         self._desk = desk
         self._policy = policy

@@ -9,11 +9,12 @@ from heloise.world.clock import Clock
 from heloise.world.entropy import Entropy
 from heloise.world.errors import LinkError, LinkFault, ResolverError, ResolverFault
 from heloise.world.files import File, Files
-from heloise.world.network import Endpoint, Listening, Network, Stream, UnixEndpoint
+from heloise.world.network import AnyEndpoint, Endpoint, Listening, Network, Stream, UnixEndpoint
 from heloise.world.resolver import MailExchanger, Resolver
 from heloise.world.world import World
 
 __all__ = [
+    "AnyEndpoint",
     "Blocking",
     "Clock",
     "Endpoint",

@@ -1,0 +1,181 @@
+"""`heloise serve` as one object: configuration and world in, a running mail server out.
+
+Started from the bottom up (queue, deliverer, listeners) and stopped from the top down, so that at every moment what is
+accepted can be kept, and what is kept can be delivered. Takes no part in any decision.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from heloise.app.control import ControlDesk, serve_control
+from heloise.app.delivering import Background, make_deliverer
+from heloise.app.desk import ServerDesk
+from heloise.app.journal import Journal
+from heloise.app.stopping import close_doors
+from heloise.app.tables import admission_policy, routing_tables
+from heloise.config.listening import Listener, Protocol
+from heloise.config.schema import Configuration
+from heloise.delivery.deliverer import Deliverer
+from heloise.local.accounts import Account
+from heloise.local.mailboxes import LocalMailboxes
+from heloise.queue.queue import Queue, QueueOptions
+from heloise.queue.sqlite import SqliteStore
+from heloise.reception.door import Door, RecorderFactory, nobody_watches
+from heloise.reception.reception import ReceptionDesk
+from heloise.routing.directory import Directory
+from heloise.routing.router import Router
+from heloise.routing.tables import RoutingTables
+from heloise.smtp.registry import Registry, discover
+from heloise.world import AnyEndpoint, Listening, World
+
+STOP_PATIENCE = 30.0  # seconds that sessions and attempts get to end by themselves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOptions:
+    """How the queue's database is opened; other than the default only in a simulated world."""
+
+    vfs: str | None = None
+    exclusive: bool = False
+
+
+@dataclass(slots=True)
+class _Running:
+    """What has been started so far."""
+
+    listening: list[Listening] = field(default_factory=list)
+    doors: list[Door] = field(default_factory=list)
+    control: Listening | None = None
+
+
+class MailServer:
+    """One mail server. `start` and `stop` are each called once."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        world: World,
+        journal: Journal,
+        *,
+        store: StoreOptions | None = None,
+        recorder_for: RecorderFactory = nobody_watches,
+    ) -> None:
+        store = store if store is not None else StoreOptions()
+        self._configuration = configuration
+        self._world = world
+        self._journal = journal
+        self._recorder_for = recorder_for
+        self._registry: Registry = discover()
+        self._tables: RoutingTables = routing_tables(configuration)
+        self._mailboxes = _mailboxes(configuration, self._tables, world)
+        self._router = Router(self._tables, self._mailboxes)
+        sqlite = SqliteStore(f"{configuration.state}/queue", world, vfs=store.vfs, exclusive=store.exclusive)
+        self.queue = Queue(
+            sqlite,
+            world,
+            spool_directory=sqlite.spool_directory,
+            options=QueueOptions(minimum_free=configuration.limits.minimum_free),
+        )
+        self._background = Background()
+        self.deliverer: Deliverer = make_deliverer(
+            configuration,
+            self.queue,
+            world,
+            self._registry,
+            self._router,
+            self._mailboxes,
+            journal,
+            self._background,
+        )
+        self._running = _Running()
+
+    @property
+    def endpoints(self) -> Sequence[AnyEndpoint]:
+        """Where it listens, in the order of the configuration, with the ports that were really given."""
+        return [each.local for each in self._running.listening]
+
+    @property
+    def sessions(self) -> int:
+        """How many are open."""
+        return sum(door.sessions for door in self._running.doors)
+
+    async def start(self) -> None:
+        """Open the queue, begin to deliver, listen.
+
+        Raises:
+            StoreFault: the queue can not be opened.
+            LinkError: an address can not be listened on; nothing is left running.
+        """
+        await self.queue.open()
+        try:
+            self.deliverer.start()
+            await self._listen()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End sessions with 421, let running attempts end, close the queue. Nothing that was accepted is lost."""
+        running = self._running
+        if running.control is not None:
+            await running.control.close()
+        await close_doors(running.listening, running.doors, patience=STOP_PATIENCE)
+        await self.deliverer.stop(STOP_PATIENCE)
+        await self._background.finish(1.0)
+        await self.queue.close()
+
+    async def _listen(self) -> None:
+        network, configuration = self._world.network, self._configuration
+        for listener in configuration.listeners:
+            door = self._door(listener)
+            self._running.listening.append(await network.listen(listener.address, door.serve))
+            self._running.doors.append(door)
+        desk = ControlDesk(self.queue, self._world.clock)
+        self._running.control = await serve_control(network, configuration.control_socket, desk)
+        for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
+            self._journal.server("listening", address=str(endpoint), protocol=listener.protocol.value)
+
+    def _door(self, listener: Listener) -> Door:
+        configuration = self._configuration
+        return Door(
+            desk=self._desk(),
+            policy=admission_policy(configuration, listener, self._registry),
+            registry=self._registry,
+            limits=configuration.limits.session,
+            lmtp=listener.protocol is Protocol.LMTP,
+            maximum_sessions=min(listener.max_connections, configuration.limits.connections),
+            recorder_for=self._recorder_for,
+        )
+
+    def _desk(self) -> ReceptionDesk:
+        configuration = self._configuration
+        return ReceptionDesk(
+            hostname=configuration.hostname,
+            sink=self.queue,
+            router=self._router,
+            names=Directory(self._tables),
+            queue=ServerDesk(
+                queue=self.queue,
+                world=self._world,
+                tables=self._tables,
+                forgive=self.deliverer.forgive,
+                etrn=configuration.etrn,
+                etrn_rule=configuration.rule("etrn", "domains"),
+                version=version("heloise"),
+            ),
+            journal=self._journal,
+            world=self._world,
+        )
+
+
+def _mailboxes(configuration: Configuration, tables: RoutingTables, world: World) -> LocalMailboxes:
+    accounts = {user.account: user.quota for user in tables.users if user.account is not None}
+    return LocalMailboxes(
+        [
+            Account(name=name, maildir=configuration.maildir.replace("{user}", name), quota=quota)
+            for name, quota in accounts.items()
+        ],
+        world.files,
+        world.clock,
+    )
