@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,27 +13,27 @@ from pathlib import Path
 from benchmarks.server import Running, serving
 from tests.peers.jail import free_port
 
-_COMMON = """\
+_CONFIGURATION = """\
 hostname = "heloise.test"
-state_directory = "{state}"
+state = "state"
 
-[[listeners]]
+[[listener]]
 address = "127.0.0.1:{port}"
+
+[[route]]
+domains = ["{domain}"]
+to = "smtp:127.0.0.1:{next_hop}"
+
+# One machine plays all clients.
+[limits]
+connections_per_client = 1000
+
+[retry]
+intervals = ["1h"]
 """
 
-# Accept everything for the domain and leave it in the queue.
-_HOLD = """
-[[routes]]
-domain = "{domain}"
-action = "hold"
-"""
-
-_RELAY = """
-[[routes]]
-domain = "{domain}"
-action = "relay"
-next_hop = "127.0.0.1:{sink}"
-"""
+# Nobody listens there: what is accepted for it stays in the queue, after one attempt in vain.
+_NOWHERE = 9
 
 
 class Heloise:
@@ -44,31 +44,30 @@ class Heloise:
     relays = True
 
     def accepting(self, domain: str) -> contextlib.AbstractContextManager[Running]:
-        return self._serving(_HOLD.format(domain=domain))
+        return self._serving(domain, _NOWHERE)
 
     def relaying(self, domain: str, sink: int) -> contextlib.AbstractContextManager[Running]:
-        return self._serving(_RELAY.format(domain=domain, sink=sink))
+        return self._serving(domain, sink)
 
     @contextlib.contextmanager
-    def _serving(self, routes: str) -> Iterator[Running]:
-        with tempfile.TemporaryDirectory(prefix="benchmark-heloise-") as directory:
-            configuration, state, port = Path(directory) / "heloise.toml", Path(directory) / "state", free_port()
-            state.mkdir()
-            configuration.write_text(_COMMON.format(state=state, port=port) + routes)
-            with serving([_program(), "serve", "-c", str(configuration)], port, lambda: _queued(configuration)) as it:
-                yield it
+    def _serving(self, domain: str, next_hop: int) -> Iterator[Running]:
+        with tempfile.TemporaryDirectory(prefix="benchmark-heloise-", ignore_cleanup_errors=True) as directory:
+            configuration, port = Path(directory) / "heloise.toml", free_port()
+            configuration.write_text(_CONFIGURATION.format(port=port, domain=domain, next_hop=next_hop))
+            control = str(Path(directory) / "state" / "control")
+            with serving([_program(), "serve", "-c", str(configuration)], port, lambda: _queued(control)) as running:
+                yield running
 
 
 def _program() -> str:
     return str(Path(sys.executable).with_name("heloise"))
 
 
-def _queued(configuration: Path) -> int:
-    """The number of messages in its queue, asked of its own command: the database is live."""
-    listing = subprocess.run(
-        [_program(), "queue", "list", "--json", "-c", str(configuration)],
-        stdout=subprocess.PIPE,
-        timeout=120,
-        check=True,
-    ).stdout
-    return len(json.loads(listing))
+def _queued(control: str) -> int:
+    """The number of messages in its queue, asked over its control socket: the database is live."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(120)
+        link.connect(control)
+        link.sendall(json.dumps({"do": "counts"}).encode() + b"\n")
+        with link.makefile("rb") as answers:
+            return int(json.loads(answers.readline())["ok"]["messages"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import re
 import shutil
@@ -22,8 +23,11 @@ _LOAD = Path(__file__).with_name("load")
 
 
 def build() -> None:
-    """Compile smtpload and smtpsink if their sources are newer."""
-    subprocess.run(["make", "-s", "-C", str(_LOAD)], check=True)
+    """Compile smtpload and smtpsink if their sources are newer; one process at a time, for tests run in parallel."""
+    (_LOAD / "build").mkdir(exist_ok=True)
+    with (_LOAD / "build/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "-C", str(_LOAD)], check=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
