@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.server import Running, serving
-from tests.peers.jail import free_port
+from tests.peers.jail import PeerError, free_port
 
 _CONFIGURATION = """\
 hostname = "heloise.test"
@@ -70,4 +70,7 @@ def _queued(control: str) -> int:
         link.connect(control)
         link.sendall(json.dumps({"do": "counts"}).encode() + b"\n")
         with link.makefile("rb") as answers:
-            return int(json.loads(answers.readline())["ok"]["messages"])
+            answer = json.loads(answers.readline() or "{}")
+    if "ok" not in answer:
+        raise PeerError(f"heloise does not count its queue: {answer}")
+    return int(answer["ok"]["messages"])
