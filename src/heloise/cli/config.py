@@ -48,7 +48,7 @@ def explain(ctx: click.Context, what: str | None) -> None:
 
 def _print_section(out: Console, section: "Section", only: str) -> None:
     if section.heading:
-        paragraph(out, Text(section.heading, style="bold cyan"))
+        paragraph(out, Text(section.heading, style="place"))
     if not only:
         paragraph(out, section.text)
     for key in section.keys:

@@ -60,7 +60,9 @@ def _print(out: Console, explanations: list[Explanation]) -> None:
         if number:
             out.print()
         style = STYLES[explanation.severity] if explanation.severity is not None else "name"
-        paragraph(out, Text.assemble((explanation.name, f"bold {style}"), "  ", (explanation.title, "bold")))
+        heading = Text.assemble((explanation.name, style), "  ", (explanation.title, "name"))
+        heading.stylize("bold")
+        paragraph(out, heading)
         paragraph(out, explanation.meaning, indent=5)
         paragraph(out, Text.assemble(("What to do: ", "why"), explanation.advice), indent=5)
         paragraph(out, Text(explanation.clause, style="why"), indent=5)
@@ -75,11 +77,11 @@ def _heading(explanation: Explanation) -> str:
 
 
 def _list(out: Console) -> None:
-    out.print(Text("Reply codes", style="bold"))
+    out.print(Text("Reply codes", style="name"))
     codes = sorted(REPLY_CODES.values(), key=lambda code: code.code)
     rows(out, ((Text(str(code), style=STYLES[code.severity]), code.title) for code in codes), indent=2)
     out.print()
-    out.print(Text("Causes", style="bold"))
+    out.print(Text("Causes", style="name"))
     groups = groupby(CATALOGUE, key=lambda name: name.partition(".")[0])
     rows(out, ((group, ", ".join(name.partition(".")[2] for name in names)) for group, names in groups), indent=2)
     out.print()

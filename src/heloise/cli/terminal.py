@@ -63,7 +63,7 @@ def paragraph(out: Console, text: Text | str, *, indent: int = 0, lead: Text | s
     width = max(min(out.width, WIDEST) - indent, NARROWEST)
     for number, line in enumerate(text.wrap(out, width) if text else [Text()]):
         line.rstrip()
-        whole = first + line if number == 0 else Text(" " * indent) + line
+        whole = Text.assemble(first if number == 0 else " " * indent, line)
         whole.rstrip()
         out.print(whole, soft_wrap=True)
 

@@ -1,0 +1,31 @@
+"""`heloise dev`: catch everything on this machine and show each session as a dialogue."""
+
+import click
+
+from heloise.cli.terminal import ExitCode
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Listen on this address.")
+@click.option("--port", type=click.IntRange(0, 65535), default=1025, show_default=True, help="0 takes a free one.")
+@click.option("--lmtp", is_flag=True, help="Speak LMTP.")
+@click.option("--explain", is_flag=True, help="Explain every reply, not only those that need it.")
+@click.option("--body", is_flag=True, help="Show the text of each message, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines instead of dialogues.")
+@click.pass_context
+def dev(ctx: click.Context, /, host: str, port: int, lmtp: bool, explain: bool, body: bool, as_json: bool) -> None:
+    """Catch all mail that comes, send nothing anywhere, and show each session as an annotated dialogue.
+
+    Needs no configuration. The messages are kept in memory until it is stopped.
+    """
+    import asyncio
+
+    from heloise.cli.developing import Showing, develop
+    from heloise.world import Endpoint, LinkError
+
+    showing = Showing(explain=explain, body=body, as_json=as_json)
+    try:
+        asyncio.run(develop(Endpoint(host, port), lmtp=lmtp, showing=showing))
+    except LinkError as error:
+        click.echo(f"{host}:{port} can not be listened on: {error.detail or error}", err=True)
+        ctx.exit(ExitCode.TROUBLE)

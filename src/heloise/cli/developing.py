@@ -1,0 +1,90 @@
+"""The development server while it runs: what is printed of its sessions and of the mail it caught."""
+
+import sys
+from dataclasses import dataclass
+from email import policy
+from email.parser import BytesParser
+
+from rich.console import Console
+from rich.text import Text
+
+from heloise.app.dev import CatchOptions, catching
+from heloise.app.journal import Journal
+from heloise.app.stopping import signalled
+from heloise.cli.terminal import console, paragraph
+from heloise.cli.transcripts import INDENT, LiveTranscript, Stage
+from heloise.config.kinds import write_size
+from heloise.inbox.inbox import CaughtMessage
+from heloise.mail.reply import printable
+from heloise.net import real_world
+from heloise.observe.log import Log, LogFormat, LogLevel, standard_error
+from heloise.reception.admission import Admission
+from heloise.smtp.transcript import Recorder
+from heloise.world import Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showing:
+    """What is printed. `body` shows messages whole, `as_json` prints events instead of dialogues."""
+
+    explain: bool = False
+    body: bool = False
+    as_json: bool = False
+
+
+async def develop(endpoint: Endpoint, *, lmtp: bool, showing: Showing) -> None:
+    """Run until Ctrl-C. Raises LinkError when the address can not be listened on."""
+    world = real_world()
+    out = console()
+    stage = Stage(out, explain_all=showing.explain)
+
+    def recorder_for(session_id: str, admission: Admission) -> Recorder | None:
+        name = f"session {session_id} from {admission.address}"
+        return None if showing.as_json else LiveTranscript(lambda entry: stage.say(name, entry))
+
+    if showing.as_json:
+        log = Log(_standard_output, world.clock, level=LogLevel.DEBUG, format=LogFormat.JSON)
+    else:
+        log = Log(standard_error, world.clock, level=LogLevel.ERROR)
+    try:
+        options = CatchOptions(endpoint=endpoint, lmtp=lmtp)
+        async with catching(world, options, Journal(log), recorder_for) as running:
+            if not showing.as_json:
+                _print_welcome(out, running.endpoint, lmtp=lmtp)
+                running.inbox.on_caught(lambda message: _print_caught(out, message, body=showing.body))
+            await signalled()
+    finally:
+        await world.blocking.close()
+    if not showing.as_json:
+        count = len(running.inbox.messages)
+        out.print()
+        paragraph(out, f"Stopped. {count} message{'' if count == 1 else 's'} had been caught.")
+
+
+def _print_welcome(out: Console, endpoint: Endpoint, *, lmtp: bool) -> None:
+    protocol = "LMTP" if lmtp else "SMTP"
+    name, address = Text("heloise dev", style="name"), Text(str(endpoint), style="place")
+    rest = f" ({protocol}) and sends nothing anywhere. Ctrl-C stops it."
+    paragraph(out, Text.assemble(name, " takes all mail on ", address, rest))
+    out.print()
+    paragraph(out, "To see it work:")
+    lmtp_flag = " --lmtp" if lmtp else ""
+    command = f"heloise send{lmtp_flag} --server {endpoint} --from me@example.test --to you@example.test"
+    out.print(Text(f"  {command}", style="place"), soft_wrap=True)
+
+
+def _print_caught(out: Console, message: CaughtMessage, *, body: bool) -> None:
+    """What was caught, right after its session said so."""
+    parsed = BytesParser(policy=policy.default).parsebytes(message.octets, headersonly=True)
+    subject = printable(str(parsed.get("Subject", "(no subject)")), 200)
+    lead = Text(" " * INDENT + "✉ ", style="success")
+    text = Text.assemble((subject, "name"), (f"  {write_size(message.facts.size)}, {message.message_id}", "why"))
+    paragraph(out, text, indent=INDENT + 2, lead=lead)
+    if body:
+        for line in message.octets.decode("utf-8", "replace").splitlines():
+            out.print(Text(" " * (INDENT + 2) + printable(line, 1000), style="why"), soft_wrap=True)
+
+
+def _standard_output(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
