@@ -1,4 +1,4 @@
-"""What an answer means for a recipient. RFC 5321 §4.2.1, §4.5.4.1; the table is docs/architecture.md, "Delivery". Pure.
+"""What an answer means for a recipient. RFC 5321 §4.2.1, §4.5.4.1. Pure.
 
 | stage | 4yz | 5yz |
 |---|---|---|
