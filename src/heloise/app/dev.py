@@ -11,6 +11,7 @@ from heloise.app.journal import Journal
 from heloise.app.stopping import close_doors
 from heloise.inbox.inbox import Inbox
 from heloise.reception.admission import AdmissionPolicy, Audience
+from heloise.reception.census import Census
 from heloise.reception.door import Door, RecorderFactory
 from heloise.reception.reception import ReceptionDesk
 from heloise.smtp.limits import SessionLimits
@@ -18,6 +19,7 @@ from heloise.smtp.registry import discover
 from heloise.world import Endpoint, World
 
 _STOP_PATIENCE = 5.0
+_SESSIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ async def catching(
         policy=AdmissionPolicy(keywords=registry.keywords, audiences=everything),
         registry=registry,
         limits=options.limits,
+        census=Census(total=_SESSIONS, per_client=_SESSIONS),
         lmtp=options.lmtp,
         recorder_for=recorder_for,
     )

@@ -21,6 +21,7 @@ from heloise.local.accounts import Account
 from heloise.local.mailboxes import LocalMailboxes
 from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
+from heloise.reception.census import Census
 from heloise.reception.door import Door, RecorderFactory, nobody_watches
 from heloise.reception.reception import ReceptionDesk
 from heloise.routing.directory import Directory
@@ -88,6 +89,12 @@ class MailServer:
             journal,
             self._background,
         )
+        self._census = Census(
+            total=configuration.limits.connections,
+            per_client=configuration.limits.connections_per_client,
+            total_rule=configuration.rule("limits", "connections"),
+            per_client_rule=configuration.rule("limits", "connections_per_client"),
+        )
         self._running = _Running()
 
     @property
@@ -144,7 +151,8 @@ class MailServer:
             registry=self._registry,
             limits=configuration.limits.session,
             lmtp=listener.protocol is Protocol.LMTP,
-            maximum_sessions=min(listener.max_connections, configuration.limits.connections),
+            census=self._census,
+            maximum_sessions=listener.max_connections,
             recorder_for=self._recorder_for,
         )
 

@@ -11,6 +11,7 @@ from heloise.link.serve import ServerConversation
 from heloise.mail.ids import new_message_id
 from heloise.mail.reply import Reply
 from heloise.reception.admission import Admission, AdmissionPolicy
+from heloise.reception.census import Census
 from heloise.reception.reception import Reception, ReceptionDesk
 from heloise.smtp import replies
 from heloise.smtp.limits import SessionLimits
@@ -42,6 +43,7 @@ class Door:
         policy: AdmissionPolicy,
         registry: Registry,
         limits: SessionLimits,
+        census: Census,
         lmtp: bool = False,
         maximum_sessions: int = 10_000,
         recorder_for: RecorderFactory = nobody_watches,
@@ -50,10 +52,11 @@ class Door:
         self._policy = policy
         self._registry = registry
         self._limits = limits
+        self._census = census
         self._lmtp = lmtp
         self._maximum_sessions = maximum_sessions
         self._recorder_for = recorder_for
-        self._open: set[ServerConversation] = set()
+        self._open: dict[ServerConversation, None] = {}  # in the order they came: a set would order them by chance
         self._closing: Reply | None = None
         self._emptied: Callable[[], None] | None = None
 
@@ -75,16 +78,19 @@ class Door:
             lmtp=self._lmtp,
             recorder=self._recorder_for(session_id, admission),
         )
-        greeting = self._closing
+        greeting = self._census.enter(admission.address)
+        if self._closing is not None:
+            greeting = self._closing
         if greeting is None and len(self._open) >= self._maximum_sessions:
             greeting = replies.TOO_MANY_CONNECTIONS
         reception = Reception(self._desk, admission, session.view, session_id, greeting)
         conversation = ServerConversation(session, stream, reception)
-        self._open.add(conversation)
+        self._open[conversation] = None
         try:
             await conversation.run()
         finally:
-            self._open.discard(conversation)
+            self._census.leave(admission.address)
+            del self._open[conversation]
             if not self._open and self._emptied is not None:
                 self._emptied()
 
