@@ -108,7 +108,8 @@ def _recipient_json(queued: QueuedRecipient) -> Json:
 class ControlDesk:
     """Does what a request says."""
 
-    def __init__(self, queue: QueueOperations, clock: Clock) -> None:
+    def __init__(self, queue: QueueOperations, clock: Clock, *, retried: Callable[[], None] = lambda: None) -> None:
+        self._retried = retried  # so that destinations in trouble are tried again at once, too
         self._queue = queue
         self._clock = clock
 
@@ -134,6 +135,7 @@ class ControlDesk:
             case "release":
                 return {"recipients": await self._queue.release(selection, due=now)}
             case "retry":
+                self._retried()
                 return {"recipients": await self._queue.retry(selection, due=now)}
             case "remove":
                 return {"recipients": await self._queue.remove(selection)}

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from heloise.app.control import ControlDesk, serve_control
-from heloise.app.delivering import Background, make_deliverer
+from heloise.app.delivering import make_deliverer
 from heloise.app.desk import ServerDesk
 from heloise.app.journal import Journal
 from heloise.app.stopping import close_doors
 from heloise.app.tables import admission_policy, routing_tables
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
+from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer
 from heloise.local.accounts import Account
 from heloise.local.mailboxes import LocalMailboxes
@@ -129,7 +130,7 @@ class MailServer:
             await running.control.close()
         await close_doors(running.listening, running.doors, patience=STOP_PATIENCE)
         await self.deliverer.stop(STOP_PATIENCE)
-        await self._background.finish(1.0)
+        await self._background.close()
         await self.queue.close()
 
     async def _listen(self) -> None:
@@ -138,7 +139,7 @@ class MailServer:
             door = self._door(listener)
             self._running.listening.append(await network.listen(listener.address, door.serve))
             self._running.doors.append(door)
-        desk = ControlDesk(self.queue, self._world.clock)
+        desk = ControlDesk(self.queue, self._world.clock, retried=self.deliverer.forgive)
         self._running.control = await serve_control(network, configuration.control_socket, desk)
         for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
             self._journal.server("listening", address=str(endpoint), protocol=listener.protocol.value)
