@@ -16,7 +16,7 @@ from heloise.testing import DiskFaults, SimulatedWorld, Unsynced, run_simulated
 CONTENT = b"Received: from x\r\nSubject: hi\r\n\r\n.dot\r\nbye\r\n"
 
 
-def letter(maildir: str, content: bytes = CONTENT, *, name: str = "1.M1R1", binary: bool = False) -> MaildirLetter:
+def letter(maildir: str, content: bytes = CONTENT, *, name: str = "1.M1R1", line_feeds: bool = True) -> MaildirLetter:
     return MaildirLetter(
         maildir=maildir,
         name=name,
@@ -24,7 +24,7 @@ def letter(maildir: str, content: bytes = CONTENT, *, name: str = "1.M1R1", bina
         reverse_path=ReversePath.parse(b"<a@client.test>"),
         forward_path=ForwardPath.parse(b"<alice+tag@example.test>"),
         content=MemoryContent(content),
-        binary=binary,
+        line_feeds=line_feeds,
     )
 
 
@@ -83,7 +83,7 @@ def test_the_mailbox_of_nobody_has_an_empty_return_path(tmp_path: Path) -> None:
     )
     put_on_disk(subject)
     octets = only(tmp_path / "m")
-    assert octets.startswith(b"Return-Path: <>\nDelivered-To: Postmaster\n")
+    assert octets.startswith(b"Return-Path: <>\r\nDelivered-To: Postmaster\r\n")
 
 
 def test_a_large_letter_is_put_piece_by_piece_with_every_line_end_turned(tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ def test_a_large_letter_is_put_piece_by_piece_with_every_line_end_turned(tmp_pat
     assert octets.endswith(body.replace(b"\r\n", b"\n"))
 
 
-def test_binary_content_keeps_its_octets(tmp_path: Path) -> None:
-    put_on_disk(letter(str(tmp_path / "m"), b"Subject: b\r\n\r\n\0\r\n\n\r", binary=True))
+def test_without_line_feeds_every_octet_is_kept(tmp_path: Path) -> None:
+    put_on_disk(letter(str(tmp_path / "m"), b"Subject: b\r\n\r\n\0\r\n\n\r", line_feeds=False))
     octets = only(tmp_path / "m")
     assert octets.endswith(b"Subject: b\r\n\r\n\0\r\n\n\r")
 

@@ -14,6 +14,7 @@ from heloise.app.desk import ServerDesk
 from heloise.app.journal import Journal
 from heloise.app.stopping import close_doors
 from heloise.app.tables import admission_policy, routing_tables
+from heloise.config.addressing import LineEndings
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.delivery.background import Background
@@ -179,10 +180,14 @@ class MailServer:
 
 
 def _mailboxes(configuration: Configuration, tables: RoutingTables, world: World) -> LocalMailboxes:
+    template = configuration.maildir
+    line_feeds = configuration.local.line_endings is LineEndings.LF
     accounts = {user.account: user.quota for user in tables.users if user.account is not None}
     return LocalMailboxes(
         [
-            Account(name=name, maildir=configuration.maildir.replace("{user}", name), quota=quota)
+            Account(
+                name=name, maildir=configuration.maildir.replace("{user}", name), quota=quota, line_feeds=line_feeds
+            )
             for name, quota in accounts.items()
         ],
         world.files,

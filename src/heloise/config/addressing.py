@@ -2,10 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from heloise.config.kinds import Account, Domain, Name, Octets, RouteDomain
 from heloise.mail.address import Mailbox
 from heloise.mail.route import Route
+
+
+class LineEndings(Enum):
+    """How lines end in a Maildir."""
+
+    CRLF = "crlf"
+    LF = "lf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +27,10 @@ class Local:
     maildir: str = "mail/{user}/Maildir"
     """Where the Maildir of a user is; {user} stands for the name of his mailbox. A relative path begins at the
     directory of the state."""
+
+    line_endings: LineEndings = LineEndings.CRLF
+    """How lines end in Maildirs: "crlf" keeps every octet as it came, so that signatures verify; "lf" is for programs
+    that know nothing else."""
 
     postmaster: Name | None = None
     """Who gets the mail for Postmaster, which every server must take (RFC 5321 §4.5.1), unless an alias says so."""

@@ -7,11 +7,15 @@ LOCK_NAME = ".locked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A user's mailbox: `maildir` is its absolute path, `quota` in octets, None for no limit."""
+    """A user's mailbox: `maildir` is its absolute path, `quota` in octets, None for no limit.
+
+    `line_feeds` has mail written with LF instead of CRLF.
+    """
 
     name: str
     maildir: str
     quota: int | None = None
+    line_feeds: bool = False
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name or self.name.startswith("."):

@@ -2,8 +2,8 @@
 
 Written to `tmp`, synced, renamed into `new`, the directory synced: only then is the message there, and then whole.
 The name in `new` is made of the message and the recipient, so that a delivery that is made again, because the first
-one ended before it was settled, replaces the message instead of doubling it. Lines end with LF, as everything that
-reads Maildirs on this side of the network expects; binary content keeps its octets.
+one ended before it was settled, replaces the message instead of doubling it. The octets are those that came, so that
+signatures verify; `line_feeds` writes LF for CRLF, for programs that read Maildirs and know nothing else.
 
 Runs as one unit of blocking work for messages up to `_PIECE`; larger ones are written piece by piece.
 """
@@ -35,7 +35,7 @@ class MaildirLetter:
     reverse_path: ReversePath
     forward_path: ForwardPath
     content: Content
-    binary: bool = False
+    line_feeds: bool = False
 
 
 async def put(letter: MaildirLetter, files: Files, blocking: Blocking) -> int:
@@ -140,7 +140,7 @@ def _missing_and_its_parent(files: Files, path: str) -> list[str]:
 
 async def _pieces(letter: MaildirLetter) -> AsyncIterator[bytes]:
     """The letter in pieces of about `_PIECE`, as they go to the disk."""
-    endings = _Untouched() if letter.binary else _LineFeeds()
+    endings = _LineFeeds() if letter.line_feeds else _Untouched()
     waiting = [endings.turn(_top(letter))]
     size = 0
     header_seen = False

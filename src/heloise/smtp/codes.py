@@ -129,7 +129,7 @@ _CLASSIC = (
         _AGAIN,
         "RFC 5321 §3.8, §4.2.3",
         "session.shutdown session.idle session.too-many-errors session.too-many-connections session.flood "
-        "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot delivery.interrupted",
+        "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot",
     ),
     _code(
         450,

@@ -66,7 +66,7 @@ def _letter(
         reverse_path=message.reverse_path,
         forward_path=recipient.recipient.forward_path,
         content=attempt.content,
-        binary=message.facts.binary,
+        line_feeds=account.line_feeds and not message.facts.binary,
     )
 
 
