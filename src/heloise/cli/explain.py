@@ -64,6 +64,8 @@ def _print(out: Console, explanations: list[Explanation]) -> None:
         heading.stylize("bold")
         paragraph(out, heading)
         paragraph(out, explanation.meaning, indent=5)
+        if explanation.also:
+            paragraph(out, explanation.also, indent=5)
         paragraph(out, Text.assemble(("What to do: ", "why"), explanation.advice), indent=5)
         paragraph(out, Text(explanation.clause, style="why"), indent=5)
         if explanation.related:

@@ -19,7 +19,7 @@ _STATUS = re.compile(r"([245xX])\.(\d{1,3})\.(\d{1,3})", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """One thing explained. `related` are other things to ask about, each with a few words."""
+    """One thing explained. `also` is what it means elsewhere; `related` are names to ask about, with a few words."""
 
     name: str
     title: str
@@ -27,6 +27,7 @@ class Explanation:
     meaning: str
     advice: str
     clause: str
+    also: str = ""
     related: tuple[tuple[str, str], ...] = ()
 
 
@@ -66,6 +67,7 @@ def explain_code(code: int) -> Explanation:
         meaning=known.meaning,
         advice=known.advice,
         clause=known.clause,
+        also=known.also,
         related=tuple((cause, CATALOGUE[cause].meaning) for cause in known.causes),
     )
 

@@ -19,6 +19,7 @@ from heloise.net import real_world
 from heloise.smtp.registry import discover
 from heloise.smtp.transaction import RecipientAnswer
 from heloise.smtp.transcript import Transcript, TranscriptLine
+from heloise.world import World
 
 MANY = 1  # more messages than this are counted, not shown
 
@@ -53,28 +54,33 @@ class Tally:
         return ExitCode.OK if self.taken == self.messages else ExitCode.REFUSED
 
 
-async def run(errand: Errand, *, explain: bool, quiet: bool, as_json: bool) -> ExitCode:
+async def run(
+    errand: Errand, *, explain: bool = False, quiet: bool = False, as_json: bool = False, world: World | None = None
+) -> ExitCode:
     """Carry it, print, and say how it went. Raises OSError and ValueError when the message can not be written."""
-    out = console()
-    world = real_world()
+    world = world if world is not None else real_world()
     try:
         if as_json:
             return await _as_json(errand, world)
         if errand.count > MANY:
-            return await _many(errand, world, out, quiet=quiet)
-        stage = Stage(out, explain_all=explain)
-        recorder = None if quiet else LiveTranscript(lambda entry: stage.say("", entry))
-        tally = Tally()
-        async for carried in carry(world, errand, discover(), recorder=recorder):
-            tally.add(carried)
-        _print_result(out, tally.last, quiet=quiet)
-        return tally.code
+            return await _many(errand, world, quiet=quiet)
+        return await _one(errand, world, explain=explain, quiet=quiet)
     finally:
         await world.blocking.close()
 
 
-async def _many(errand: Errand, world: Any, out: Console, *, quiet: bool) -> ExitCode:
-    tally = Tally()
+async def _one(errand: Errand, world: World, *, explain: bool, quiet: bool) -> ExitCode:
+    out, tally = console(), Tally()
+    stage = Stage(out, explain_all=explain)
+    recorder = None if quiet else LiveTranscript(lambda entry: stage.say("", entry))
+    async for carried in carry(world, errand, discover(), recorder=recorder):
+        tally.add(carried)
+    _print_result(out, tally.last, quiet=quiet)
+    return tally.code
+
+
+async def _many(errand: Errand, world: World, *, quiet: bool) -> ExitCode:
+    out, tally = console(), Tally()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), disable=quiet, transient=True) as progress:
         task = progress.add_task("sending", total=errand.count)
@@ -126,7 +132,7 @@ def _print_refusal(out: Console, reply: Reply) -> None:
         paragraph(out, line, indent=2)
 
 
-async def _as_json(errand: Errand, world: Any) -> ExitCode:
+async def _as_json(errand: Errand, world: World) -> ExitCode:
     transcript, tally, results = Transcript(), Tally(), []
     async for carried in carry(world, errand, discover(), recorder=transcript):
         tally.add(carried)

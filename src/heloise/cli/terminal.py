@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import IntEnum
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 from rich.theme import Theme
 
@@ -52,20 +52,27 @@ def console(*, stderr: bool = False) -> Console:
     return Console(theme=THEME, highlight=False, emoji=False, markup=False, stderr=stderr)
 
 
-def paragraph(out: Console, text: Text | str, *, indent: int = 0, lead: Text | str = "") -> None:
-    """Print `text` wrapped, every line `indent` columns in; `lead` stands in the indent of the first line.
+def paragraph(out: Console, text: Text | str, *, indent: int = 0, lead: Text | str = "", rail: Text | str = "") -> None:
+    """Print `text` wrapped, every line `indent` columns in.
+
+    `lead` stands in the indent of the first line, `rail` in that of the others.
 
     Unlike rich's Padding it leaves no blanks at the ends of lines, so that what is piped stays clean.
     """
     text = Text(text) if isinstance(text, str) else text
-    first = Text(lead) if isinstance(lead, str) else lead.copy()
-    first.append(" " * (indent - first.cell_len))
+    first, others = (_filled(start, indent) for start in (lead, rail))
     width = max(min(out.width, WIDEST) - indent, NARROWEST)
     for number, line in enumerate(text.wrap(out, width) if text else [Text()]):
         line.rstrip()
-        whole = Text.assemble(first if number == 0 else " " * indent, line)
+        whole = Text.assemble(first if number == 0 else others, line)
         whole.rstrip()
         out.print(whole, soft_wrap=True)
+
+
+def _filled(start: Text | str, width: int) -> Text:
+    text = Text(start) if isinstance(start, str) else start.copy()
+    text.append(" " * (width - text.cell_len))
+    return text
 
 
 def rows(out: Console, pairs: Iterable[tuple[Text | str, Text | str]], *, indent: int = 0) -> None:
@@ -74,3 +81,14 @@ def rows(out: Console, pairs: Iterable[tuple[Text | str, Text | str]], *, indent
     column = indent + max((name.cell_len for name, _ in made), default=0) + 2
     for name, words in made:
         paragraph(out, words, indent=column, lead=Text(" " * indent) + name)
+
+
+def clean(out: Console, what: RenderableType) -> None:
+    """Print something of rich's, such as a table; without the blanks at the ends of lines when it is piped."""
+    if out.is_terminal:
+        out.print(what)
+        return
+    with out.capture() as captured:
+        out.print(what)
+    for line in captured.get().splitlines():
+        out.print(Text(line.rstrip()), soft_wrap=True)

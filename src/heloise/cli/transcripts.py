@@ -58,8 +58,9 @@ def print_line(out: Console, entry: TranscriptLine, *, explain_all: bool = False
         lead = Text(_LEADS[entry.direction] if number == 0 else "", style=style)
         paragraph(out, Text(text, style=style), indent=INDENT, lead=lead)
     if entry.reply is not None and (explain_all or needs_words(entry.reply)):
+        rail = Text(" " * INDENT + "│", style="why")
         for line in why(entry.reply):
-            paragraph(out, line, indent=INDENT + 2, lead=Text(" " * INDENT + "│", style="why"))
+            paragraph(out, line, indent=INDENT + 2, lead=rail, rail=rail)
 
 
 def _style(entry: TranscriptLine) -> str:

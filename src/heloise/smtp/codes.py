@@ -13,13 +13,17 @@ from heloise.mail.status import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyCode:
-    """One code. `causes` are ids of `heloise.mail.causes`; empty for a code that only other servers say."""
+    """One code. `also` is what it means to other commands than those it was made for.
+
+    `causes` are ids of `heloise.mail.causes`; empty for a code that only other servers say.
+    """
 
     code: int
     title: str
     meaning: str
     advice: str
     clause: str
+    also: str = ""
     causes: tuple[str, ...] = ()
 
     @property
@@ -49,9 +53,11 @@ _RETURN = "Do not try again; tell the sender."
 _MEND = "This is a mistake in the client: mend it. Trying again as it is does not help."
 
 
-def _code(code: int, title: str, meaning: str, advice: str, clause: str, causes: str = "") -> ReplyCode:
+def _code(
+    code: int, title: str, meaning: str, advice: str, clause: str, causes: str = "", *, also: str = ""
+) -> ReplyCode:
     return ReplyCode(
-        code=code, title=title, meaning=meaning, advice=advice, clause=clause, causes=tuple(causes.split())
+        code=code, title=title, meaning=meaning, advice=advice, clause=clause, also=also, causes=tuple(causes.split())
     )
 
 
@@ -75,10 +81,11 @@ _CLASSIC = (
     _code(
         220,
         "Service ready",
-        "The greeting. The first word is the name of the server. After STARTTLS: begin the handshake.",
+        "The greeting. The first word is the name of the server.",
         "Say EHLO.",
         "RFC 5321 §4.2",
         "session.greeting",
+        also="After STARTTLS: begin the handshake (RFC 3207 §4).",
     ),
     _code(
         221,
@@ -101,18 +108,20 @@ _CLASSIC = (
     _code(
         251,
         "User not local; will forward",
-        "The user has moved. The mail is taken and sent on to the address in the reply. To ETRN: no mail waits.",
+        "The user has moved. The mail is taken and sent on to the address in the reply.",
         "Go on as after 250; a person may note the new address.",
-        "RFC 5321 §3.4; RFC 1985 §5",
+        "RFC 5321 §3.4",
         "recipient.forwarded etrn.nothing-waiting",
+        also="To ETRN: no mail waits for the node (RFC 1985 §5).",
     ),
     _code(
         252,
         "Cannot VRFY user, but will accept message and attempt delivery",
-        "The server does not know, or does not say, whether the mailbox exists. To ETRN: delivery has begun.",
+        "The server does not know, or does not say, whether the mailbox exists.",
         "Send the mail, and see.",
-        "RFC 5321 §3.5.3; RFC 1985 §5",
+        "RFC 5321 §3.5.3",
         "vrfy.cannot-tell",
+        also="To ETRN: delivery for the node has begun (RFC 1985 §5).",
     ),
     _code(
         354,
@@ -151,10 +160,12 @@ _CLASSIC = (
     _code(
         452,
         "Requested action not taken: insufficient system storage",
-        "There is no room for the message now; or, at RCPT, the transaction has as many recipients as are taken.",
-        "No room: try again later. Too many recipients: send to those accepted, then to the rest at once.",
-        "RFC 5321 §4.2.3, §4.5.3.1.10",
+        "There is no room for the message now.",
+        _AGAIN,
+        "RFC 5321 §4.2.3",
         "storage.full recipient.too-many",
+        also="To RCPT: the transaction has as many recipients as are taken; send to those, then to the rest at once "
+        "(§4.5.3.1.10).",
     ),
     _code(
         500,
@@ -193,10 +204,11 @@ _CLASSIC = (
     _code(
         504,
         "Command parameter not implemented",
-        "The parameter is known, this value of it is not supported. To HELP: there is no help on that.",
+        "The parameter is known, this value of it is not supported.",
         "Use another value, or none.",
         "RFC 5321 §4.2.4",
         "parameter.value help.unknown-topic",
+        also="To HELP: there is no help on that.",
     ),
     _code(
         550,
@@ -226,10 +238,11 @@ _CLASSIC = (
     _code(
         553,
         "Requested action not taken: mailbox name not allowed",
-        "The address has a form that is not taken here; or, to VRFY, the name fits several mailboxes.",
-        "Write the address plainly; or say which of the mailboxes.",
-        "RFC 5321 §4.2.3, §3.5.1",
+        "The address has a form that is not taken here.",
+        "Write the address plainly.",
+        "RFC 5321 §4.2.3",
         "recipient.name-not-allowed recipient.not-ascii vrfy.ambiguous delivery.needs-extension",
+        also="To VRFY: the name fits several mailboxes; say which (§3.5.1).",
     ),
     _code(
         554,

@@ -1,0 +1,221 @@
+"""What the commands of `heloise queue` do with a queue, and how they print it."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from heloise.app.control import ControlDesk, QueueControl, remote_control
+from heloise.cli.terminal import ExitCode, clean, console, paragraph, rows
+from heloise.config import Configuration
+from heloise.config.kinds import write_duration, write_size
+from heloise.mail.ids import MessageId
+from heloise.net import real_world
+from heloise.queue.model import Selection
+from heloise.queue.sqlite import SqliteStore
+from heloise.world import LinkError, World
+
+_STYLES = {"waiting": "waiting", "leased": "success", "held": "transient", "failed": "permanent", "delivered": "why"}
+_OPEN = ("waiting", "leased", "held")
+_DONE = {"hold": "held", "release": "released", "retry": "to be tried now", "remove": "removed"}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedQueue:
+    """A queue that can be asked, and what time it is there."""
+
+    control: QueueControl
+    now: float
+
+
+@asynccontextmanager
+async def opened(configuration: Configuration) -> AsyncIterator[OpenedQueue]:
+    """The queue of the running server, or else the one on the disk.
+
+    Raises ControlError and StoreFault.
+    """
+    world = real_world()
+    try:
+        async with AsyncExitStack() as stack:
+            try:
+                control = await stack.enter_async_context(remote_control(world.network, configuration.control_socket))
+            except LinkError:  # no server runs
+                control = await stack.enter_async_context(_on_disk(configuration, world))
+            yield OpenedQueue(control, world.clock.now())
+    finally:
+        await world.blocking.close()
+
+
+@asynccontextmanager
+async def _on_disk(configuration: Configuration, world: World) -> AsyncIterator[QueueControl]:
+    directory = f"{configuration.state}/queue"
+    if not world.files.exists(directory):
+        yield QueueControl(_empty)  # asking must not make one
+        return
+    store = SqliteStore(directory, world)
+    await store.open()
+    try:
+        yield QueueControl(ControlDesk(store, world.clock).ask)
+    finally:
+        await store.close()
+
+
+async def _empty(request: dict[str, Any]) -> dict[str, Any]:
+    """The answers of a queue with nothing in it."""
+    match request["do"]:
+        case "list":
+            return {"messages": []}
+        case "counts":
+            return dict.fromkeys(("messages", "waiting", "leased", "held"), 0)
+        case _:
+            return {"recipients": 0}
+
+
+async def show_list(queue: OpenedQueue, selections: Sequence[Selection], *, limit: int, as_json: bool) -> ExitCode:
+    """Print the messages that are selected."""
+    messages: dict[str, dict[str, Any]] = {}
+    for selection in selections:
+        for message in await queue.control.list(selection, limit=limit):
+            messages.setdefault(message["id"], message)
+    if as_json:
+        click.echo(json.dumps(list(messages.values()), indent=2, ensure_ascii=False))
+        return ExitCode.OK
+    out = console()
+    if messages:
+        clean(out, _table(messages.values(), queue.now))
+    paragraph(out, await _summary(queue, len(messages), narrowed=any(each != Selection() for each in selections)))
+    return ExitCode.OK
+
+
+async def _summary(queue: OpenedQueue, shown: int, *, narrowed: bool) -> str:
+    counts = await queue.control.counts()
+    total = counts["messages"]
+    if total == 0:
+        return "The queue is empty."
+    states = ", ".join(f"{counts[state]} {word}" for state, word in _COUNTED if counts[state])
+    which = "selected, of" if narrowed else "shown, of"
+    few = "" if shown == total else f"{shown} {which} "
+    return f"{few}{total} message{'' if total == 1 else 's'}; recipients: {states or 'none'}."
+
+
+_COUNTED = (("waiting", "waiting"), ("leased", "being tried"), ("held", "held"))
+
+
+async def show_message(queue: OpenedQueue, message_id: str, *, as_json: bool) -> ExitCode:
+    """Print one message with all there is."""
+    found = await queue.control.list(Selection(message_id=MessageId(message_id.upper())), limit=1)
+    if not found:
+        click.echo(f"No message {message_id} is in the queue; it may have been delivered.", err=True)
+        return ExitCode.REFUSED
+    (message,) = found
+    if as_json:
+        click.echo(json.dumps(message, indent=2, ensure_ascii=False))
+        return ExitCode.OK
+    out = console()
+    paragraph(out, Text(message["id"], style="name"))
+    rows(out, _facts(message, queue.now), indent=2)
+    for recipient in message["recipients"]:
+        out.print()
+        _print_recipient(out, recipient, queue.now)
+    return ExitCode.OK
+
+
+async def change(
+    queue: OpenedQueue, what: str, selections: Sequence[Selection], *, ask: bool, as_json: bool
+) -> ExitCode:
+    """Do `what` to the recipients that are selected; exit code 1 when there were none."""
+    if ask and not await _is_meant(queue, selections):
+        click.echo("Nothing was removed.", err=True)
+        return ExitCode.REFUSED
+    count = 0
+    for selection in selections:
+        count += await queue.control.change(what, selection)
+    if as_json:
+        click.echo(json.dumps({"recipients": count}))
+    else:
+        click.echo(f"{count} recipient{'' if count == 1 else 's'} {_DONE[what]}.")
+    return ExitCode.OK if count else ExitCode.REFUSED
+
+
+async def _is_meant(queue: OpenedQueue, selections: Sequence[Selection]) -> bool:
+    found = [message for each in selections for message in await queue.control.list(each, limit=1000)]
+    if not found:
+        return True
+    clean(console(stderr=True), _table(found[:10], queue.now))
+    more = f" ({len(found) - 10} more are not shown)" if len(found) > 10 else ""
+    return click.confirm(f"Delete from {len(found)} message(s){more}, without a report to the sender?", err=True)
+
+
+def _table(messages: Any, now: float) -> Table:
+    """One row a recipient; the facts of the message stand in the first of its rows."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="why")
+    table.add_column("MESSAGE", no_wrap=True, style="name")
+    table.add_column("AGE", justify="right", no_wrap=True)
+    table.add_column("SIZE", justify="right", no_wrap=True)
+    table.add_column("RECIPIENT, LAST WORD", overflow="fold")
+    table.add_column("STATE", no_wrap=True)
+    table.add_column("NEXT", justify="right", no_wrap=True)
+    for message in messages:
+        facts = (message["id"], _roughly(now - message["accepted_at"]), write_size(message["size"]))
+        for number, recipient in enumerate(message["recipients"]):
+            state = Text(recipient["state"], style=_STYLES.get(recipient["state"], ""))
+            first = facts if number == 0 else ("", "", "")
+            table.add_row(*first, _told(recipient), state, _due(recipient, now))
+    return table
+
+
+def _told(recipient: dict[str, Any]) -> Text:
+    text = Text(recipient["recipient"])
+    if recipient["last"] is not None and recipient["state"] in _OPEN:
+        text.append(f"\n{recipient['last']['reply']}", style="why")
+    return text
+
+
+def _due(recipient: dict[str, Any], now: float) -> str:
+    if recipient["state"] != "waiting":
+        return ""
+    return _roughly(recipient["due"] - now) if recipient["due"] > now else "now"
+
+
+def _facts(message: dict[str, Any], now: float) -> list[tuple[str, str]]:
+    hello = f" ({message['hello']})" if message["hello"] else ""
+    return [
+        ("from", f"{message['sender']} {message['parameters']}".rstrip()),
+        ("brought by", f"{message['from']}{hello}, session {message['session']}"),
+        ("accepted", f"{_roughly(now - message['accepted_at'])} ago"),
+        ("size", write_size(message["size"])),
+    ]
+
+
+def _print_recipient(out: Console, recipient: dict[str, Any], now: float) -> None:
+    style = _STYLES.get(recipient["state"], "")
+    paragraph(out, Text.assemble((recipient["recipient"], "name"), "  ", (recipient["state"], style)), indent=2)
+    facts = [("route", recipient["route"]), ("attempts", str(recipient["attempts"]))]
+    if recipient["parameters"]:
+        facts.append(("parameters", recipient["parameters"]))
+    if recipient["state"] == "waiting":
+        due = _due(recipient, now)
+        facts.append(("next try", due if due == "now" else f"in {due}"))
+    last = recipient["last"]
+    if last is not None:
+        who = last["remote_mta"] or "this server"
+        facts += [
+            ("last word", f"{last['reply']}"),
+            ("said by", f"{who}, {_roughly(now - last['at'])} ago"),
+            ("cause", f"{last['cause']}; `heloise explain {last['cause']}` tells more"),
+        ]
+    rows(out, facts, indent=4)
+
+
+def _roughly(seconds: float) -> str:
+    """A duration by its largest unit."""
+    for unit in (86400, 3600, 60):
+        if seconds >= unit:
+            return write_duration(int(seconds) // unit * unit)
+    return f"{max(int(seconds), 0)}s"
