@@ -96,7 +96,8 @@ def write(letter: Letter, *, now: float, unique: str, domain: str) -> bytes:
         ValueError: a header can not be written.
     """
     is_ascii = all(address.isascii() for address in (letter.sender, *letter.recipients))
-    message = EmailMessage(policy=SMTP if is_ascii else SMTPUTF8)
+    # Encoded to ASCII where it can be, so that it fits every server.
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit") if is_ascii else SMTPUTF8)
     message["Date"] = mail_date(now)
     message["Message-ID"] = f"<{unique}@{domain}>"
     message["From"] = letter.sender
