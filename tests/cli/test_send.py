@@ -129,7 +129,7 @@ def test_a_letter_has_date_and_message_id_and_crlf() -> None:
     assert message["Message-ID"] == "<01A@client.test>"
     assert message["Date"].datetime.timestamp() == 1_700_000_000
     assert octets.replace(b"\r\n", b"").count(b"\n") == 0
-    assert message.get_content() == "It works.\n"
+    assert message.get_content() == "It works.\r\n"
 
 
 def test_headers_stand_in_place_of_ours() -> None:
