@@ -18,6 +18,10 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 class Keeper(Protocol):
     """Takes the message over when it is complete."""
 
+    def room_for(self, size: int) -> Reply | None:
+        """None when a message of `size` octets can be taken, else the refusal."""
+        ...
+
     async def keep(self, message: NewMessage, content: Content) -> None:
         """Returns when responsibility is taken. Raises StoreFull, StoreFault."""
         ...
@@ -53,6 +57,9 @@ class QueueDeposit:
         try:
             if self._trouble is not None:
                 raise self._trouble
+            if (refusal := self._keeper.room_for(0 if self._spool is not None else self._size)) is not None:
+                await self.abort()
+                return Refused(refusal)
             await self._commit(facts)
         except (StoreFault, OSError) as error:
             await self.abort()
@@ -77,8 +84,14 @@ class QueueDeposit:
         path = f"{self._spool_directory}/{spool.name}"
         content = SpoolContent(self._world.files, self._world.blocking, path, facts.size)
         message = NewMessage(submission=self._submission, facts=facts, octets=None, spool_name=spool.name)
-        await self._keeper.keep(message, content)
-        self._spool = None  # it belongs to the queue now
+        # It belongs to the queue now. When this task is cancelled from here on the row may be there, and an abort
+        # must not take its file away; a file without a row is swept at the next open.
+        self._spool = None
+        try:
+            await self._keeper.keep(message, content)
+        except StoreFault:
+            await spool.discard()
+            raise
 
     async def _move_to_spool(self, directory: str) -> None:
         world, name = self._world, str(self._submission.message_id)

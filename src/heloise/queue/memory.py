@@ -12,9 +12,11 @@ from heloise.queue.model import (
     QueueCounts,
     QueuedMessage,
     QueuedRecipient,
+    RecipientChange,
     RecipientState,
     Selection,
     Settlement,
+    queued_message,
 )
 from heloise.queue.selecting import OPEN, matches
 
@@ -39,33 +41,26 @@ class MemoryStore:
 
     async def insert(self, message: NewMessage, *, leased_until: float | None = None) -> QueuedMessage:
         """Keep a message."""
-        if message.octets is None:
-            raise StoreFault("a store in memory has no spool")
-        submission = message.submission
-        start = submission.hints.not_before or submission.origin.received_at
-        recipients = []
-        for recipient, route in zip(submission.envelope.recipients, submission.routes, strict=True):
-            state, due = (_W, start) if leased_until is None else (_L, leased_until)
-            recipients.append(QueuedRecipient(id=self._next_id, recipient=recipient, route=route, state=state, due=due))
-            self._next_id += 1
-        queued = QueuedMessage(
-            message_id=submission.message_id,
-            reverse_path=submission.envelope.reverse_path,
-            parameters=submission.envelope.parameters,
-            origin=submission.origin,
-            facts=message.facts,
-            hints=submission.hints,
-            accepted_at=submission.origin.received_at,
-            recipients=tuple(recipients),
-        )
-        self._messages[queued.message_id] = queued
-        self._contents[queued.message_id] = message.octets
-        return queued
+        return self._insert((message,), leased_until)[0]
 
     async def insert_many(self, messages: Sequence[NewMessage]) -> None:
         """Keep messages."""
+        self._insert(messages, None)
+
+    def _insert(self, messages: Sequence[NewMessage], leased_until: float | None) -> list[QueuedMessage]:
+        ids = [message.submission.message_id for message in messages]
+        if len(set(ids)) < len(ids) or not self._messages.keys().isdisjoint(ids):
+            raise StoreFault("there is a message of this id already")
+        if any(message.octets is None for message in messages):
+            raise StoreFault("a store in memory has no spool")
+        inserted = []
         for message in messages:
-            await self.insert(message)
+            queued = queued_message(message, first_id=self._next_id, leased_until=leased_until)
+            self._next_id += len(queued.recipients)
+            self._messages[queued.message_id] = queued
+            self._contents[queued.message_id] = message.octets or b""
+            inserted.append(queued)
+        return inserted
 
     async def lease(self, *, now: float, until: float, limit: int) -> tuple[Lease, ...]:
         """Lease what is due, or was leased until now."""
@@ -90,18 +85,15 @@ class MemoryStore:
 
     async def settle(self, settlement: Settlement) -> None:
         """Apply an attempt."""
-        await self.insert_many(settlement.reports)
         message = self._messages.get(settlement.message_id)
-        if message is None:
-            return
+        recipients = () if message is None else message.recipients
         changes = {change.recipient_id: change for change in settlement.changes}
-        recipients = tuple(
-            replace(queued, state=new.state, due=new.due, attempts=new.attempts, last_word=new.last_word)
-            if (new := changes.get(queued.id)) is not None
-            else queued
-            for queued in message.recipients
-        )
-        self._put(replace(message, recipients=recipients))
+        applied = {queued.id for queued in recipients if queued.id in changes and queued.state in OPEN}
+        if applied or not changes:
+            self._insert(settlement.reports, None)
+        if message is not None and applied:
+            recipients = tuple(_settled(each, changes[each.id]) if each.id in applied else each for each in recipients)
+            self._put(replace(message, recipients=recipients))
 
     def _put(self, message: QueuedMessage) -> None:
         if any(queued.state in OPEN for queued in message.recipients):
@@ -189,3 +181,9 @@ class MemoryStore:
                 recipients.append(queued)
             self._messages[message.message_id] = replace(message, recipients=tuple(recipients))
         return changed
+
+
+def _settled(queued: QueuedRecipient, change: RecipientChange) -> QueuedRecipient:
+    # An operator's hold outlives the attempt that was under way.
+    state = _H if queued.state is _H and not change.state.is_final else change.state
+    return replace(queued, state=state, due=change.due, attempts=change.attempts, last_word=change.last_word)

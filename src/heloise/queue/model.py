@@ -94,6 +94,34 @@ class NewMessage:
     spool_name: str | None = None
 
 
+def queued_message(message: NewMessage, *, first_id: int, leased_until: float | None) -> QueuedMessage:
+    """The message as it stands in a store right after it was inserted, recipients numbered from `first_id`.
+
+    Raises ValueError: it has no recipients, or not a route for each.
+    """
+    submission = message.submission
+    if not submission.routes:
+        raise ValueError("a message without recipients can not be kept")
+    start = submission.hints.not_before
+    start = submission.origin.received_at if start is None else max(start, submission.origin.received_at)
+    state, due = (RecipientState.WAITING, start) if leased_until is None else (RecipientState.LEASED, leased_until)
+    return QueuedMessage(
+        message_id=submission.message_id,
+        reverse_path=submission.envelope.reverse_path,
+        parameters=submission.envelope.parameters,
+        origin=submission.origin,
+        facts=message.facts,
+        hints=submission.hints,
+        accepted_at=submission.origin.received_at,
+        recipients=tuple(
+            QueuedRecipient(id=number, recipient=recipient, route=route, state=state, due=due)
+            for number, (recipient, route) in enumerate(
+                zip(submission.envelope.recipients, submission.routes, strict=True), start=first_id
+            )
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right to attempt some recipients of one message until `until` (seconds since the epoch)."""
@@ -167,7 +195,8 @@ class QueueStore(Protocol):
     async def insert(self, message: NewMessage, *, leased_until: float | None = None) -> QueuedMessage:
         """Take responsibility for a message. Calls that wait at the same time share one sync (group commit).
 
-        With `leased_until` its recipients start LEASED: the caller delivers at once and saves one write.
+        With `leased_until` its recipients start LEASED: the caller delivers at once and saves one write. When the
+        call is cancelled the message may be stored all the same; then its lease has run out.
         """
         ...
 
@@ -176,7 +205,8 @@ class QueueStore(Protocol):
         ...
 
     async def settle(self, settlement: Settlement) -> None:
-        """Apply what an attempt did. A recipient an operator removed meanwhile is passed over."""
+        """Apply what an attempt did. A recipient that has ended or was removed meanwhile is passed over, and an
+        operator's hold is kept; when nothing is left to apply, the reports are not sent either."""
         ...
 
     async def next_due(self) -> float | None:

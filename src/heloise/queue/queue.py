@@ -17,6 +17,7 @@ from heloise.mail.ids import MessageId
 from heloise.mail.reply import Reply
 from heloise.mail.sink import Submission
 from heloise.queue.deposit import QueueDeposit
+from heloise.queue.errors import StoreFault
 from heloise.queue.model import Lease, NewMessage, QueueCounts, QueuedMessage, QueueStore, Selection, Settlement
 from heloise.queue.watch import Watch
 from heloise.smtp import replies
@@ -75,23 +76,32 @@ class Queue:
         """Take responsibility for a complete message. Raises StoreFull, StoreFault."""
         now = self._world.clock.now()
         start = message.submission.hints.not_before
-        if not self._may_hand_over(content) or (start is not None and start > now):
-            queued = await self._store.insert(message)
-            self._due(min(each.due for each in queued.recipients))
+        watched = message.submission.message_id in self._watches
+        if not self._may_hand_over(content, watched) or (start is not None and start > now):
+            await self._keep_waiting(message, now if start is None else start)
             return
         self._handover_octets += content.size
         until = now + LEASE_TIME
         try:
             queued = await self._store.insert(message, leased_until=until)
-        except BaseException:
+        except BaseException as error:
             self._handover_octets -= content.size
+            if not isinstance(error, StoreFault):
+                self._due(now)  # cancelled, and stored perhaps
             raise
         lease = Lease(message=queued, content=content, until=until)
-        if queued.message_id in self._watches:
+        if watched:
             self._handover.appendleft(lease)
         else:
             self._handover.append(lease)
         self._wake.set()
+
+    async def _keep_waiting(self, message: NewMessage, due: float) -> None:
+        try:
+            await self._store.insert(message)
+        finally:
+            # Also when this was cancelled: it may be stored all the same, and to look in vain costs little.
+            self._due(due)
 
     def room_for(self, size: int) -> Reply | None:
         """None when a message of `size` octets can be taken, else 452 with the figures. Looks once a second."""
@@ -193,13 +203,13 @@ class Queue:
             self._due(due)
         return changed
 
-    def _may_hand_over(self, content: Content) -> bool:
+    def _may_hand_over(self, content: Content, watched: bool) -> bool:
         options = self._options
-        return (
-            self._has_deliverer
-            and len(self._handover) < options.handover_messages
+        has_room = (
+            len(self._handover) < options.handover_messages
             and self._handover_octets + content.size <= options.handover_octets
         )
+        return self._has_deliverer and (has_room or watched)
 
     def _due(self, moment: float) -> None:
         if self._next_due is None or moment < self._next_due:
@@ -213,18 +223,33 @@ class Queue:
         self._prefer_store = store_is_due and (self._prefer_store or not self._handover)
         if self._prefer_store:
             self._prefer_store = False
-            leases = await self._store.lease(now=now, until=now + LEASE_TIME, limit=limit)
-            self._next_due = await self._store.next_due() if len(leases) < limit else now
+            leases = await self._lease(now, limit)
             if leases:
                 return leases
         self._prefer_store = True
-        return self._take_handover(limit)
+        return self._take_handover(limit, now)
 
-    def _take_handover(self, limit: int) -> tuple[Lease, ...]:
+    async def _lease(self, now: float, limit: int) -> tuple[Lease, ...]:
+        # Before the questions are asked: what is said to be due while they are under way must not be forgotten.
+        self._next_due = None
+        try:
+            leases = await self._store.lease(now=now, until=now + LEASE_TIME, limit=limit)
+            due = await self._store.next_due()
+        except BaseException:
+            self._due(now)
+            raise
+        if due is not None:
+            self._due(due)
+        return leases
+
+    def _take_handover(self, limit: int, now: float) -> tuple[Lease, ...]:
         taken: list[Lease] = []
         while self._handover and (not taken or limit > 0):
             lease = self._handover.popleft()
             self._handover_octets -= lease.content.size
+            if lease.until <= now:  # it waited here for so long that the store has given it back
+                self._due(now)
+                continue
             limit -= len(lease.message.recipients)
             taken.append(lease)
         return tuple(taken)

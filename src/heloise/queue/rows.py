@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Parameters, Recipient
@@ -16,13 +16,34 @@ from heloise.queue.schema import domain_key
 
 Row: TypeAlias = tuple[Any, ...]
 
-MESSAGE_COLUMNS = "id, message_id, path, parameters, origin, hints, size, eight_bit, is_binary, accepted_at, spool"
+MESSAGE_COLUMNS = (
+    "id, message_id, path, parameters, origin, hints, size, eight_bit, is_binary, accepted_at, "
+    "recipients, pending, spool"
+)
 RECIPIENT_COLUMNS = "id, message, path, parameters, route, domain, state, due, attempts, last_word"
+RECIPIENTS, SPOOL = 10, 12  # the places of these columns in a message row
 _UNKNOWN = Origin(hello_name="unreadable", peer_address="unreadable", protocol="SMTP", session="", received_at=0.0)
 
 
-def message_row(new: NewMessage, number: int) -> Row:
-    """The row of a new message; `number` is its row id."""
+class NewRows(NamedTuple):
+    """A new message as rows; `content` is None when it is in the spool."""
+
+    message: Row
+    content: Row | None
+    recipients: list[Row]
+
+
+def new_rows(new: NewMessage, queued: QueuedMessage) -> NewRows:
+    """The rows of a new message, whose recipients have their numbers already."""
+    number = queued.recipients[0].id
+    return NewRows(
+        _message_row(new, number),
+        None if new.octets is None else (number, new.octets),
+        _recipient_rows(queued.recipients, number),
+    )
+
+
+def _message_row(new: NewMessage, number: int) -> Row:
     submission, facts = new.submission, new.facts
     return (
         number,
@@ -35,12 +56,13 @@ def message_row(new: NewMessage, number: int) -> Row:
         facts.eight_bit,
         facts.binary,
         submission.origin.received_at,
+        len(submission.routes),
+        len(submission.routes),
         new.spool_name,
     )
 
 
-def recipient_rows(recipients: Sequence[QueuedRecipient], number: int) -> list[Row]:
-    """The rows of the recipients of message `number`."""
+def _recipient_rows(recipients: Sequence[QueuedRecipient], number: int) -> list[Row]:
     return [
         (
             queued.id,
@@ -60,7 +82,7 @@ def recipient_rows(recipients: Sequence[QueuedRecipient], number: int) -> list[R
 
 def read_message(row: Row, recipients: Sequence[Row]) -> QueuedMessage:
     """A message from its rows. Raises ValueError when they can not be read."""
-    _, message_id, path, parameters, origin, hints, size, eight_bit, is_binary, accepted_at, _ = row
+    _, message_id, path, parameters, origin, hints, size, eight_bit, is_binary, accepted_at, *_ = row
     return QueuedMessage(
         message_id=MessageId(message_id),
         reverse_path=ReversePath.parse(path.encode()),

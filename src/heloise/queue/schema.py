@@ -2,8 +2,11 @@
 
 `path` is a path as on the wire, `parameters` its ESMTP parameters: a new extension never changes the schema. `domain`
 is the recipient's domain with its labels reversed and a dot at the end (`org.example.`), so that a domain with all
-its subdomains is one range of the index (ETRN @domain, RFC 1985 §5.1). Indexes are partial: a message that is handed
-over at once costs none of them.
+its subdomains is one range of the index (ETRN @domain, RFC 1985 §5.1).
+
+A message has the number of its first recipient, and its recipients are numbered one after the other: so they are a
+range of their own table, without an index. `recipients` is how many there were, `pending` how many have not ended.
+The index of what is due is partial: a message that is handed over at once costs nothing there.
 """
 
 import apsw
@@ -23,6 +26,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             eight_bit INTEGER NOT NULL,
             is_binary INTEGER NOT NULL,
             accepted_at REAL NOT NULL,
+            recipients INTEGER NOT NULL,
+            pending INTEGER NOT NULL,
             spool TEXT
         ) STRICT""",
         "CREATE TABLE content(message INTEGER PRIMARY KEY, octets BLOB NOT NULL) STRICT",
@@ -38,10 +43,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             attempts INTEGER NOT NULL,
             last_word TEXT
         ) STRICT""",
-        "CREATE INDEX recipient_of ON recipient(message)",
+        "CREATE INDEX message_spool ON message(spool) WHERE spool IS NOT NULL",
         "CREATE INDEX recipient_due ON recipient(due) WHERE state = 0",
-        "CREATE INDEX recipient_domain ON recipient(domain) WHERE state IN (0, 4)",
-        "CREATE INDEX recipient_held ON recipient(message) WHERE state = 4",
+        "CREATE INDEX recipient_domain ON recipient(state, domain)",
     ),
 )
 FORMAT = len(MIGRATIONS)

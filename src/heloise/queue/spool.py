@@ -1,6 +1,7 @@
 """Large contents: one file each, streamed in and out. A file is synced, and its name, before its row is written."""
 
 from collections.abc import AsyncIterator, Iterable
+from threading import Lock
 
 from heloise.mail.content import CHUNK
 from heloise.world import Blocking, File, Files
@@ -18,6 +19,10 @@ class SpoolWriter:
         self._directory = directory
         self.name = name
         self._path = f"{directory}/{name}"
+        # A write whose waiter was cancelled still runs, and `discard` must not close the file under it: the kernel
+        # may have given the number of the descriptor to somebody else's socket by then.
+        self._turn = Lock()
+        self._has_ended = False
         self._file: File | None = None
         self._waiting: list[bytes] = []
         self._size = 0
@@ -27,37 +32,47 @@ class SpoolWriter:
         self._waiting.append(octets)
         self._size += len(octets)
         if self._size >= _WRITE_AT_ONCE:
-            await self._blocking.run(self._flush)
+            waiting, self._waiting, self._size = self._waiting, [], 0
+            await self._blocking.run(self._flush, waiting)
 
     async def finish(self) -> None:
         """All that was written is on stable storage when this returns, and so is the name."""
-        await self._blocking.run(self._finish)
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        await self._blocking.run(self._finish, waiting)
 
     async def discard(self) -> None:
         """Remove the file, if there is one."""
+        self._waiting.clear()
         await self._blocking.run(self._discard)
 
-    def _flush(self) -> None:
+    def _flush(self, waiting: list[bytes]) -> None:
+        with self._turn:
+            self._append(waiting)
+
+    def _append(self, waiting: list[bytes]) -> None:
+        if self._has_ended:
+            return
         if self._file is None:
             self._file = self._files.create(self._path)
-        octets = b"".join(self._waiting)
-        self._waiting, self._size = [], 0
+        octets = b"".join(waiting)
         for start in range(0, len(octets), CHUNK):  # one huge write is slower than many of this size
             self._file.write(octets[start : start + CHUNK])
 
-    def _finish(self) -> None:
-        self._flush()
-        assert self._file is not None
-        self._file.sync()
-        self._file.close()
-        self._file = None
-        self._files.sync_directory(self._directory)
+    def _finish(self, waiting: list[bytes]) -> None:
+        with self._turn:
+            self._append(waiting)
+            self._has_ended = True
+            if self._file is not None:
+                self._file.sync()
+                self._file.close()
+            self._files.sync_directory(self._directory)
 
     def _discard(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        remove_spool_files(self._files, self._directory, [self.name])
+        with self._turn:
+            self._has_ended = True
+            if self._file is not None:
+                self._file.close()
+                remove_spool_files(self._files, self._directory, [self.name])
 
 
 class SpoolContent:
@@ -76,12 +91,35 @@ class SpoolContent:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The octets from the start. Raises OSError."""
-        file = await self._blocking.run(self._files.open, self._path)
+        reading = _Reading(await self._blocking.run(self._files.open, self._path))
         try:
-            while octets := await self._blocking.run(file.read, _WRITE_AT_ONCE):
+            while octets := await self._blocking.run(reading.read):
                 yield octets
         finally:
-            file.close()
+            reading.close()
+
+
+class _Reading:
+    """An open file that is never closed under a read: see `SpoolWriter`."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._turn = Lock()
+        self._has_ended = False
+
+    def read(self) -> bytes:
+        with self._turn:
+            octets = b"" if self._has_ended else self._file.read(_WRITE_AT_ONCE)
+        if self._has_ended:
+            self.close()
+        return octets
+
+    def close(self) -> None:
+        """Now, or by the read that is under way."""
+        self._has_ended = True
+        if self._turn.acquire(blocking=False):
+            self._file.close()
+            self._turn.release()
 
 
 def remove_spool_files(files: Files, directory: str, names: Iterable[str]) -> None:

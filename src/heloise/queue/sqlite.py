@@ -5,8 +5,7 @@ have a connection of their own, so that they never hold up a commit. Never open 
 Python: SQLite before 3.51.3 has a race when the WAL is reset.
 """
 
-import fcntl
-import os
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ import apsw
 
 from heloise.mail.content import Content, MemoryContent
 from heloise.mail.ids import MessageId
-from heloise.queue import statements
+from heloise.queue import questions, statements
 from heloise.queue.errors import StoreFault
 from heloise.queue.leases import Leases
 from heloise.queue.model import (
@@ -22,13 +21,16 @@ from heloise.queue.model import (
     NewMessage,
     QueueCounts,
     QueuedMessage,
-    QueuedRecipient,
     RecipientState,
     Selection,
     Settlement,
+    queued_message,
 )
-from heloise.queue.schema import migrate
+from heloise.queue.rows import new_rows
+from heloise.queue.shard import Shard
 from heloise.queue.spool import SpoolContent, remove_spool_files
+from heloise.queue.statements import Stored
+from heloise.queue.tally import Tally
 from heloise.queue.writer import Writer, as_store_error
 from heloise.world import Blocking, World
 
@@ -43,20 +45,16 @@ class SqliteStore:
     """
 
     def __init__(self, directory: str, world: World, *, vfs: str | None = None, exclusive: bool = False) -> None:
-        self._directory = directory
-        self.spool_directory = f"{directory}/spool"
+        self._shard = Shard(directory, world.files, vfs=vfs, exclusive=exclusive)
+        self.spool_directory = self._shard.spool_directory
         self._world = world
-        self._vfs = vfs
-        self._exclusive = exclusive
         self._lane: Blocking = world.blocking.lane("queue")
         self._reading: Blocking = self._lane if exclusive else world.blocking.lane("queue-reader")
-        self._lock: int | None = None
-        self._connection: apsw.Connection | None = None
-        self._reader: apsw.Connection | None = None
         self._writer: Writer | None = None
+        self._is_closed = False
         self._leases = Leases()
-        self._next_message = 1
-        self._next_recipient = 1
+        self._tally = Tally()
+        self._next_number = 1
 
     async def open(self) -> None:
         """See `QueueStore.open`."""
@@ -64,63 +62,95 @@ class SqliteStore:
             await self._lane.run(self._open)
         except Exception as error:
             raise as_store_error(error) from error
-        assert self._connection is not None
-        self._writer = Writer(self._connection, self._lane)
 
     async def close(self) -> None:
         """See `QueueStore.close`."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.finish()
-        await self._lane.run(self._close)
-        await self._lane.close()
-        if self._reading is not self._lane:
-            await self._reading.close()
+        await self._reading.close()
+        if self._lane is not self._reading:
+            await self._lane.close()
+        await self._world.blocking.run(self._shard.close)
 
     async def insert(self, message: NewMessage, *, leased_until: float | None = None) -> QueuedMessage:
         """See `QueueStore.insert`."""
-        number, queued = self._number(message, leased_until)
-        await self._write().do(lambda connection: statements.insert(connection, message, number, queued))
-        if leased_until is not None:
-            self._leases.give((each.id for each in queued.recipients), leased_until)
+        queued = self._number(message, leased_until)
+        until = leased_until
+
+        def committed(_: None) -> None:
+            self._tally.messages += 1
+            self._tally.move(None, queued.recipients[0].state, len(queued.recipients))
+            if until is not None:
+                self._leases.give([each.id for each in queued.recipients], until)
+
+        try:
+            await self._write().insert([new_rows(message, queued)], committed)
+        except asyncio.CancelledError:
+            # It is, or will be, stored, but whoever wanted to deliver it is gone: nobody holds this lease.
+            if until is not None:
+                until = 0.0
+                self._leases.run_out(each.id for each in queued.recipients)
+            raise
         return queued
 
     async def insert_many(self, messages: Sequence[NewMessage]) -> None:
         """See `QueueStore.insert_many`."""
-        numbered = [(message, *self._number(message, None)) for message in messages]
+        queued = [self._number(message, None) for message in messages]
 
-        def operation(connection: apsw.Connection) -> None:
-            for message, number, queued in numbered:
-                statements.insert(connection, message, number, queued)
+        def committed(_: None) -> None:
+            for message in queued:
+                self._tally.messages += 1
+                self._tally.move(None, RecipientState.WAITING, len(message.recipients))
 
-        await self._write().do(operation)
+        await self._write().insert([new_rows(*each) for each in zip(messages, queued, strict=True)], committed)
 
     async def lease(self, *, now: float, until: float, limit: int) -> tuple[Lease, ...]:
         """See `QueueStore.lease`."""
         expired = self._leases.take_expired(now)
-        rows = await self._write().do(
-            lambda connection: statements.lease(connection, now=now, until=until, limit=limit, expired=expired)
-        )
-        leases = tuple(
-            Lease(message=message, content=self._content(message, octets, spool), until=until)
-            for message, octets, spool in rows
-        )
-        self._leases.give((each.id for lease in leases for each in lease.message.recipients), until)
-        return leases
+        end, given = until, list[int]()
+
+        def committed(result: tuple[list[Stored], Tally]) -> None:
+            found, tally = result
+            self._tally.add(tally)
+            given.extend(each.id for stored in found for each in stored.message.recipients)
+            self._leases.give(given, end)
+
+        try:
+            found, _ = await self._write().do(
+                lambda connection: statements.lease(connection, now=now, until=until, limit=limit, expired=expired),
+                committed,
+            )
+        except BaseException:
+            # What ran out is looked at again the next time, and what was leased for somebody who is gone as well.
+            end = 0.0
+            self._leases.run_out(given)
+            self._leases.give(expired, end)
+            raise
+        return tuple(Lease(message=stored.message, content=self._content(stored), until=until) for stored in found)
 
     async def settle(self, settlement: Settlement) -> None:
         """See `QueueStore.settle`."""
-        numbered = [(report, *self._number(report, None)) for report in settlement.reports]
-        spool = await self._write().do(
-            lambda connection: statements.settle(connection, settlement.message_id, settlement.changes, numbered)
+        reports = [new_rows(report, self._number(report, None)) for report in settlement.reports]
+
+        def committed(result: tuple[str | None, Tally]) -> None:
+            self._tally.add(result[1])
+            for change in settlement.changes:
+                self._leases.end(change.recipient_id)
+
+        spool, _ = await self._write().do(
+            lambda connection: statements.settle(connection, settlement.message_id, settlement.changes, reports),
+            committed,
         )
-        for change in settlement.changes:
-            self._leases.end(change.recipient_id)
-        self._sweep(spool)
+        if spool is not None:
+            await self._sweep([spool])
 
     async def next_due(self) -> float | None:
         """See `QueueStore.next_due`."""
-        due = await self._read(statements.next_due)
+        due = await self._read(questions.next_due)
         known = [moment for moment in (due, self._leases.next_end()) if moment is not None]
         return min(known, default=None)
 
@@ -129,21 +159,21 @@ class SqliteStore:
     ) -> tuple[QueuedMessage, ...]:
         """See `QueueStore.list`."""
         return await self._read(
-            lambda connection: statements.list_messages(connection, selection, limit=limit, after=after)
+            lambda connection: questions.list_messages(connection, selection, limit=limit, after=after)
         )
 
     async def content(self, message_id: MessageId) -> Content | None:
         """See `QueueStore.content`."""
-        found = await self._read(lambda connection: statements.content(connection, message_id))
-        return None if found is None else self._content(*found)
+        stored = await self._read(lambda connection: questions.content(connection, message_id))
+        return None if stored is None else self._content(stored)
 
     async def count(self, selection: Selection) -> int:
         """See `QueueStore.count`."""
-        return await self._read(lambda connection: statements.count(connection, selection))
+        return await self._read(lambda connection: questions.count(connection, selection))
 
     async def counts(self) -> QueueCounts:
         """See `QueueStore.counts`."""
-        return await self._read(lambda connection: statements.counts(connection, len(self._leases)))
+        return self._tally.counts()
 
     async def hold(self, selection: Selection) -> int:
         """See `QueueStore.hold`."""
@@ -159,116 +189,55 @@ class SqliteStore:
 
     async def remove(self, selection: Selection) -> int:
         """See `QueueStore.remove`."""
-        removed, spool = await self._write().do(lambda connection: statements.remove(connection, selection))
-        self._sweep(*spool)
+        removed, spool, _ = await self._write().do(
+            lambda connection: statements.remove(connection, selection), lambda result: self._tally.add(result[2])
+        )
+        await self._sweep(spool)
         return removed
 
     # What follows is not for others.
 
     async def _change(self, selection: Selection, old: RecipientState, new: RecipientState, due: float | None) -> int:
-        return await self._write().do(lambda connection: statements.change(connection, selection, old, new, due))
+        changed, _ = await self._write().do(
+            lambda connection: statements.change(connection, selection, old, new, due),
+            lambda result: self._tally.add(result[1]),
+        )
+        return changed
 
     def _write(self) -> Writer:
         if self._writer is None:
             raise StoreFault("the queue is closed")
         return self._writer
 
-    async def _read(self, operation: Callable[[apsw.Connection], T]) -> T:
-        if self._reader is None:
+    async def _read(self, question: Callable[[apsw.Connection], T]) -> T:
+        reader = self._shard.reader
+        if reader is None or self._is_closed:
             raise StoreFault("the queue is closed")
         try:
-            return await self._reading.run(operation, self._reader)
+            return await self._reading.run(question, reader)
         except Exception as error:
             raise as_store_error(error) from error
 
-    def _number(self, message: NewMessage, leased_until: float | None) -> tuple[int, QueuedMessage]:
-        """Give row ids, which are counted here so that no insert has to ask for them."""
-        submission, number = message.submission, self._next_message
-        self._next_message += 1
-        first, self._next_recipient = self._next_recipient, self._next_recipient + len(submission.routes)
-        start = submission.hints.not_before or submission.origin.received_at
-        recipients = tuple(
-            QueuedRecipient(
-                id=first + index,
-                recipient=recipient,
-                route=route,
-                state=RecipientState.WAITING if leased_until is None else RecipientState.LEASED,
-                due=start if leased_until is None else leased_until,
-            )
-            for index, (recipient, route) in enumerate(
-                zip(submission.envelope.recipients, submission.routes, strict=True)
-            )
-        )
-        return number, QueuedMessage(
-            message_id=submission.message_id,
-            reverse_path=submission.envelope.reverse_path,
-            parameters=submission.envelope.parameters,
-            origin=submission.origin,
-            facts=message.facts,
-            hints=submission.hints,
-            accepted_at=submission.origin.received_at,
-            recipients=recipients,
-        )
+    def _number(self, message: NewMessage, leased_until: float | None) -> QueuedMessage:
+        """Give numbers; they are counted here so that no insert has to ask for them."""
+        first, self._next_number = self._next_number, self._next_number + len(message.submission.routes)
+        return queued_message(message, first_id=first, leased_until=leased_until)
 
-    def _content(self, message: QueuedMessage, octets: bytes | None, spool: str | None) -> Content:
-        if spool is None:
-            return MemoryContent(octets if octets is not None else b"")
-        path = f"{self.spool_directory}/{spool}"
-        return SpoolContent(self._world.files, self._world.blocking, path, message.facts.size)
+    def _content(self, stored: Stored) -> Content:
+        if stored.spool is None:
+            return MemoryContent(stored.octets if stored.octets is not None else b"")
+        path = f"{self.spool_directory}/{stored.spool}"
+        return SpoolContent(self._world.files, self._world.blocking, path, stored.message.facts.size)
 
-    def _sweep(self, *names: str | None) -> None:
+    async def _sweep(self, names: Sequence[str]) -> None:
         """Remove the files of messages that are gone. What a crash leaves is swept at the next open."""
-        gone = [name for name in names if name is not None]
-        if gone:
-            remove_spool_files(self._world.files, self.spool_directory, gone)
+        if names:
+            await self._world.blocking.run(remove_spool_files, self._world.files, self.spool_directory, names)
 
     def _open(self) -> None:
-        files = self._world.files
-        files.make_directory(self.spool_directory)
-        self._take_lock()
-        try:
-            self._connection = self._connect()
-            migrate(self._connection)
-            self._reader = self._connection if self._exclusive else self._connect()
-            statements.give_leases_back(self._connection, self._world.clock.now())
-            self._next_message, self._next_recipient = statements.next_numbers(self._connection)
-            named = statements.spool_names(self._connection)
-            self._sweep(*(name for name in files.names(self.spool_directory) if name not in named))
-        except BaseException:
-            self._close()
-            raise
-
-    def _connect(self) -> apsw.Connection:
-        connection = apsw.Connection(f"{self._directory}/queue.db", vfs=self._vfs)
-        connection.set_busy_timeout(10_000)
-        if self._exclusive:
-            connection.pragma("locking_mode", "exclusive")
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", "full")
-        connection.pragma("wal_autocheckpoint", 4000)
-        connection.pragma("temp_store", "memory")
-        return connection
-
-    def _take_lock(self) -> None:
-        """One owner. The kernel drops the lock when the owner dies, however it dies."""
-        if self._vfs is not None:
-            return
-        descriptor = os.open(f"{self._directory}/queue.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(descriptor)
-            raise StoreFault(f"the queue in {self._directory} is in use by process {owner}") from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        self._lock = descriptor
-
-    def _close(self) -> None:
-        for connection in {self._reader, self._connection} - {None}:
-            assert connection is not None
-            connection.close()
-        self._reader = self._connection = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._shard.open(self._world.clock.now())
+        connection = self._shard.writer
+        assert connection is not None
+        self._tally = questions.tally(connection)
+        self._next_number = questions.next_number(connection)
+        self._writer = Writer(connection, self._lane)

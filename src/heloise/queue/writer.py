@@ -2,26 +2,35 @@
 
 No timer: a lone operation is committed at once, a crowd forms its batches by itself. An operation that fails does not
 take others with it: its batch is rolled back and each operation of it is done again in a transaction of its own.
+Inserts that stand next to each other in a batch are done together, a statement for each table.
 """
 
 import asyncio
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import apsw
 
 from heloise.queue.errors import StoreFault, StoreFull
+from heloise.queue.rows import NewRows
+from heloise.queue.statements import insert
 from heloise.world import Blocking
 
 T = TypeVar("T")
 BATCH = 256
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(slots=True)
 class _Job:
-    operation: Callable[[apsw.Connection], Any]
+    """`then` is called with the result after the commit, also when whoever waited for it is gone."""
+
     done: "asyncio.Future[Any]"
+    then: Callable[[Any], None] | None
+    operation: Callable[[apsw.Connection], Any] | None = None
+    rows: Sequence[NewRows] = ()
     result: Any = None
     error: Exception | None = None
 
@@ -35,26 +44,40 @@ class Writer:
         self._waiting: list[_Job] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def do(self, operation: Callable[[apsw.Connection], T]) -> T:
-        """What `operation` returns, after its transaction is on stable storage. Raises StoreFull, StoreFault."""
-        job = _Job(operation, asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._drain())
-        result: T = await job.done
+    async def do(self, operation: Callable[[apsw.Connection], T], then: Callable[[T], None] | None = None) -> T:
+        """What `operation` returns, after its transaction is on stable storage. Raises StoreFull, StoreFault.
+
+        `then` is called with it right after the commit; when the waiting task is cancelled this happens all the same.
+        """
+        loop = asyncio.get_running_loop()
+        result: T = await self._give(_Job(loop.create_future(), then, operation=operation))
         return result
+
+    async def insert(self, rows: Sequence[NewRows], then: Callable[[None], None] | None = None) -> None:
+        """Insert new messages, all or none. Otherwise as `do`."""
+        await self._give(_Job(asyncio.get_running_loop().create_future(), then, rows=rows))
 
     async def finish(self) -> None:
         """Wait until nothing is left to do."""
         while self._task is not None:
             await asyncio.wait([self._task])
 
+    def _give(self, job: _Job) -> "asyncio.Future[Any]":
+        self._waiting.append(job)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._drain())
+        return job.done
+
     async def _drain(self) -> None:
         try:
             while self._waiting:
                 batch = self._waiting[:BATCH]
                 del self._waiting[:BATCH]
-                await self._lane.run(self._commit, batch)
+                try:
+                    await self._lane.run(self._commit, batch)
+                except Exception as error:  # the lane is closed: nothing was done
+                    for job in batch:
+                        job.error = job.error or StoreFault(str(error))
                 for job in batch:
                     self._tell(job)
         finally:
@@ -62,6 +85,8 @@ class Writer:
 
     @staticmethod
     def _tell(job: _Job) -> None:
+        if job.error is None and job.then is not None:
+            job.then(job.result)
         if job.done.done():  # whoever waited was cancelled; it is committed all the same
             return
         if job.error is not None:
@@ -74,30 +99,54 @@ class Writer:
             self._transaction(batch)
         except Exception as error:
             if len(batch) == 1:
-                batch[0].error = as_store_error(error)
+                batch[0].error = self._second_try(batch, error)
                 return
             for job in batch:
                 self._commit([job])
+
+    def _second_try(self, batch: list[_Job], error: Exception) -> Exception | None:
+        """A full disk may still have room inside of the log, once that is written back; what is left of `error`."""
+        trouble = as_store_error(error, self._connection)
+        if not isinstance(trouble, StoreFull):
+            return trouble
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            self._transaction(batch)
+        except Exception as again:
+            return as_store_error(again, self._connection)
+        return None
 
     def _transaction(self, batch: list[_Job]) -> None:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for job in batch:
-                job.result = job.operation(connection)
+            self._work(batch)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
 
+    def _work(self, batch: list[_Job]) -> None:
+        rows: list[NewRows] = []
+        for job in batch:
+            if job.operation is None:
+                rows += job.rows
+                continue
+            if rows:
+                insert(self._connection, rows)
+                rows = []
+            job.result = job.operation(self._connection)
+        if rows:
+            insert(self._connection, rows)
 
-def as_store_error(error: Exception) -> Exception:
+
+def as_store_error(error: Exception, connection: apsw.Connection | None = None) -> Exception:
     """A trouble of SQLite or the disk as ours; anything else is a bug and stays what it is."""
-    if isinstance(error, apsw.FullError):
-        return StoreFull(str(error))
-    if isinstance(error, apsw.Error):
-        return StoreFault(str(error))
     if isinstance(error, OSError):
-        return StoreFault(str(error))
-    return error
+        return (StoreFull if error.errno in _NO_ROOM else StoreFault)(str(error))
+    if not isinstance(error, apsw.Error):
+        return error
+    # The index of the log can not grow on a full disk either, and SQLite calls that an I/O error.
+    by_system = isinstance(error, apsw.IOError) and connection is not None and connection.system_errno in _NO_ROOM
+    return (StoreFull if isinstance(error, apsw.FullError) or by_system else StoreFault)(str(error))

@@ -1,0 +1,97 @@
+"""What a SQLite store is asked, a function each. Called in the reader's lane; nothing is changed."""
+
+from typing import Any
+
+import apsw
+
+from heloise.mail.ids import MessageId
+from heloise.queue.model import QueuedMessage, RecipientState, Selection
+from heloise.queue.rows import (
+    MESSAGE_COLUMNS,
+    RECIPIENT_COLUMNS,
+    RECIPIENTS,
+    SPOOL,
+    Row,
+    read_message,
+    unreadable_message,
+)
+from heloise.queue.selecting import OPEN, condition, is_narrow
+from heloise.queue.statements import Stored
+from heloise.queue.tally import Tally
+
+_RECIPIENTS = f"SELECT {RECIPIENT_COLUMNS} FROM recipient WHERE id >= ?1 AND id < ?1 + ?2 AND message = ?1 ORDER BY id"
+
+
+def next_due(connection: apsw.Connection) -> float | None:
+    """When the next WAITING recipient is due."""
+    due: float | None = connection.execute("SELECT min(due) FROM recipient WHERE state = 0").get
+    return due
+
+
+def list_messages(
+    connection: apsw.Connection, selection: Selection, *, limit: int, after: MessageId | None
+) -> tuple[QueuedMessage, ...]:
+    """A page of messages with all their recipients."""
+    values: list[Any] = [after or ""]
+    chosen = ""
+    if selection != Selection():
+        states = OPEN if selection.state is None else (selection.state,)
+        where, more = condition(selection, states)
+        # Few recipients: find them, then their messages. Perhaps all of a million: look at each message of the page.
+        chosen = (
+            f"AND id IN (SELECT message FROM recipient WHERE {where})"
+            if is_narrow(selection)
+            else f"AND EXISTS (SELECT 1 FROM recipient WHERE recipient.id >= message.id"
+            f" AND recipient.id < message.id + message.recipients AND recipient.message = message.id AND {where})"
+        )
+        values += more
+    rows = connection.execute(
+        f"SELECT {MESSAGE_COLUMNS} FROM message WHERE message_id > ? {chosen} ORDER BY message_id LIMIT ?",
+        [*values, limit],
+    ).fetchall()
+    return tuple(_listed(connection, row) for row in rows)
+
+
+def _listed(connection: apsw.Connection, row: Row) -> QueuedMessage:
+    recipients = connection.execute(_RECIPIENTS, (row[0], row[RECIPIENTS])).fetchall()
+    try:
+        return read_message(row, recipients)
+    except (ValueError, TypeError):
+        return unreadable_message(row)
+
+
+def content(connection: apsw.Connection, message_id: MessageId) -> Stored | None:
+    """A message (only its facts count here) with its octets or the name of its spool file."""
+    row: Row | None = connection.execute(
+        f"SELECT {MESSAGE_COLUMNS}, octets FROM message LEFT JOIN content ON content.message = message.id "
+        "WHERE message_id = ?",
+        (message_id,),
+    ).get
+    return None if row is None else Stored(unreadable_message(row), row[-1], row[SPOOL])
+
+
+def count(connection: apsw.Connection, selection: Selection) -> int:
+    """How many selected recipients have not ended."""
+    where, values = condition(selection, OPEN)
+    return int(connection.execute(f"SELECT count(*) FROM recipient WHERE {where}", values).get)
+
+
+def tally(connection: apsw.Connection) -> Tally:
+    """Count everything; done once, at open."""
+    found = Tally(int(connection.execute("SELECT count(*) FROM message").get))
+    rows: list[Row] = connection.execute("SELECT state, count(*) FROM recipient GROUP BY state").fetchall()
+    for state, number in rows:
+        found.move(None, RecipientState(state), number)
+    return found
+
+
+def next_number(connection: apsw.Connection) -> int:
+    """The first free number for a recipient, and so for a message."""
+    number = connection.execute("SELECT id + recipients FROM message ORDER BY id DESC LIMIT 1").get
+    return 1 if number is None else int(number)
+
+
+def spool_names(connection: apsw.Connection) -> set[str]:
+    """The spool files that are needed."""
+    rows: list[Row] = connection.execute("SELECT spool FROM message WHERE spool IS NOT NULL").fetchall()
+    return {name for (name,) in rows}

@@ -1,0 +1,102 @@
+"""A shard on the disk: a directory with the database, the spool of large contents and the lock of its one owner.
+
+Everything here blocks; it is called in the lanes of the store.
+"""
+
+import fcntl
+import os
+import posixpath
+from contextlib import suppress
+
+import apsw
+
+from heloise.queue.errors import StoreFault
+from heloise.queue.questions import spool_names
+from heloise.queue.schema import migrate
+from heloise.queue.spool import remove_spool_files
+from heloise.queue.statements import give_leases_back
+from heloise.world import Files
+
+PAGE = 4096  # octets; larger ones write more for the same messages (measured)
+CHECKPOINT = 4000  # pages of the log, 16 MB, until it is written back
+
+
+class Shard:
+    """Opened and closed by one process at a time. See `heloise.queue.sqlite.SqliteStore` for `vfs`, `exclusive`."""
+
+    def __init__(self, directory: str, files: Files, *, vfs: str | None, exclusive: bool) -> None:
+        self.directory = directory
+        self.spool_directory = f"{directory}/spool"
+        self._files = files
+        self._vfs = vfs
+        self._exclusive = exclusive
+        self._lock: int | None = None
+        self.writer: apsw.Connection | None = None
+        self.reader: apsw.Connection | None = None
+
+    def open(self, now: float) -> None:
+        """Take the lock, migrate, give back the leases of the last owner (due `now`), sweep the spool.
+
+        Raises StoreFault: another process has it, or a newer program wrote it. May raise apsw.Error and OSError.
+        """
+        self._make_directories()
+        self._take_lock()
+        try:
+            self.writer = self._connect()
+            migrate(self.writer)
+            give_leases_back(self.writer, now)
+            # Without shared memory there is one connection only.
+            self.reader = self.writer if self._exclusive else self._connect()
+            named = spool_names(self.writer)
+            orphans = [name for name in self._files.names(self.spool_directory) if name not in named]
+            remove_spool_files(self._files, self.spool_directory, orphans)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close; idempotent. What was committed is safe whether this succeeds or not."""
+        connections = [self.reader, self.writer] if self.reader is not self.writer else [self.writer]
+        self.reader = self.writer = None
+        for connection in connections:
+            if connection is not None:
+                # Closing writes the log back, which a full disk refuses; the next open finds it in the log.
+                with suppress(apsw.Error):
+                    connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _make_directories(self) -> None:
+        """Their names are synced before anything is promised: a synced file in a lost directory is lost."""
+        self._files.make_directory(self.spool_directory)
+        for path in (self.directory, posixpath.dirname(self.directory)):
+            with suppress(PermissionError):  # a parent we may not read was not made by us
+                self._files.sync_directory(path)
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(f"{self.directory}/queue.db", vfs=self._vfs)
+        connection.set_busy_timeout(10_000)
+        if self._exclusive:
+            connection.pragma("locking_mode", "exclusive")
+        connection.pragma("page_size", PAGE)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("wal_autocheckpoint", CHECKPOINT)
+        connection.pragma("temp_store", "memory")
+        return connection
+
+    def _take_lock(self) -> None:
+        """One owner. The kernel drops the lock when the owner dies, however it dies."""
+        if self._vfs is not None:  # another file system, where nobody else is
+            return
+        descriptor = os.open(f"{self.directory}/queue.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise StoreFault(f"the queue in {self.directory} is in use by process {owner}") from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._lock = descriptor

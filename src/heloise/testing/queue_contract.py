@@ -1,0 +1,507 @@
+"""What every store of the queue must do, as checks to run against yours.
+
+    @pytest.mark.parametrize("check", STORE_CHECKS)
+    def test_my_store(check: StoreCheck, tmp_path: Path) -> None:
+        async def open_store() -> QueueStore:
+            store = MyStore(tmp_path)
+            await store.open()
+            return store
+
+        asyncio.run(check(open_store))
+
+`open_store` is called with nothing stored; called again after a close it opens the same place. Each check raises
+AssertionError with a sentence that names the broken promise. Times are given by the checks: a store has no clock but
+for what it finds leased at open.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+from heloise.mail.content import Content, ContentFacts
+from heloise.mail.envelope import Envelope, Parameters, Recipient
+from heloise.mail.hints import NO_HINTS, Hints
+from heloise.mail.ids import MessageId
+from heloise.mail.path import ForwardPath, ReversePath
+from heloise.mail.route import Route
+from heloise.mail.sink import Submission
+from heloise.mail.trace import Origin
+from heloise.queue.errors import StoreFault
+from heloise.queue.model import (
+    LastWord,
+    Lease,
+    NewMessage,
+    QueueCounts,
+    QueuedMessage,
+    QueuedRecipient,
+    QueueStore,
+    RecipientChange,
+    RecipientState,
+    Selection,
+    Settlement,
+)
+
+OpenStore: TypeAlias = Callable[[], Awaitable[QueueStore]]
+StoreCheck: TypeAlias = Callable[[OpenStore], Coroutine[Any, Any, None]]
+
+NOW: Final = 1_000_000.0
+LATER: Final = NOW + 3600
+_LAST: Final = NOW * 1_000_000
+_EVERYTHING: Final = Selection()
+
+
+def new_message(
+    name: str, *recipients: str, at: float = NOW, sender: str = "alice@example.com", hints: Hints = NO_HINTS
+) -> NewMessage:
+    """A small message with the id `name`, for `recipients` (addresses, each routed to the MX of its domain)."""
+    octets = f"Subject: {name}\r\n\r\nHello.\r\n".encode()
+    recipients = recipients or ("bob@example.org",)
+    return NewMessage(
+        submission=Submission(
+            message_id=MessageId(name),
+            envelope=Envelope(
+                reverse_path=ReversePath.parse(f"<{sender}>".encode()),
+                parameters=Parameters.parse(b"SIZE=40 RET=HDRS"),
+                recipients=tuple(
+                    Recipient(ForwardPath.parse(f"<{address}>".encode()), Parameters.parse(b"NOTIFY=FAILURE"))
+                    for address in recipients
+                ),
+            ),
+            routes=tuple(Route.parse(f"mx:{address.rpartition('@')[2].lower()}") for address in recipients),
+            origin=Origin(
+                hello_name="client.example",
+                peer_address="192.0.2.7",
+                protocol="ESMTP",
+                session="s1",
+                received_at=at,
+                peer_name="client.example",
+            ),
+            hints=hints,
+        ),
+        facts=ContentFacts(size=len(octets), eight_bit=True),
+        octets=octets,
+    )
+
+
+def change(
+    queued: QueuedRecipient, state: RecipientState, *, due: float = 0.0, word: LastWord | None = None
+) -> RecipientChange:
+    """What one more attempt did to a recipient."""
+    return RecipientChange(recipient_id=queued.id, state=state, due=due, attempts=queued.attempts + 1, last_word=word)
+
+
+def settlement(
+    message: QueuedMessage, state: RecipientState, *, due: float = 0.0, reports: Iterable[NewMessage] = ()
+) -> Settlement:
+    """All recipients of `message`, settled alike."""
+    return Settlement(
+        message_id=message.message_id,
+        changes=tuple(change(queued, state, due=due) for queued in message.recipients),
+        reports=tuple(reports),
+    )
+
+
+async def read(content: Content | None) -> bytes | None:
+    """All octets of a content."""
+    return None if content is None else b"".join([octets async for octets in content.chunks()])
+
+
+# Taking and finding
+
+
+async def what_is_inserted_is_found_unchanged(open_store: OpenStore) -> None:
+    """The message, its content and each of its recipients."""
+    store = await open_store()
+    new = new_message("A", "bob@example.org", '"odd name"@Example.NET', "Postmaster@example.org")
+    queued = await store.insert(new)
+    for found in (queued, *await store.list(_EVERYTHING, limit=10)):
+        assert found.envelope == new.submission.envelope, "the envelope is kept"
+        assert (found.origin, found.facts, found.hints) == (new.submission.origin, new.facts, new.submission.hints)
+        assert tuple(each.route for each in found.recipients) == new.submission.routes, "each recipient has its route"
+        assert all(each.state is RecipientState.WAITING for each in found.recipients)
+    assert await store.list(_EVERYTHING, limit=10) == (queued,), "what insert returns is what is found"
+    content = await store.content(MessageId("A"))
+    assert await read(content) == new.octets, "the content is kept"
+    assert content is not None
+    assert content.size == new.facts.size
+    assert await store.content(MessageId("B")) is None, "no content of a message that is not there"
+    await store.close()
+
+
+async def many_inserts_at_once_are_all_there(open_store: OpenStore) -> None:
+    """And one that fails takes no other with it."""
+    store = await open_store()
+    await store.insert(new_message("M050"))
+    results = await asyncio.gather(
+        *(store.insert(new_message(f"M{number:03}")) for number in range(100)), return_exceptions=True
+    )
+    failed = [index for index, result in enumerate(results) if isinstance(result, BaseException)]
+    assert failed == [50], "an id that is there already is refused, and only that"
+    assert isinstance(results[50], StoreFault), "as a StoreFault"
+    assert [found.message_id for found in await store.list(_EVERYTHING, limit=200)] == [
+        f"M{number:03}" for number in range(100)
+    ]
+    await store.close()
+
+
+async def several_in_one_are_all_or_none(open_store: OpenStore) -> None:
+    """insert_many."""
+    store = await open_store()
+    await store.insert_many([])
+    await store.insert_many([new_message("A"), new_message("B")])
+    with suppress(StoreFault):
+        await store.insert_many([new_message("C"), new_message("A")])
+        raise AssertionError("an id that is there already is refused")
+    assert await _ids(store) == ["A", "B"], "and nothing of the others is kept"
+    assert await store.counts() == QueueCounts(messages=2, waiting=2, leased=0, held=0)
+    await store.close()
+
+
+async def a_release_time_is_kept(open_store: OpenStore) -> None:
+    """Hints.not_before (RFC 4865)."""
+    store = await open_store()
+    await store.insert(new_message("A", hints=Hints(not_before=LATER, expires_at=LATER + 5, priority=-3)))
+    assert await store.lease(now=NOW, until=LATER, limit=10) == (), "nothing is due before its time"
+    assert await store.next_due() == LATER
+    (lease,) = await store.lease(now=LATER, until=LATER + 10, limit=10)
+    assert lease.message.hints == Hints(not_before=LATER, expires_at=LATER + 5, priority=-3)
+    await store.close()
+
+
+# Leases
+
+
+async def the_earliest_are_leased_first(open_store: OpenStore) -> None:
+    """At most `limit` recipients, with the content of their message."""
+    store = await open_store()
+    assert await store.next_due() is None
+    await store.insert(new_message("B", "one@example.org", "two@example.org", at=NOW - 5))
+    await store.insert(new_message("A", at=NOW - 3))
+    await store.insert(new_message("C", at=NOW - 9))
+    await store.insert(new_message("D", at=LATER))
+    assert await store.next_due() == NOW - 9, "next_due is the earliest"
+    first = await store.lease(now=NOW, until=LATER, limit=2)
+    assert [lease.message.message_id for lease in first] == ["C", "B"]
+    assert [len(lease.message.recipients) for lease in first] == [1, 1], "a part of a message can be leased"
+    second = await store.lease(now=NOW, until=LATER, limit=10)
+    assert [lease.message.message_id for lease in second] == ["B", "A"]
+    leased = [each for lease in (*first, *second) for each in lease.message.recipients]
+    assert len({each.id for each in leased}) == 4, "each recipient is leased once"
+    assert all(each.state is RecipientState.LEASED for each in leased)
+    assert [lease.until for lease in second] == [LATER, LATER]
+    assert await read(second[0].content) == new_message("B").octets, "a lease has the content"
+    assert await store.lease(now=NOW, until=LATER, limit=10) == (), "what is leased is not leased again"
+    assert await store.counts() == QueueCounts(messages=4, waiting=1, leased=4, held=0)
+    await store.close()
+
+
+async def a_lease_that_runs_out_is_given_again(open_store: OpenStore) -> None:
+    """In whatever order leases were given."""
+    store = await open_store()
+    await store.insert(new_message("A"))
+    await store.insert(new_message("B"), leased_until=NOW + 50)
+    await store.lease(now=NOW, until=NOW + 100, limit=10)
+    assert await store.counts() == QueueCounts(messages=2, waiting=0, leased=2, held=0)
+    assert await store.next_due() == NOW + 50, "a running lease counts at its end"
+    assert await store.lease(now=NOW + 49, until=LATER, limit=10) == ()
+    assert await _lease_ids(store, NOW + 50) == ["B"], "what was inserted as leased as well"
+    assert await _lease_ids(store, NOW + 100) == ["A"]
+    await store.close()
+
+
+async def a_call_that_was_cancelled_leaves_no_lease(open_store: OpenStore) -> None:
+    """Whether it was done or not, nothing is stuck."""
+    store = await open_store()
+    for turns in range(12):
+        # When the insert was done at once, it is the lease that is cancelled; and that may be done at once as well.
+        cancelled = await _cancel_after(turns, store.insert(new_message(f"A{turns:02}"), leased_until=NOW + 1))
+        cancelled = cancelled or await _cancel_after(turns, store.lease(now=NOW + 1, until=LATER, limit=10))
+        await store.insert(new_message(f"B{turns:02}"), leased_until=LATER)  # what was cancelled is done before this
+        stored = await _ids(store)
+        expected = stored[:-1] if cancelled else []
+        assert await _lease_ids(store, NOW + 1) == expected, "what is stored and nobody holds can be leased"
+        for message in await store.list(_EVERYTHING, limit=100):
+            await store.settle(settlement(message, RecipientState.DELIVERED))
+    await store.close()
+
+
+async def who_opens_gets_what_was_leased_before(open_store: OpenStore) -> None:
+    """And all the rest as it was."""
+    store = await open_store()
+    await store.insert(new_message("A"))
+    await store.insert(new_message("B"), leased_until=_LAST)
+    await store.insert(new_message("C", "one@example.org", "two@example.org", at=NOW - 1))
+    await store.hold(Selection(recipient="two@example.org"))
+    await store.lease(now=NOW - 1, until=_LAST, limit=10)
+    before = await store.list(_EVERYTHING, limit=10)
+    await store.close()
+    await store.close()
+    store = await open_store()
+    after = await store.list(_EVERYTHING, limit=10)
+    assert [_without_recipients(message) for message in after] == [_without_recipients(message) for message in before]
+    assert await store.counts() == QueueCounts(messages=3, waiting=3, leased=0, held=1)
+    found = await store.lease(now=_LAST - 1, until=_LAST, limit=10)
+    assert sorted(lease.message.message_id for lease in found) == ["A", "B", "C"]
+    queued = await store.insert(new_message("D"))
+    ids = [each.id for message in (*after, queued) for each in message.recipients]
+    assert len(ids) == len(set(ids)), "no two recipients have one number"
+    await store.close()
+
+
+# Settling
+
+
+async def a_message_is_gone_with_its_last_recipient(open_store: OpenStore) -> None:
+    """Delivered or failed."""
+    store = await open_store()
+    await store.insert(new_message("A", "one@example.org", "two@example.org"))
+    await store.insert(new_message("B"))
+    leases = {lease.message.message_id: lease for lease in await store.lease(now=NOW, until=LATER, limit=10)}
+    one, two = leases[MessageId("A")].message.recipients
+    await store.settle(Settlement(message_id=MessageId("A"), changes=(change(one, RecipientState.DELIVERED),)))
+    (found, _) = await store.list(_EVERYTHING, limit=10)
+    assert [each.state for each in found.recipients] == [RecipientState.DELIVERED, RecipientState.LEASED]
+    assert await store.content(MessageId("A")) is not None, "while one is left, the content stays"
+    await store.settle(Settlement(message_id=MessageId("A"), changes=(change(two, RecipientState.FAILED),)))
+    assert await _ids(store) == ["B"]
+    assert await store.content(MessageId("A")) is None, "the content goes with the message"
+    assert await store.counts() == QueueCounts(messages=1, waiting=0, leased=1, held=0)
+    assert await store.lease(now=_LAST - 1, until=_LAST, limit=10) != ()
+    await store.close()
+
+
+async def an_attempt_is_remembered(open_store: OpenStore) -> None:
+    """What it ended with, how many there were, when the next one is."""
+    store = await open_store()
+    await store.insert(new_message("A"))
+    (lease,) = await store.lease(now=NOW, until=LATER, limit=10)
+    word = LastWord(at=NOW + 1, reply="451 4.3.0 später", cause="peer.said", remote_mta="mx.example.org")
+    changes = (change(lease.message.recipients[0], RecipientState.WAITING, due=LATER, word=word),)
+    await store.settle(Settlement(message_id=MessageId("A"), changes=changes))
+    assert await store.next_due() == LATER
+    assert await store.lease(now=LATER - 1, until=_LAST, limit=10) == (), "not before it is due again"
+    (again,) = await store.lease(now=LATER, until=_LAST, limit=10)
+    (queued,) = again.message.recipients
+    assert (queued.attempts, queued.last_word) == (1, word)
+    assert await store.counts() == QueueCounts(messages=1, waiting=0, leased=1, held=0)
+    await store.close()
+
+
+async def a_report_is_kept_with_the_settlement(open_store: OpenStore) -> None:
+    """Both or neither."""
+    store = await open_store()
+    await store.insert(new_message("A"))
+    await store.insert(new_message("Z"))
+    leases = {lease.message.message_id: lease for lease in await store.lease(now=NOW, until=LATER, limit=10)}
+    message = leases[MessageId("A")].message
+    with suppress(StoreFault):
+        await store.settle(settlement(message, RecipientState.FAILED, reports=[new_message("Z")]))
+        raise AssertionError("an id that is there already is refused")
+    assert await _ids(store) == ["A", "Z"], "a settlement that can not be stored changes nothing"
+    report = new_message("R", "alice@example.com", sender="")
+    await store.settle(settlement(message, RecipientState.FAILED, reports=[report]))
+    assert await _ids(store) == ["R", "Z"]
+    (lease,) = await store.lease(now=NOW, until=LATER, limit=10)
+    assert lease.message.envelope == report.submission.envelope, "the report waits for delivery"
+    assert lease.message.reverse_path.is_null
+    assert await store.counts() == QueueCounts(messages=2, waiting=0, leased=2, held=0)
+    await store.close()
+
+
+async def what_has_ended_stays_so(open_store: OpenStore) -> None:
+    """An attempt whose lease ran out, and which is settled after another one, changes nothing and ends no others."""
+    store = await open_store()
+    queued = await store.insert(new_message("A", "one@example.org", "two@example.org"))
+    one, two = queued.recipients
+    for state in (RecipientState.DELIVERED, RecipientState.DELIVERED, RecipientState.WAITING, RecipientState.FAILED):
+        late = Settlement(
+            message_id=queued.message_id, changes=(change(one, state),), reports=(new_message(f"R-{state.name}"),)
+        )
+        await store.settle(late)
+    (found, report) = await store.list(_EVERYTHING, limit=10)
+    assert [each.state for each in found.recipients] == [RecipientState.DELIVERED, RecipientState.WAITING]
+    assert report.message_id == "R-DELIVERED", "what changes nothing sends no reports either"
+    assert await store.counts() == QueueCounts(messages=2, waiting=2, leased=0, held=0)
+    both = Settlement(
+        message_id=queued.message_id,
+        changes=(change(one, RecipientState.FAILED), change(two, RecipientState.DELIVERED)),
+    )
+    await store.settle(both)
+    await store.settle(both)
+    assert await _ids(store) == ["R-DELIVERED"]
+    await store.close()
+
+
+async def what_was_removed_is_passed_over(open_store: OpenStore) -> None:
+    """An operator removes a recipient whose lease has run out, while the attempt is still under way."""
+    store = await open_store()
+    queued = await store.insert(new_message("A", "one@example.org", "two@example.org"))
+    one, _ = queued.recipients
+    assert await store.remove(Selection(recipient="one@example.org")) == 1
+    await store.settle(
+        Settlement(
+            message_id=queued.message_id, changes=(change(one, RecipientState.FAILED),), reports=(new_message("R"),)
+        )
+    )
+    (found,) = await store.list(_EVERYTHING, limit=10)
+    assert [str(each.recipient.forward_path) for each in found.recipients] == ["<two@example.org>"]
+    await store.settle(settlement(replace(queued, message_id=MessageId("gone")), RecipientState.FAILED))
+    await store.close()
+    store = await open_store()
+    after = await store.insert(new_message("B"))
+    assert not {each.id for each in after.recipients} & {each.id for each in found.recipients}
+    assert await _ids(store) == ["A", "B"]
+    await store.settle(settlement(found, RecipientState.DELIVERED))
+    assert await _ids(store) == ["B"], "the end of one message takes nothing of another"
+    assert len((await store.list(_EVERYTHING, limit=1))[0].recipients) == 1
+    await store.close()
+
+
+# What operators do
+
+
+async def what_is_held_is_not_leased(open_store: OpenStore) -> None:
+    """Until it is released; a retry is no release, and an attempt that was under way is none."""
+    store = await open_store()
+    queued = await store.insert(new_message("A", "one@example.org", "two@example.org"))
+    assert await store.hold(Selection(recipient="one@example.org")) == 1
+    assert await store.hold(Selection(recipient="one@example.org")) == 0, "held once is held"
+    assert await store.retry(_EVERYTHING, due=NOW) == 1
+    (lease,) = await store.lease(now=NOW, until=LATER, limit=10)
+    assert [str(each.recipient.forward_path) for each in lease.message.recipients] == ["<two@example.org>"]
+    assert await store.hold(_EVERYTHING) == 0, "what is leased can not be held"
+    assert await store.counts() == QueueCounts(messages=1, waiting=0, leased=1, held=1)
+    changes = (change(queued.recipients[0], RecipientState.WAITING, due=NOW),)
+    await store.settle(Settlement(message_id=queued.message_id, changes=changes))
+    assert await store.lease(now=NOW, until=LATER, limit=10) == ()
+    (held,) = await store.list(Selection(state=RecipientState.HELD), limit=10)
+    assert held.recipients[0].attempts == 1, "the attempt is remembered"
+    assert await store.release(_EVERYTHING, due=NOW + 7) == 1
+    assert await store.next_due() == NOW + 7
+    assert len(await store.lease(now=NOW + 7, until=LATER, limit=10)) == 1
+    await store.close()
+
+
+async def what_is_removed_is_gone(open_store: OpenStore) -> None:
+    """Waiting or held; what is leased stays."""
+    store = await open_store()
+    await store.insert(new_message("A", "one@example.org", "two@example.org"))
+    await store.insert(new_message("B", "one@example.org"))
+    await store.insert(new_message("C", "one@example.org"), leased_until=LATER)
+    await store.hold(Selection(recipient="two@example.org"))
+    assert await store.remove(Selection(recipient="one@example.org")) == 2
+    assert await _ids(store) == ["A", "C"]
+    assert await store.counts() == QueueCounts(messages=2, waiting=0, leased=1, held=1)
+    assert await store.remove(_EVERYTHING) == 1
+    assert await _ids(store) == ["C"]
+    assert await store.content(MessageId("A")) is None
+    await store.close()
+
+
+async def a_retry_is_due_at_once(open_store: OpenStore) -> None:
+    """Whatever the schedule said."""
+    store = await open_store()
+    await store.insert(new_message("A", at=LATER))
+    await store.insert(new_message("B", at=LATER))
+    assert await store.retry(Selection(message_id=MessageId("B")), due=NOW) == 1
+    assert await _lease_ids(store, NOW) == ["B"]
+    await store.close()
+
+
+async def every_selection_selects(open_store: OpenStore) -> None:
+    """By message, sender, recipient, domain with or without subdomains, route, state; and by all of them together."""
+    store = await open_store()
+    await store.insert(new_message("A", "bob@example.org", "bob@sub.Example.ORG", sender="Alice@example.com"))
+    await store.insert(new_message("B", "carol@notexample.org", "carol@exampleXorg", sender=""))
+    await store.insert(new_message("C", "dave@org", "dave@[192.0.2.1]", "dave@example.org.example"))
+    await store.hold(Selection(recipient="dave@org"))
+    for selection, expected in (
+        (_EVERYTHING, 7),
+        (Selection(message_id=MessageId("A")), 2),
+        (Selection(message_id=MessageId("none")), 0),
+        (Selection(sender="alice@EXAMPLE.com"), 5),
+        (Selection(sender="<>"), 2),
+        (Selection(recipient="BOB@example.org"), 1),
+        (Selection(recipient="<carol@notexample.org>"), 1),
+        (Selection(domain="example.org"), 1),
+        (Selection(domain="EXAMPLE.org"), 1),
+        (Selection(domain="@example.org"), 2),
+        (Selection(domain="@sub.example.org"), 1),
+        (Selection(domain="[192.0.2.1]"), 1),
+        (Selection(domain="@org"), 4),
+        (Selection(route="mx:example.org"), 1),
+        (Selection(state=RecipientState.HELD), 1),
+        (Selection(state=RecipientState.WAITING, domain="@org"), 3),
+        (Selection(state=RecipientState.LEASED), 0),
+        (Selection(message_id=MessageId("A"), sender="alice@example.com", domain="@example.org", route="mx:org"), 0),
+    ):
+        assert await store.count(selection) == expected, f"{selection} selects {expected}"
+        listed = await store.list(selection, limit=10)
+        assert bool(listed) == bool(expected), f"{selection} lists its messages"
+    listed = await store.list(Selection(recipient="bob@example.org"), limit=10)
+    assert [len(message.recipients) for message in listed] == [2], "a listed message has all its recipients"
+    assert await store.hold(Selection(domain="@example.org")) == 2, "operations select alike"
+    assert await store.remove(Selection(domain="@example.org", state=RecipientState.WAITING)) == 0
+    assert await store.release(Selection(message_id=MessageId("A")), due=NOW) == 2
+    await store.close()
+
+
+async def lists_come_in_pages(open_store: OpenStore) -> None:
+    """By id, after the last one of the page before."""
+    store = await open_store()
+    for number in (3, 1, 4, 0, 2):
+        await store.insert(new_message(f"M{number}"))
+    for selection in (_EVERYTHING, Selection(domain="example.org"), Selection(route="mx:example.org")):
+        first = await store.list(selection, limit=2)
+        assert [message.message_id for message in first] == ["M0", "M1"]
+        rest = await store.list(selection, limit=10, after=first[-1].message_id)
+        assert [message.message_id for message in rest] == ["M2", "M3", "M4"]
+        assert await store.list(selection, limit=10, after=rest[-1].message_id) == ()
+    await store.close()
+
+
+STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
+    what_is_inserted_is_found_unchanged,
+    many_inserts_at_once_are_all_there,
+    several_in_one_are_all_or_none,
+    a_release_time_is_kept,
+    the_earliest_are_leased_first,
+    a_lease_that_runs_out_is_given_again,
+    a_call_that_was_cancelled_leaves_no_lease,
+    who_opens_gets_what_was_leased_before,
+    a_message_is_gone_with_its_last_recipient,
+    an_attempt_is_remembered,
+    a_report_is_kept_with_the_settlement,
+    what_has_ended_stays_so,
+    what_was_removed_is_passed_over,
+    what_is_held_is_not_leased,
+    what_is_removed_is_gone,
+    a_retry_is_due_at_once,
+    every_selection_selects,
+    lists_come_in_pages,
+)
+
+
+async def _ids(store: QueueStore) -> list[str]:
+    return [message.message_id for message in await store.list(_EVERYTHING, limit=100)]
+
+
+async def _lease_ids(store: QueueStore, now: float) -> list[str]:
+    leases: tuple[Lease, ...] = await store.lease(now=now, until=_LAST, limit=100)
+    return [lease.message.message_id for lease in leases]
+
+
+async def _cancel_after(turns: int, call: Awaitable[object]) -> bool:
+    """Begin a call, and give it up after so many turns of the loop; False when it was done by then."""
+    task = asyncio.ensure_future(call)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    return task.cancelled()
+
+
+def _without_recipients(message: QueuedMessage) -> QueuedMessage:
+    return replace(message, recipients=())
