@@ -11,6 +11,8 @@ from collections.abc import Coroutine
 from types import CoroutineType
 from typing import Any, Final, TypeVar
 
+from heloise.testing.life import make_task
+
 T = TypeVar("T")
 
 # Not zero, so that code which takes a moment for a duration is found out.
@@ -39,6 +41,7 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
         self._virtual_time = VirtualTime() if time is None else time
         self._selector = _Jump(self)
         self._clock_resolution = 1e-9
+        self.set_task_factory(make_task)
 
     def time(self) -> float:
         """Virtual seconds."""

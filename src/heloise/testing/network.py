@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import copy_context
 from typing import Final, NoReturn, TypeAlias
 
 from heloise.testing.faults import AT_CONNECT, ConnectionFault, FaultPlan, Side, Trouble
@@ -82,6 +83,7 @@ class SimulatedListening:
         self._network = network
         self._endpoint = endpoint
         self._serve = serve
+        self._context = copy_context()  # who serves belongs to the program that listens, not to the one that connects
 
     @property
     def local(self) -> AnyEndpoint:
@@ -94,7 +96,8 @@ class SimulatedListening:
 
     def accept(self, stream: SimulatedStream) -> None:
         """Serve a connection in a task of its own."""
-        self._network.adopt(stream, asyncio.get_running_loop().create_task(self._run(stream)))
+        loop = asyncio.get_running_loop()
+        self._network.adopt(stream, loop.create_task(self._run(stream), context=self._context.copy()))
 
     async def _run(self, stream: SimulatedStream) -> None:
         try:

@@ -25,6 +25,7 @@ from heloise.testing.disk import NO_DISK_FAULTS, DiskFaults, SimulatedDisk
 from heloise.testing.dns import SimulatedResolver, Zones
 from heloise.testing.faults import NO_PLAN, FaultPlan
 from heloise.testing.inode import Unsynced
+from heloise.testing.life import Life
 from heloise.testing.loop import VirtualTime, run_in_virtual_time
 from heloise.testing.network import Internet, SimulatedNetwork
 from heloise.testing.sqlite_vfs import SimulatedVfs
@@ -38,7 +39,7 @@ DIRECTORIES: Final = ("/tmp", "/var/lib/heloise", "/var/mail")
 
 
 class SimulatedHost:
-    """One machine: its doors, its disk, and the tasks of the program on it. Made by `SimulatedWorld.host`."""
+    """One machine: its doors, its disk, and the life of the program on it. Made by `SimulatedWorld.host`."""
 
     def __init__(self, simulation: "SimulatedWorld", name: str, network: SimulatedNetwork, disk: SimulatedDisk) -> None:
         self.name = name
@@ -46,18 +47,16 @@ class SimulatedHost:
         self.disk = disk
         self._simulation = simulation
         self._starts = 0
-        self._tasks: list[asyncio.Task[Any]] = []
         self._vfs: SimulatedVfs | None = None
         self._all_vfs: list[SimulatedVfs] = []
+        self._life = Life()
         self._blocking: SimulatedBlocking
         self.world: World
         self._boot()
 
     def start(self, program: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        """Run `program` on this host: a task that ends with it."""
-        task = asyncio.get_running_loop().create_task(program, name=f"{self.name} {program!r}")
-        self._tasks = [task for task in self._tasks if not task.done()] + [task]
-        return task
+        """Run `program` on this host. It ends with the host, and so do all tasks it makes."""
+        return self._life.start(program, f"{self.name} {program!r}")
 
     def sqlite_vfs(self) -> str:
         """The name to give to `apsw.Connection(path, vfs=...)`, for databases on the disk of this host.
@@ -87,11 +86,9 @@ class SimulatedHost:
         if self._vfs is not None:
             self._vfs.revoke()
             self._vfs = None
-        for task in self._tasks:
-            task.cancel()
-        # Let the cancelled tasks run their ends, against doors that are dead by now.
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        # The cancelled tasks run their ends, against doors that are dead by now.
+        await self._life.end()
+        self._life = Life()
         self._boot()
 
     def _boot(self) -> None:
