@@ -27,5 +27,5 @@ def dev(ctx: click.Context, /, host: str, port: int, lmtp: bool, explain: bool, 
     try:
         asyncio.run(develop(Endpoint(host, port), lmtp=lmtp, showing=showing))
     except LinkError as error:
-        click.echo(f"{host}:{port} can not be listened on: {error.detail or error}", err=True)
+        click.echo(f"Not started: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)

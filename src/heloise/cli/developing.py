@@ -1,6 +1,7 @@
 """The development server while it runs: what is printed of its sessions and of the mail it caught."""
 
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email import policy
 from email.parser import BytesParser
@@ -20,7 +21,7 @@ from heloise.net import real_world
 from heloise.observe.log import Log, LogFormat, LogLevel, standard_error
 from heloise.reception.admission import Admission
 from heloise.smtp.transcript import Recorder
-from heloise.world import Endpoint
+from heloise.world import Endpoint, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +33,16 @@ class Showing:
     as_json: bool = False
 
 
-async def develop(endpoint: Endpoint, *, lmtp: bool, showing: Showing) -> None:
-    """Run until Ctrl-C. Raises LinkError when the address can not be listened on."""
-    world = real_world()
+async def develop(
+    endpoint: Endpoint,
+    *,
+    lmtp: bool = False,
+    showing: Showing,
+    world: World | None = None,
+    until: Callable[[], Awaitable[None]] = signalled,
+) -> None:
+    """Run until Ctrl-C, or whatever `until` waits for. Raises LinkError when the address can not be listened on."""
+    world = world if world is not None else real_world()
     out = console()
     stage = Stage(out, explain_all=showing.explain)
 
@@ -52,7 +60,7 @@ async def develop(endpoint: Endpoint, *, lmtp: bool, showing: Showing) -> None:
             if not showing.as_json:
                 _print_welcome(out, running.endpoint, lmtp=lmtp)
                 running.inbox.on_caught(lambda message: _print_caught(out, message, body=showing.body))
-            await signalled()
+            await until()
     finally:
         await world.blocking.close()
     if not showing.as_json:
@@ -68,8 +76,8 @@ def _print_welcome(out: Console, endpoint: Endpoint, *, lmtp: bool) -> None:
     paragraph(out, Text.assemble(name, " takes all mail on ", address, rest))
     out.print()
     paragraph(out, "To see it work:")
-    lmtp_flag = " --lmtp" if lmtp else ""
-    command = f"heloise send{lmtp_flag} --server {endpoint} --from me@example.test --to you@example.test"
+    server = "" if endpoint == CatchOptions().endpoint else f" --server {endpoint}"  # that is also where send goes
+    command = f"heloise send{' --lmtp' if lmtp else ''}{server} --from me@example.test --to you@example.test"
     out.print(Text(f"  {command}", style="place"), soft_wrap=True)
 
 

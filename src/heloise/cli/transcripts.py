@@ -82,7 +82,7 @@ class Stage:
         if session != self._speaker:
             self._speaker = session
             self._out.print()
-            self._out.print(Text(f"── {session} ", style="name"), soft_wrap=True)
+            self._out.print(Text(f"── {session}", style="name"), soft_wrap=True)
         print_line(self._out, entry, explain_all=self._explain_all)
 
     def remark(self, session: str, text: Text) -> None:

@@ -135,14 +135,11 @@ def etrn(draft: Configuration) -> Iterator[Problem]:
             yield problem(draft, ("etrn", "domains", index), f'"{domain}" {error}')
 
 
-def addresses_of_machines(draft: Configuration) -> Iterator[Problem]:
-    """Name servers and the local address are IP addresses: their names could not be looked up."""
+def nameservers(draft: Configuration) -> Iterator[Problem]:
+    """Name servers are IP addresses: their names could not be looked up."""
     for index, server in enumerate(draft.dns.nameservers):
         if isinstance(server, UnixEndpoint) or not _is_ip(server.host):
             yield problem(draft, ("dns", "nameservers", index), f'"{server}" is not an IP address and a port')
-    if draft.delivery.local_address and not _is_ip(draft.delivery.local_address):
-        text = f'local_address: "{draft.delivery.local_address}" is not an IP address'
-        yield problem(draft, ("delivery", "local_address"), text)
 
 
 def smarthost(draft: Configuration) -> Iterator[Problem]:
@@ -170,7 +167,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"limits", "delivery"}), numbers),
     (frozenset({"retry"}), retry),
     (frozenset({"etrn"}), etrn),
-    (frozenset({"dns", "delivery"}), addresses_of_machines),
+    (frozenset({"dns"}), nameservers),
     (frozenset(), smarthost),
     (_NAMES, names.users),
     (_NAMES, names.aliases),

@@ -40,9 +40,6 @@ class Delivery:
     connect_timeout: Seconds = Seconds(30)
     """How long to wait for a connection."""
 
-    local_address: str = ""
-    """Send from this address of the machine; empty lets the system choose."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dns:
