@@ -73,8 +73,8 @@ class OpenSmtpd(Peer):
 
     def started(self) -> None:
         if self._hold:
-            for agent in ("mta", "mda"):
-                self.jail.run(["/usr/sbin/smtpctl", "pause", agent])
+            for part in ("mta", "mda"):
+                self.jail.run(["/usr/sbin/smtpctl", "pause", part])
 
     def maildir(self, user: str) -> Path:
         """The maildir of a local user."""
