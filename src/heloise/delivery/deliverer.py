@@ -21,7 +21,7 @@ from heloise.mail.ids import new_message_id
 from heloise.mail.outcome import Action, Outcome, Stage
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route
-from heloise.queue.errors import StoreFault
+from heloise.queue.errors import StoreFault, StoreFull
 from heloise.queue.model import Lease, QueuedMessage, QueuedRecipient, Settlement
 from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
@@ -230,12 +230,16 @@ class Deliverer:
 
     async def _apply(self, settlement: Settlement) -> None:
         """Settle, and insist: an outcome that is not stored is an attempt made again, and a duplicate."""
-        for _ in range(_STORE_TRIES):
+        tries = 0
+        while tries < _STORE_TRIES:
             try:
                 await self._queue.settle(settlement)
                 return
             except StoreFault as fault:
                 self._journal.delivery_fault(settlement.message_id, fault)
+                # A full disk ends when somebody makes room, however long that takes; meanwhile the slot is held, and
+                # nothing else is attempted whose outcome could not be kept either.
+                tries += not isinstance(fault, StoreFull) or self._stopping
                 await asyncio.sleep(_STORE_PAUSE)
         given_up = DeliveryFault("the outcome is lost, the attempt will be made again")
         self._journal.delivery_fault(settlement.message_id, given_up)
