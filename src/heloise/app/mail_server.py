@@ -185,9 +185,7 @@ def _mailboxes(configuration: Configuration, tables: RoutingTables, world: World
     accounts = {user.account: user.quota for user in tables.users if user.account is not None}
     return LocalMailboxes(
         [
-            Account(
-                name=name, maildir=configuration.maildir.replace("{user}", name), quota=quota, line_feeds=line_feeds
-            )
+            Account(name=name, maildir=template.replace("{user}", name), quota=quota, line_feeds=line_feeds)
             for name, quota in accounts.items()
         ],
         world.files,
