@@ -1,0 +1,199 @@
+"""heloise for Python programs: a server that calls a function with each message, and `send`.
+
+Everything here runs in the caller's own event loop; no thread is started for it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from types import TracebackType
+from typing import Self
+
+from heloise.app.catching import CatchingNames, CatchingRouter
+from heloise.app.desk import CatchingDesk
+from heloise.app.journal import Journal
+from heloise.app.stopping import close_doors
+from heloise.link.send import send as send_to
+from heloise.mail.content import ContentFacts
+from heloise.mail.envelope import Envelope
+from heloise.mail.reply import Reply
+from heloise.mail.sink import Refused, SinkAnswer, Submission, Taken
+from heloise.mail.trace import Origin
+from heloise.net import real_world
+from heloise.reception.admission import AdmissionPolicy
+from heloise.reception.census import Census
+from heloise.reception.door import Door
+from heloise.reception.reception import ReceptionDesk
+from heloise.smtp.limits import SessionLimits
+from heloise.smtp.registry import discover
+from heloise.smtp.transaction import ClientOptions, RecipientAnswer
+from heloise.world import Endpoint, Listening, World
+
+_SESSIONS = 10_000
+_STOP_PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedMessage:
+    """A message a `Server` has received. `octets` are header and body as they came, with CRLF, without trace field."""
+
+    envelope: Envelope
+    octets: bytes
+    origin: Origin
+    facts: ContentFacts
+
+
+Receive = Callable[[ReceivedMessage], Awaitable[Reply | None]]
+
+
+class Server:
+    """An SMTP server that gives each message to `receive`, whose None means 250, and whose Reply is said instead.
+
+        async def receive(message): ...
+        async with heloise.Server(receive) as server:
+            print(server.endpoint)
+
+    Takes every recipient; sends nothing on. An exception of `receive` is answered by 451, the session lives on.
+
+    Args:
+        receive: called in the event loop that entered the context.
+        host: address to listen on; port 0 takes a free one.
+        hostname: what the server calls itself.
+        lmtp: speak LMTP (RFC 2033).
+        limits: sizes and times.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        hostname: str = "localhost",
+        lmtp: bool = False,
+        limits: SessionLimits | None = None,
+    ) -> None:
+        self._receive = receive
+        self._endpoint = Endpoint(host, port)
+        self._hostname = hostname
+        self._lmtp = lmtp
+        self._limits = limits if limits is not None else SessionLimits()
+        self._world: World | None = None
+        self._listening: Listening | None = None
+        self._door: Door | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens, with the port that was really given."""
+        return self._endpoint
+
+    async def __aenter__(self) -> Self:
+        """Begin to listen. Raises LinkError."""
+        world = real_world()
+        registry = discover()
+        sink = _FunctionSink(self._receive)
+        desk = ReceptionDesk(
+            hostname=self._hostname,
+            sink=sink,
+            router=CatchingRouter(),
+            names=CatchingNames(),
+            queue=CatchingDesk(world, version("heloise"), lambda: sink.taken),
+            journal=Journal(lambda level, event, fields: None),
+            world=world,
+        )
+        self._door = Door(
+            desk=desk,
+            policy=AdmissionPolicy(keywords=registry.keywords),
+            registry=registry,
+            limits=self._limits,
+            census=Census(total=_SESSIONS, per_client=_SESSIONS),
+            lmtp=self._lmtp,
+        )
+        self._listening = await world.network.listen(self._endpoint, self._door.serve)
+        local = self._listening.local
+        assert isinstance(local, Endpoint)
+        self._world, self._endpoint = world, local
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End sessions with 421 and stop listening. Bounded in time."""
+        assert self._listening is not None
+        assert self._door is not None
+        assert self._world is not None
+        await close_doors([self._listening], [self._door], patience=_STOP_PATIENCE)
+        await self._world.blocking.close()
+
+
+class _FunctionSink:
+    """A message sink that is a function."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.taken = 0
+
+    def begin(self, submission: Submission) -> "_FunctionDeposit":
+        """See `heloise.mail.sink.MessageSink`."""
+        return _FunctionDeposit(self, submission)
+
+
+class _FunctionDeposit:
+    """A message on its way to the function. The first chunk is our trace field, which the function does not need."""
+
+    def __init__(self, sink: _FunctionSink, submission: Submission) -> None:
+        self._sink = sink
+        self._submission = submission
+        self._chunks: list[bytes] = []
+
+    async def write(self, octets: bytes) -> None:
+        """See `heloise.mail.sink.Deposit`."""
+        self._chunks.append(octets)
+
+    async def commit(self, facts: ContentFacts) -> SinkAnswer:
+        """Ask the function."""
+        octets = b"".join(self._chunks[1:])
+        message = ReceivedMessage(
+            envelope=self._submission.envelope,
+            octets=octets,
+            origin=self._submission.origin,
+            facts=ContentFacts(size=len(octets), eight_bit=facts.eight_bit, binary=facts.binary),
+        )
+        reply = await self._sink.receive(message)
+        if reply is not None and reply.code >= 400:
+            return Refused(reply)
+        self._sink.taken += 1
+        return Taken(self._submission.message_id)
+
+    async def abort(self) -> None:
+        """Forget it."""
+        self._chunks.clear()
+
+
+async def send(
+    message: bytes,
+    *,
+    sender: str,
+    recipients: Sequence[str],
+    host: str = "127.0.0.1",
+    port: int = 25,
+    hello_name: str = "localhost",
+) -> tuple[RecipientAnswer, ...]:
+    """Send one message to one server; line endings of any sort become CRLF. An empty `sender` is the null path.
+
+    Returns:
+        One answer for each recipient, at least one of them taken.
+
+    Raises:
+        SmtpRefusal: nobody gets it; the reply and its cause say why.
+        LinkError: no connection, or it was lost.
+        AddressError: a path is not written as RFC 5321 §4.1.2 asks.
+    """
+    lines = [f"<{sender}>", *(f"<{recipient}>" for recipient in recipients)]
+    envelope = Envelope.parse("\r\n".join(lines).encode())
+    world = real_world()
+    try:
+        options = ClientOptions(hello_name=hello_name)
+        return await send_to(world, Endpoint(host, port), envelope, message, options=options, registry=discover())
+    finally:
+        await world.blocking.close()
