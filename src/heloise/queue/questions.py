@@ -32,11 +32,16 @@ def list_messages(
     connection: apsw.Connection, selection: Selection, *, limit: int, after: MessageId | None
 ) -> tuple[QueuedMessage, ...]:
     """A page of messages with all their recipients."""
+    rows = connection.execute(*listing(selection, limit=limit, after=after)).fetchall()
+    return tuple(_listed(connection, row) for row in rows)
+
+
+def listing(selection: Selection, *, limit: int, after: MessageId | None) -> tuple[str, list[Any]]:
+    """The statement that finds a page of messages, and its values."""
     values: list[Any] = [after or ""]
     chosen = ""
     if selection != Selection():
-        states = OPEN if selection.state is None else (selection.state,)
-        where, more = condition(selection, states)
+        where, more = condition(selection, OPEN if selection.state is None else (selection.state,))
         # Few recipients: find them, then their messages. Perhaps all of a million: look at each message of the page.
         chosen = (
             f"AND id IN (SELECT message FROM recipient WHERE {where})"
@@ -45,11 +50,8 @@ def list_messages(
             f" AND recipient.id < message.id + message.recipients AND recipient.message = message.id AND {where})"
         )
         values += more
-    rows = connection.execute(
-        f"SELECT {MESSAGE_COLUMNS} FROM message WHERE message_id > ? {chosen} ORDER BY message_id LIMIT ?",
-        [*values, limit],
-    ).fetchall()
-    return tuple(_listed(connection, row) for row in rows)
+    statement = f"SELECT {MESSAGE_COLUMNS} FROM message WHERE message_id > ? {chosen} ORDER BY message_id LIMIT ?"
+    return statement, [*values, limit]
 
 
 def _listed(connection: apsw.Connection, row: Row) -> QueuedMessage:

@@ -60,9 +60,7 @@ class Shard:
         self.reader = self.writer = None
         for connection in connections:
             if connection is not None:
-                # Closing writes the log back, which a full disk refuses; the next open finds it in the log.
-                with suppress(apsw.Error):
-                    connection.close()
+                _close(connection)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -70,12 +68,20 @@ class Shard:
     def _make_directories(self) -> None:
         """Their names are synced before anything is promised: a synced file in a lost directory is lost."""
         self._files.make_directory(self.spool_directory)
-        for path in (self.directory, posixpath.dirname(self.directory)):
+        for path in (posixpath.dirname(self.directory), self.directory):
             with suppress(PermissionError):  # a parent we may not read was not made by us
                 self._files.sync_directory(path)
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(f"{self.directory}/queue.db", vfs=self._vfs)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            _close(connection)
+            raise
+        return connection
+
+    def _prepare(self, connection: apsw.Connection) -> None:
         connection.set_busy_timeout(10_000)
         if self._exclusive:
             connection.pragma("locking_mode", "exclusive")
@@ -84,7 +90,6 @@ class Shard:
         connection.pragma("synchronous", "full")
         connection.pragma("wal_autocheckpoint", CHECKPOINT)
         connection.pragma("temp_store", "memory")
-        return connection
 
     def _take_lock(self) -> None:
         """One owner. The kernel drops the lock when the owner dies, however it dies."""
@@ -100,3 +105,9 @@ class Shard:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._lock = descriptor
+
+
+def _close(connection: apsw.Connection) -> None:
+    """Closing writes the log back. When the disk refuses that, the next open finds what is in the log."""
+    with suppress(apsw.Error):
+        connection.close(force=True)

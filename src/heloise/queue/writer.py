@@ -149,4 +149,5 @@ def as_store_error(error: Exception, connection: apsw.Connection | None = None) 
         return error
     # The index of the log can not grow on a full disk either, and SQLite calls that an I/O error.
     by_system = isinstance(error, apsw.IOError) and connection is not None and connection.system_errno in _NO_ROOM
-    return (StoreFull if isinstance(error, apsw.FullError) or by_system else StoreFault)(str(error))
+    is_full = isinstance(error, apsw.FullError) or by_system
+    return (StoreFull if is_full else StoreFault)(str(error) or type(error).__name__)
