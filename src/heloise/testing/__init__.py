@@ -12,6 +12,8 @@ from heloise.testing.disk import DiskFaults, SimulatedDisk
 from heloise.testing.dns import Zones
 from heloise.testing.faults import NO_FAULTS, ROUGH, ConnectionFault, FaultPlan, FaultRates, Side, Trouble
 from heloise.testing.inode import Unsynced
+from heloise.testing.judge import Attempt, Judge, JudgementError, Queued, Violation
+from heloise.testing.letters import Found, FoundLetter, FoundReport, Letter, Stranger, read_mail
 from heloise.testing.loop import Stuck, VirtualLoop, VirtualTime, run_in_virtual_time
 from heloise.testing.network import SimulatedNetwork
 from heloise.testing.sqlite_vfs import SimulatedVfs
@@ -23,11 +25,19 @@ __all__ = [
     "EPOCH",
     "NO_FAULTS",
     "ROUGH",
+    "Attempt",
     "ConnectionFault",
     "DiskFaults",
     "FaultPlan",
     "FaultRates",
+    "Found",
+    "FoundLetter",
+    "FoundReport",
     "Happening",
+    "Judge",
+    "JudgementError",
+    "Letter",
+    "Queued",
     "SeededEntropy",
     "Side",
     "SimulatedClock",
@@ -37,16 +47,19 @@ __all__ = [
     "SimulatedStream",
     "SimulatedVfs",
     "SimulatedWorld",
+    "Stranger",
     "Stuck",
     "Trace",
     "Trouble",
     "Unsynced",
+    "Violation",
     "VirtualLoop",
     "VirtualTime",
     "Zones",
     "check_blocking",
     "check_files",
     "check_stream_pair",
+    "read_mail",
     "run_in_virtual_time",
     "run_simulated",
 ]

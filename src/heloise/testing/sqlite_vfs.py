@@ -148,6 +148,10 @@ class SimulatedVfs(apsw.VFS):
         self._revoked = True
         for file in self.files:
             file.close()
+        for connection in apsw.connections():
+            if connection.open_vfs == self.name:
+                # Else closing it would try to write the log back, and apsw print that this fails.
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
         """Open or create; a file without a name is temporary."""
