@@ -20,6 +20,7 @@ from tests.peers.jail import wait_until
 from tests.peers.processes import tree
 
 _LOAD = Path(__file__).with_name("load")
+LOAD_GENERATOR = str(_LOAD / "build/smtpload")
 
 
 def build() -> None:
@@ -48,7 +49,7 @@ class Load:
         """Run it against `port`; the report of smtpload."""
         done = subprocess.run(
             [
-                str(_LOAD / "build/smtpload"),
+                LOAD_GENERATOR,
                 *("--port", str(port), "--sessions", str(self.sessions), "--messages", str(self.messages)),
                 *("--size", str(self.size), "--domain", self.domain, "--recipients", str(self.recipients)),
                 *("--per-connection", str(self.per_connection), "--first", str(self.first)),
