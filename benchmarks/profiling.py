@@ -75,4 +75,5 @@ def _room(frame: str) -> str | None:
     """`insert (heloise/queue/statements.py:45)` → `queue`."""
     _, _, place = frame.partition("(")
     parts = place.split("heloise/")
-    return parts[-1].split("/")[0] if len(parts) > 1 and "/" in parts[-1] else None
+    room = parts[-1].split("/")[0] if len(parts) > 1 and "/" in parts[-1] else None
+    return "event loop" if room == "cli" else room  # the command line only runs the loop

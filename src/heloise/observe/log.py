@@ -7,6 +7,7 @@ comparison.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ Fields: TypeAlias = Mapping[str, object]
 STRUCK_OUT = "****"
 LONGEST = 1000  # characters of one value
 _SECRETS = frozenset({"password", "secret", "token", "credentials", "response", "content", "body"})
-_PLAIN = frozenset("!#$%&'()*+,-./:;<>?@[]^_`{|}~")
+_BARE = re.compile(r"[\w!#$%&'()*+,\-./:;<>?@\[\]^`{|}~]+")  # letters and digits of any script, and these
 
 
 class LogFormat(Enum):
@@ -123,16 +124,17 @@ def _fit(name: str, value: object) -> object:
     """A value that may be shown."""
     if name in _SECRETS:
         return STRUCK_OUT
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
     if isinstance(value, bool | int | float) or value is None:
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return f"[{len(value)} octets]"
     if isinstance(value, Mapping):
         return {str(key): _fit(str(key), inner) for key, inner in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [_fit("", inner) for inner in value]
-    text = str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return _fit(name, str(value))
 
 
 def _time(now: float) -> str:
@@ -163,5 +165,4 @@ def _written(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(value)
-    bare = bool(text) and all(character.isalnum() or character in _PLAIN for character in text)
-    return text if bare else json.dumps(text, ensure_ascii=not text.isprintable())
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=not text.isprintable())
