@@ -101,7 +101,7 @@ def test_a_store_of_format_1_is_read(tmp_path: Path) -> None:
     connection.pragma("user_version", 1)
     connection.execute(
         "INSERT INTO message VALUES(7, 'A1', '<alice@example.com>', 'RET=HDRS ENVID=x', "
-        """'["client.example", "192.0.2.7", "ESMTP", "s1", 1000000.5, null]', '[null, 2000000.0, 3]', """
+        """'["client.example", "192.0.2.7", "ESMTP", "s1", null]', '[null, 2000000.0, 3]', """
         "5, 1, 0, 1000000.5, 2, 1, NULL)"
     )
     connection.execute("INSERT INTO content VALUES(7, x'68690d0aff')")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from heloise.mail.content import ContentFacts
@@ -87,7 +88,7 @@ def read_message(row: Row, recipients: Sequence[Row]) -> QueuedMessage:
         message_id=MessageId(message_id),
         reverse_path=ReversePath.parse(path.encode()),
         parameters=Parameters.parse(parameters.encode()),
-        origin=_read_origin(origin),
+        origin=_read_origin(origin, accepted_at),
         facts=ContentFacts(size=size, eight_bit=bool(eight_bit), binary=bool(is_binary)),
         hints=NO_HINTS if hints is None else _read_hints(hints),
         accepted_at=accepted_at,
@@ -136,13 +137,17 @@ def _read_last_word(text: str | None) -> LastWord | None:
 
 
 def _write_origin(origin: Origin) -> str:
-    return json.dumps(
-        [origin.hello_name, origin.peer_address, origin.protocol, origin.session, origin.received_at, origin.peer_name]
-    )
+    """All but when, which is a column of its own: so the messages of one session have one text."""
+    return _write_session(origin.hello_name, origin.peer_address, origin.protocol, origin.session, origin.peer_name)
 
 
-def _read_origin(text: str) -> Origin:
-    hello_name, peer_address, protocol, session, received_at, peer_name = json.loads(text)
+@lru_cache(maxsize=4096)
+def _write_session(*parts: str | None) -> str:
+    return json.dumps(parts)
+
+
+def _read_origin(text: str, received_at: float) -> Origin:
+    hello_name, peer_address, protocol, session, peer_name = json.loads(text)
     return Origin(
         hello_name=hello_name,
         peer_address=peer_address,

@@ -9,6 +9,8 @@ range of their own table, without an index. `recipients` is how many there were,
 The index of what is due is partial: a message that is handed over at once costs nothing there.
 """
 
+from functools import lru_cache
+
 import apsw
 
 from heloise.queue.errors import StoreFault
@@ -67,6 +69,7 @@ def migrate(connection: apsw.Connection) -> None:
             connection.pragma("user_version", number)
 
 
+@lru_cache(maxsize=4096)
 def domain_key(domain: str | None) -> str:
     """`example.org` → `org.example.`; an address literal and the bare Postmaster keep their own form."""
     if domain is None:
