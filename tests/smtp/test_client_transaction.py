@@ -4,13 +4,14 @@ import pytest
 
 from heloise.mail.content import ContentFacts
 from heloise.mail.outcome import Stage
+from heloise.mail.status import Severity
 from heloise.smtp.client import ClientSession
 from heloise.smtp.client_events import ContentWanted, ConversationEnded
 from heloise.smtp.client_states import ContentDemand
 from heloise.smtp.errors import LocalProtocolError
 from heloise.smtp.registry import Registry
 from heloise.smtp.transaction import ClientOptions
-from tests.smtp.clients import REGISTRY, Client, envelope, ready
+from tests.smtp.clients import REGISTRY, Client, client, envelope, ready
 
 TWO = ("<u@x.test>", "<v@x.test>")
 
@@ -178,6 +179,14 @@ def test_eight_bit_content_is_not_sent_to_a_peer_without_8bitmime() -> None:
     peer = ready().begin(eight_bit=True)
     assert peer.said() == [""]
     assert str(peer.answers[0].reply.status) == "5.6.3"
+    assert peer.answers[0].reply.cause.id == "delivery.needs-extension"
+
+
+def test_a_peer_that_hung_up_at_ehlo_may_have_8bitmime_so_it_is_tried_again_later() -> None:
+    peer = client(start_with_helo=True).hear("220 x.test", "250 x.test")
+    peer.said()
+    peer.begin(eight_bit=True)
+    assert peer.answers[0].reply.severity is Severity.TRANSIENT
     assert peer.answers[0].reply.cause.id == "delivery.needs-extension"
 
 

@@ -134,6 +134,8 @@ class ClientSession:
         plan = self._planner.plan(envelope, facts)
         self._transaction = OpenTransaction(envelope, dsn_offered=self.offers.has("DSN"))
         if isinstance(plan, Reply):
+            if self._options.start_with_helo:
+                plan = client_replies.perhaps_offered(plan)
             self._transaction.decide_rest(Stage.MAIL, plan, said_by_peer=False)
         else:
             self._schedule(plan, self._transaction)

@@ -67,6 +67,14 @@ def needs_extension(keyword: str) -> Reply:
     return reply(554, status, f"The message needs {keyword}, which the next hop lacks", cause)
 
 
+def perhaps_offered(refusal: Reply) -> Reply:
+    """The same for now only: the connection was dropped at EHLO, so nobody knows what the peer offers.
+
+    The network may have dropped it; then a refusal for good would return mail that the peer takes.
+    """
+    return reply(451, "4.4.2", f"{refusal.text}, or it was cut off before it could say so", refusal.cause)
+
+
 def recipient_not_ascii(path: ForwardPath) -> Reply:
     """An address that can be written only under SMTPUTF8. RFC 6531 §3.2."""
     cause = causes.DELIVERY_NEEDS_EXTENSION.because(extension="SMTPUTF8", recipient=path)
