@@ -54,18 +54,15 @@ class InputBuffer:
                 return problem
         octets, place = self._octets, self._place
         end = octets.find(b"\n", place)
+        stop = end if end >= 0 else len(octets)
+        complete = octets.endswith(b"\r", place, stop)
+        # Length first, and without the CR that may be the end: so that it makes no difference where octets are cut.
+        if stop - complete - place > self._limit:
+            return self._start_swallowing(replies.LINE_TOO_LONG)
         if end < 0:
-            if len(octets) - place > self._limit:
-                return self._start_swallowing(replies.LINE_TOO_LONG)
             return None
-        if end == place or octets[end - 1] != 0x0D:
-            self._place = end + 1
-            return self._start_swallowing(replies.LINE_ENDING)
-        if end - 1 - place > self._limit:
-            self._place = end + 1
-            return replies.LINE_TOO_LONG
         self._place = end + 1
-        return octets[place : end - 1]
+        return octets[place : end - 1] if complete else self._start_swallowing(replies.LINE_ENDING)
 
     def _start_swallowing(self, reply: Reply) -> Reply:
         self._swallowed = 0
