@@ -46,6 +46,8 @@ def _check_literal(text: str) -> str:
     inner = text[1:-1]
     try:
         if inner[:5].upper() == "IPV6:":
+            if "%" in inner:
+                raise AddressValueError("a zone")  # RFC 5321 §4.1.3 has none; IPv6Address takes anything in it
             IPv6Address(inner[5:])
         elif _TAGGED_LITERAL.fullmatch(inner) is None:
             IPv4Address(inner)
