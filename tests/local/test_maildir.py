@@ -114,6 +114,8 @@ def test_a_maildir_that_may_not_be_written_raises(tmp_path: Path) -> None:
         (b"X-Return-Path: <x>\r\n\r\n", b"X-Return-Path: <x>\r\n\r\n"),
         (b"", b""),
         (b"\r\nbody\r\n", b"\r\nbody\r\n"),
+        (b"\r\nReturn-Path: in the body\r\n\r\n", b"\r\nReturn-Path: in the body\r\n\r\n"),
+        (b"A: b\rReturn-Path: binary\r\nReturn-Path:\r\n\r\n", b"A: b\rReturn-Path: binary\r\n\r\n"),
     ],
 )
 def test_earlier_return_paths_are_replaced(content: bytes, kept: bytes) -> None:

@@ -8,6 +8,7 @@ signatures verify; `line_feeds` writes LF for CRLF, for programs that read Maild
 Runs as one unit of blocking work for messages up to `_PIECE`; larger ones are written piece by piece.
 """
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from heloise.world.files import File, Files
 
 _PIECE = 1 << 20
 _PARTS = ("tmp", "new", "cur")
+_LINE = re.compile(rb".*?\r\n|.+", re.DOTALL)  # binary content may have bare CR and LF in its header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +180,15 @@ def _top(letter: MaildirLetter) -> bytes:
 
 def without_return_path(octets: bytes) -> bytes:
     """The content without the Return-Path fields of its header: those of earlier deliveries are replaced, not kept."""
+    if octets.startswith(b"\r\n"):
+        return octets  # there is no header
     end = octets.find(b"\r\n\r\n")
     header, body = (octets, b"") if end < 0 else (octets[: end + 2], octets[end + 2 :])
     if b"return-path:" not in header.lower():
         return octets
     kept: list[bytes] = []
     dropping = False
-    for line in header.splitlines(keepends=True):
+    for line in _LINE.findall(header):
         if not line.startswith((b" ", b"\t")):  # RFC 5322 §2.2.3: a folded line belongs to the field before
             dropping = line[:12].lower() == b"return-path:"
         if not dropping:
