@@ -170,3 +170,22 @@ def test_a_smarthost_is_not_a_mailbox() -> None:
     assert problems('smarthost = "maildir:alice"\n' + GOOD) == [
         "heloise.toml:1: smarthost is another server, not a mailbox"
     ]
+
+
+@pytest.mark.parametrize(
+    ("addition", "problem"),
+    [
+        ("x = " + "[" * 5000 + "]" * 5000, "heloise.toml:1: brackets are nested too deeply"),
+        ("x = " + "9" * 5000, "heloise.toml:1: a number has too many digits"),
+        ("[limits]\nerrors = 0x" + "f" * 4000, "heloise.toml:10: [limits] errors is too large"),
+        (
+            "[relay]\nnetworks = 0x" + "f" * 4000,
+            "heloise.toml:10: [relay] networks is a list in brackets, not a number",
+        ),
+        (f'[limits]\nmessage_size = "{"9" * 400} MiB"', "heloise.toml:10: [limits] message_size: "),
+        (f'[limits]\ndata_timeout = "{"9" * 400}s"', "heloise.toml:10: [limits] data_timeout: "),
+    ],
+    ids=["brackets", "digits", "number", "list", "size", "duration"],
+)
+def test_what_is_too_much_is_a_problem_too(addition: str, problem: str) -> None:
+    assert problem_below(addition + "\n").startswith(problem)

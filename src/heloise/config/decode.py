@@ -14,7 +14,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, NewType, Union, cast, get_args, get_origin, get_type_hints
 
 from heloise.config.errors import Problem, did_you_mean, near_miss
-from heloise.config.kinds import KINDS, Octets
+from heloise.config.kinds import KINDS, LARGEST, Octets
 from heloise.config.places import Path, Places
 
 _WRONG: Any = object()  # stands for a value that could not be read
@@ -65,9 +65,9 @@ class Decoder:
         return value if self._is(kind, value, path) else _WRONG
 
     def _number(self, value: int, path: Path) -> Any:
-        if value >= 0:
+        if 0 <= value <= LARGEST:
             return value
-        self._note(path, f"{named(path)} is negative")
+        self._note(path, f"{named(path)} is {'negative' if value < 0 else 'too large'}")
         return _WRONG
 
     def _written(self, kind: object, value: object, path: Path) -> Any:
@@ -144,6 +144,8 @@ def called(value: object) -> str:
         return f'"{value}"'
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return "a number too large"
     if isinstance(value, int | float):
         return str(value)
     return _CALLED.get(type(value), "a date")

@@ -25,6 +25,8 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+LARGEST = (1 << 63) - 1  # TOML promises no more, and SQLite keeps no more
+_LONGEST = 100 * 365 * 86400
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|[KMGT]i?B)")
 _POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
@@ -46,7 +48,10 @@ def read_duration(text: str) -> Seconds:
     """`30s`, `5m`, `2h`, `5d`, `1w` or several of them, as in `1h30m`, in seconds. Raises ValueError."""
     if _DURATION.fullmatch(text) is None:
         raise ValueError('is not a duration; write it like "30s", "5m", "2h", "5d" or "1h30m"')
-    return Seconds(sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text)))
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+    if seconds > _LONGEST:
+        raise ValueError("is longer than a hundred years")
+    return Seconds(seconds)
 
 
 def write_duration(seconds: float) -> str:
@@ -68,7 +73,10 @@ def read_size(text: str) -> Octets:
         raise ValueError('is not a size; write it like "35 MiB", "512 KiB" or "10 MB", or as a number of octets')
     unit = found[2]
     factor = (1024 if "i" in unit else 1000) ** _POWERS.get(unit[0], 0)
-    return Octets(round(float(found[1]) * factor))
+    octets = float(found[1]) * factor
+    if octets > LARGEST:
+        raise ValueError("is too large")
+    return Octets(round(octets))
 
 
 def write_size(octets: int) -> str:

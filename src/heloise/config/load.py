@@ -11,7 +11,7 @@ from heloise.config.checks import check
 from heloise.config.decode import Decoder, hints, toml_key, without_none
 from heloise.config.errors import ConfigError, Problem
 from heloise.config.kinds import AbsolutePath, Domain
-from heloise.config.places import find_places
+from heloise.config.places import Places, find_places
 from heloise.config.schema import Configuration
 from heloise.mail.cause import Rule
 
@@ -37,8 +37,7 @@ def read_configuration(path: str) -> Configuration:
 
 def parse_configuration(text: str, *, file: str = "heloise.toml", directory: str) -> Configuration:
     """Read TOML text. Relative paths in it begin at `directory`, which is absolute. Raises ConfigError."""
-    tables = _tables(text, file)
-    places = find_places(text, file)
+    tables, places = _tables_and_places(text, file)
     decoder = Decoder(
         places=places, directory=PurePosixPath(directory), stand_ins=_STAND_INS, owners=dict(_owners(Configuration))
     )
@@ -51,14 +50,19 @@ def parse_configuration(text: str, *, file: str = "heloise.toml", directory: str
     return draft
 
 
-def _tables(text: str, file: str) -> dict[str, Any]:
+def _tables_and_places(text: str, file: str) -> tuple[dict[str, Any], Places]:
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text), find_places(text, file)
     except tomllib.TOMLDecodeError as error:
         found = _LINE.search(str(error))
         line = int(found[1]) if found and found[1] else text.count("\n") + 1
-        problem = Problem(rule=Rule(file, line), section="", text=f"not TOML: {_LINE.sub('', str(error))}")
-        raise ConfigError([problem]) from None
+        trouble = f"not TOML: {_LINE.sub('', str(error))}"
+    # tomllib lets these two through, and tells no line.
+    except RecursionError:
+        line, trouble = 1, "brackets are nested too deeply"
+    except ValueError:
+        line, trouble = 1, "a number has too many digits"
+    raise ConfigError([Problem(rule=Rule(file, line), section="", text=trouble)])
 
 
 def _owners(cls: type) -> Iterator[tuple[str, str]]:
