@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer, StoreOptions
+from heloise.app.mail_server import STOP_PATIENCE, MailServer, StoreOptions
 from heloise.config.schema import Configuration
 from heloise.delivery.journal import DeliveryFault
 from heloise.mail.outcome import Outcome
@@ -81,8 +81,11 @@ class Machine:
 
     async def keep_up(self) -> None:
         """Start it, as often as it takes."""
-        while not await self.start():
-            await asyncio.sleep(60)  # nobody could tell when
+        for _ in range(1000):
+            if await self.start():
+                return
+            await asyncio.sleep(60)
+        raise AssertionError(f"{self.host.name} does not start")
 
     async def _start(self) -> bool:
         self._diary = Diary(self.host.name, self._simulation, self._judge)
@@ -104,8 +107,10 @@ class Machine:
         async with self._busy:
             server, self.server = self.server, None
             if server is not None:
+                began = self._simulation.clock.monotonic()
                 await self.host.start(server.stop())
-                self._judge.crashed(f"{self.host.name} was stopped, and perhaps cut off an attempt")
+                if self._simulation.clock.monotonic() - began >= STOP_PATIENCE:
+                    self._judge.crashed(f"{self.host.name} was stopped, and cut off an attempt:")
 
     async def kill(self) -> None:
         """Kill the process."""
@@ -169,5 +174,5 @@ class Machine:
         """Tell the judge what lies in the mailboxes."""
         files = self.host.disk
         root = self._configuration.local.maildir.removesuffix("/{user}")
-        for name in files.names(root):
-            self._judge.look_into_maildir(self.host.name, files, f"{root}/{name}")
+        for user in self._configuration.users:
+            self._judge.look_into_maildir(self.host.name, files, f"{root}/{user.name}")

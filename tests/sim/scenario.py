@@ -239,7 +239,10 @@ class Scenario:
         host = generator.choice((*self._clients, *self._clients, self._stranger))
         server = Endpoint(HOME, 25)
         body = _draw_body(generator)
-        letter = judge.write(_draw_sender(generator, number), _draw_recipients(generator, number), body)
+        sender = _draw_sender(generator, number)
+        if sender.endswith("@gentle.example") and not body.isascii() and not self._hops["gentle"].temper.esmtp:
+            sender = ""  # a report that returns 8-bit text could not reach him: nothing converts yet
+        letter = judge.write(sender, _draw_recipients(generator, number), body)
         self._grounds(number, is_eight_bit=not body.isascii())
         send = generator.choice((send_by_engine, send_by_hand))
         left = letter.recipients

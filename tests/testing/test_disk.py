@@ -139,3 +139,15 @@ def test_a_lying_disk_loses_what_was_synced() -> None:
     write(disk, "/tmp/a", b"content", sync=True)
     disk.sync_directory("/tmp")
     assert disk.crash(Unsynced.LOST).names("/tmp") == []
+
+
+def test_the_names_in_a_directory_may_be_synced_before_its_own() -> None:
+    disk = new_disk()
+    disk.make_directory("/tmp/a/b")
+    disk.sync_directory("/tmp/a")
+    assert disk.crash(Unsynced.LOST).names("/tmp") == []
+    disk = new_disk()
+    disk.make_directory("/tmp/a/b")
+    disk.sync_directory("/tmp/a")
+    disk.sync_directory("/tmp")
+    assert disk.crash(Unsynced.LOST).names("/tmp/a") == ["b"]

@@ -123,11 +123,9 @@ class Tree:
         return self._entries.get(directory, {}).get(name)
 
     def put(self, path: str, node: Node | None) -> None:
-        """Give `path` to `node`, or to nobody. Nothing happens where the directory itself is not."""
+        """Give `path` to `node`, or to nobody; also in a directory that has no name itself yet."""
         directory, name = posixpath.split(path)
-        entries = self._entries.get(directory)
-        if entries is None:
-            return
+        entries = self._entries.setdefault(directory, {})
         if node is None:
             entries.pop(name, None)
             return
@@ -145,13 +143,16 @@ class Tree:
         return [node for node in inodes if isinstance(node, Inode)]
 
     def replaced(self, replacements: dict[int, Inode]) -> "Tree":
-        """The same names, for other files; keyed by `id` of the old one."""
+        """The same names, for other files; keyed by `id` of the old one. What has no way from the root is left out."""
         tree = Tree()
-        for path in sorted(self._entries):
+        reached = ["/"]
+        for path in reached:
+            found = self._entries.get(path, {})
             tree._entries[path] = {
-                name: replacements[id(node)] if isinstance(node, Inode) else node
-                for name, node in self._entries[path].items()
+                name: replacements[id(node)] if isinstance(node, Inode) else node for name, node in found.items()
             }
+            below = sorted(name for name, node in found.items() if isinstance(node, Directory))
+            reached += [posixpath.join(path, name) for name in below]
         return tree
 
 

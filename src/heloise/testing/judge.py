@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from heloise.testing.letters import Found, FoundLetter, FoundReport, Letter, Stranger, read_mail, write_letter
 from heloise.world import Clock, Files
 
+SETTLED_AFTER = 120.0  # seconds after which a server has stored what came of an attempt, if nothing came in between
+
 
 class JudgementError(AssertionError):
     """The law was broken; the message tells how, with the history of each letter concerned."""
@@ -64,7 +66,9 @@ class _Case:
     refused: int = 0
     in_doubt: int = 0
     accepted_at: float | None = None
+    crashes: int = 0  # while it was on its way
     arrivals: list[str] = field(default_factory=list)
+    last_arrival: float = 0.0
     failures: set[str] = field(default_factory=set)  # ids of reports
 
     @property
@@ -179,7 +183,10 @@ class Judge:
             self._arrived(place, sender, recipient, found)
 
     def look_into_maildir(self, place: str, files: Files, maildir: str) -> None:
-        """What lies in `new` has arrived; what lay there and does not any more, after a power cut perhaps, has not."""
+        """What lies in `new` has arrived; what lay there and does not any more, after a power cut perhaps, has not.
+
+        Look also into one that is not there any more.
+        """
         directory = f"{maildir}/new"
         names = files.names(directory) if files.exists(directory) else []
         known = self._maildirs.setdefault((place, maildir), {})
@@ -211,8 +218,12 @@ class Judge:
     def crashed(self, place: str) -> None:
         """A server was killed or lost its power: what it was doing may be done again."""
         self._crashes += 1
-        for token in self._letters:
-            self.note(token, f"{place} crashed")
+        now = self._clock.now()
+        for (token, recipient), case in self._cases.items():
+            excused = case.excuses or self._excuses[recipient]
+            if not case.arrivals or excused or now - case.last_arrival < SETTLED_AFTER:
+                case.crashes += 1
+                self.note(token, f"{place} crashed, and {recipient} may get it twice")
 
     def excuse(self, address: str, why: str) -> None:
         """One more copy for this address is nobody's fault: the reply of a next hop was lost, say."""
@@ -275,7 +286,8 @@ class Judge:
             found.append(Violation("refused", token, f"{recipient} was refused, and is delivered or reported"))
         if case.failures and not may_fail:
             found.append(Violation("grounds", token, f"{recipient} was given up, and nobody had refused it for good"))
-        excess = len(case.arrivals) + len(case.failures) - 1 - case.excuses - self._crashes - self._excuses[recipient]
+        excuses = case.excuses + case.crashes + self._excuses[recipient]
+        excess = len(case.arrivals) + len(case.failures) - 1 - excuses
         if excess > 0:
             text = f"{recipient} got it {len(case.arrivals)} times and was reported {len(case.failures)} times"
             found.append(Violation("doubled", token, text))
@@ -292,7 +304,9 @@ class Judge:
         self._check(place, sender, [recipient], found)
         match found:
             case FoundLetter(token=token) if (token, recipient) in self._cases:
-                self._cases[token, recipient].arrivals.append(place)
+                case = self._cases[token, recipient]
+                case.arrivals.append(place)
+                case.last_arrival = self._clock.now()
                 self.note(token, f"arrived at {place} for {recipient}")
             case FoundReport(report_id=report_id, token=token) if report_id in self._reports:
                 self._reports[report_id].arrivals += 1
