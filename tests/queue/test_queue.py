@@ -218,6 +218,67 @@ def test_what_becomes_due_while_the_store_is_asked_is_not_forgotten() -> None:
     simulate(scenario, store=SlowStore())
 
 
+def test_what_was_leased_when_the_store_failed_is_not_lost() -> None:
+    class ForgetfulStore(MemoryStore):
+        fails = True
+
+        async def next_due(self) -> float | None:
+            self.fails, fails = False, self.fails and bool(self._messages)
+            if fails:
+                raise StoreFault("no answer")
+            return await super().next_due()
+
+    async def scenario(queue: Queue, world: World) -> None:
+        await put(queue, submission(world, "A"))
+        with pytest.raises(StoreFault):
+            await queue.next_leases(10)
+        assert ids(await asyncio.wait_for(queue.next_leases(10), 60)) == ["A"], "its lease was given, and not taken"
+
+    store = ForgetfulStore()
+    store.fails = False
+
+    async def main(queue: Queue, world: World) -> None:
+        store.fails = True
+        await scenario(queue, world)
+
+    simulate(main, store=store)
+
+
+@pytest.mark.parametrize("call", ["release", "retry", "settle"])
+def test_what_is_cancelled_and_done_all_the_same_wakes_the_deliverer(call: str) -> None:
+    async def scenario(simulation: SimulatedWorld, turns: int) -> None:
+        machine = Machine(simulation)
+        queue, now = await machine.open(), machine.world.clock.now()
+        await put(
+            queue, submission(machine.world, "A", hints=Hints(not_before=None if call == "settle" else now + 5000))
+        )
+        work: Awaitable[object]
+        if call == "settle":
+            (lease,) = await queue.next_leases(10)
+            work = queue.settle(settlement(lease.message, RecipientState.WAITING, due=now + 60))
+        elif call == "release":
+            await queue.hold(Selection())
+            work = queue.release(Selection(), due=now + 60)
+        else:
+            work = queue.retry(Selection(), due=now + 60)
+        waiting = asyncio.create_task(queue.next_leases(10))
+        await asyncio.sleep(1)
+        task = asyncio.ensure_future(work)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(1)
+        (message,) = await queue.list(Selection(), limit=10)
+        (queued,) = message.recipients
+        if (queued.state, queued.due) == (RecipientState.WAITING, now + 60):
+            assert ids(await asyncio.wait_for(waiting, 120)) == ["A"]
+        waiting.cancel()
+        await queue.close()
+
+    for turns in range(6):
+        run_simulated(lambda simulation, turns=turns: scenario(simulation, turns), seed=turns)  # type: ignore[misc]
+
+
 def test_a_deliverer_that_stops_gets_nothing_and_leaves_all_in_the_store() -> None:
     async def scenario(queue: Queue, world: World) -> None:
         waiting = asyncio.create_task(queue.next_leases(10))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -139,6 +140,8 @@ def test_a_store_of_format_1_is_read(tmp_path: Path) -> None:
         "UPDATE recipient SET route = 'pigeon:home' WHERE id = 2",
         "UPDATE recipient SET parameters = 'A=B A=C' WHERE id = 2",
         "UPDATE recipient SET last_word = '{' WHERE id = 2",
+        "UPDATE recipient SET route = CAST(x'ff' AS TEXT) WHERE id = 2",
+        "UPDATE message SET origin = CAST(x'ff' AS TEXT) WHERE message_id = 'B'",
     ],
 )
 def test_a_record_that_can_not_be_read_is_set_aside_and_shown(tmp_path: Path, statement: str) -> None:
@@ -158,6 +161,49 @@ def test_a_record_that_can_not_be_read_is_set_aside_and_shown(tmp_path: Path, st
 
     with_store(tmp_path, fill)
     change_by_hand(tmp_path, statement)
+    with_store(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE recipient SET state = 9 WHERE id = 2",
+        "DELETE FROM content WHERE message = 2",
+        "DELETE FROM message WHERE id = 2",
+    ],
+    ids=["unknown state", "no content", "no message"],
+)
+def test_a_record_that_is_not_whole_is_set_aside(tmp_path: Path, statement: str) -> None:
+    async def fill(store: SqliteStore) -> None:
+        await store.insert_many([new_message("A"), new_message("B"), new_message("C")])
+
+    async def scenario(store: SqliteStore) -> None:
+        leases = await store.lease(now=NOW, until=LATER, limit=10)
+        assert [lease.message.message_id for lease in leases] == ["A", "C"]
+        counts = await store.counts()
+        assert (counts.waiting, counts.leased, counts.held) == (0, 2, 1)
+        assert await store.remove(Selection(state=RecipientState.HELD)) == 1
+
+    with_store(tmp_path, fill)
+    change_by_hand(tmp_path, statement)
+    with_store(tmp_path, scenario)
+
+
+def test_a_message_whose_spool_file_is_gone_is_held_with_the_reason(tmp_path: Path) -> None:
+    async def fill(store: SqliteStore) -> None:
+        for name in ("A", "B"):
+            (tmp_path / "spool" / name).write_bytes(b"content")
+            await store.insert(replace(new_message(name), octets=None, spool_name=name))
+
+    async def scenario(store: SqliteStore) -> None:
+        leases = await store.lease(now=NOW, until=LATER, limit=10)
+        assert [lease.message.message_id for lease in leases] == ["B"]
+        (held,) = await store.list(Selection(state=RecipientState.HELD), limit=10)
+        assert held.recipients[0].last_word is not None
+        assert held.recipients[0].last_word.cause == "storage.fault"
+
+    with_store(tmp_path, fill)
+    (tmp_path / "spool" / "A").unlink()
     with_store(tmp_path, scenario)
 
 

@@ -64,6 +64,9 @@ class QueueDeposit:
         except (StoreFault, OSError) as error:
             await self.abort()
             return Refused(_refusal(error))
+        except BaseException:
+            await self.abort()
+            raise
         return Taken(self._submission.message_id)
 
     async def abort(self) -> None:
@@ -89,7 +92,8 @@ class QueueDeposit:
         self._spool = None
         try:
             await self._keeper.keep(message, content)
-        except StoreFault:
+        except StoreFull:
+            # After any other fault the row may be there when the log is read again, and then needs its content.
             await spool.discard()
             raise
 

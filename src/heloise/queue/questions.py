@@ -9,16 +9,16 @@ from heloise.queue.model import QueuedMessage, RecipientState, Selection
 from heloise.queue.rows import (
     MESSAGE_COLUMNS,
     RECIPIENT_COLUMNS,
-    RECIPIENTS,
-    SPOOL,
     Row,
     read_message,
     unreadable_message,
 )
 from heloise.queue.selecting import OPEN, condition, is_narrow
-from heloise.queue.statements import Stored
+from heloise.queue.statements import UNREADABLE, Stored
 from heloise.queue.tally import Tally
 
+_MESSAGE = f"SELECT {MESSAGE_COLUMNS} FROM message WHERE id = ?"
+_UNREADABLE = "SELECT CAST(message_id AS BLOB), size, accepted_at FROM message WHERE id = ?"
 _RECIPIENTS = f"SELECT {RECIPIENT_COLUMNS} FROM recipient WHERE id >= ?1 AND id < ?1 + ?2 AND message = ?1 ORDER BY id"
 
 
@@ -32,12 +32,12 @@ def list_messages(
     connection: apsw.Connection, selection: Selection, *, limit: int, after: MessageId | None
 ) -> tuple[QueuedMessage, ...]:
     """A page of messages with all their recipients."""
-    rows = connection.execute(*listing(selection, limit=limit, after=after)).fetchall()
-    return tuple(_listed(connection, row) for row in rows)
+    rows: list[Row] = connection.execute(*listing(selection, limit=limit, after=after)).fetchall()
+    return tuple(_listed(connection, *row) for row in rows)
 
 
 def listing(selection: Selection, *, limit: int, after: MessageId | None) -> tuple[str, list[Any]]:
-    """The statement that finds a page of messages, and its values."""
+    """The statement that finds the numbers and the counts of recipients of a page of messages, and its values."""
     values: list[Any] = [after or ""]
     chosen = ""
     if selection != Selection():
@@ -50,26 +50,27 @@ def listing(selection: Selection, *, limit: int, after: MessageId | None) -> tup
             f" AND recipient.id < message.id + message.recipients AND recipient.message = message.id AND {where})"
         )
         values += more
-    statement = f"SELECT {MESSAGE_COLUMNS} FROM message WHERE message_id > ? {chosen} ORDER BY message_id LIMIT ?"
+    statement = f"SELECT id, recipients FROM message WHERE message_id > ? {chosen} ORDER BY message_id LIMIT ?"
     return statement, [*values, limit]
 
 
-def _listed(connection: apsw.Connection, row: Row) -> QueuedMessage:
-    recipients = connection.execute(_RECIPIENTS, (row[0], row[RECIPIENTS])).fetchall()
+def _listed(connection: apsw.Connection, number: int, recipients: int) -> QueuedMessage:
     try:
-        return read_message(row, recipients)
-    except (ValueError, TypeError):
-        return unreadable_message(row)
+        row: Row = connection.execute(_MESSAGE, (number,)).get
+        return read_message(row, connection.execute(_RECIPIENTS, (number, recipients)).fetchall())
+    except UNREADABLE:
+        name, size, accepted_at = connection.execute(_UNREADABLE, (number,)).get
+        return unreadable_message(name.decode(errors="replace"), size, accepted_at)
 
 
 def content(connection: apsw.Connection, message_id: MessageId) -> Stored | None:
-    """A message (only its facts count here) with its octets or the name of its spool file."""
+    """A message (only its size counts here) with its octets or the name of its spool file."""
     row: Row | None = connection.execute(
-        f"SELECT {MESSAGE_COLUMNS}, octets FROM message LEFT JOIN content ON content.message = message.id "
+        "SELECT size, accepted_at, octets, spool FROM message LEFT JOIN content ON content.message = message.id "
         "WHERE message_id = ?",
         (message_id,),
     ).get
-    return None if row is None else Stored(unreadable_message(row), row[-1], row[SPOOL])
+    return None if row is None else Stored(unreadable_message(message_id, row[0], row[1]), row[2], row[3])
 
 
 def count(connection: apsw.Connection, selection: Selection) -> int:

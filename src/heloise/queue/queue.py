@@ -152,12 +152,14 @@ class Queue:
 
     async def settle(self, settlement: Settlement) -> None:
         """Apply what an attempt did, its reports included. Raises StoreFull, StoreFault."""
-        await self._store.settle(settlement)
-        for change in settlement.changes:
-            if not change.state.is_final:
-                self._due(change.due)
-        for report in settlement.reports:
-            self._due(report.submission.origin.received_at)
+        try:
+            await self._store.settle(settlement)
+        finally:  # also when this was cancelled, as in `_keep_waiting`
+            for change in settlement.changes:
+                if not change.state.is_final:
+                    self._due(change.due)
+            for report in settlement.reports:
+                self._due(report.submission.origin.received_at)
 
     # For operators
 
@@ -198,10 +200,10 @@ class Queue:
     # What follows is not for others.
 
     async def _changed(self, change: Awaitable[int], due: float) -> int:
-        changed = await change
-        if changed:
+        try:
+            return await change
+        finally:  # also when this was cancelled, as in `_keep_waiting`
             self._due(due)
-        return changed
 
     def _may_hand_over(self, content: Content, watched: bool) -> bool:
         options = self._options
@@ -232,10 +234,13 @@ class Queue:
     async def _lease(self, now: float, limit: int) -> tuple[Lease, ...]:
         # Before the questions are asked: what is said to be due while they are under way must not be forgotten.
         self._next_due = None
+        leases: tuple[Lease, ...] = ()
         try:
             leases = await self._store.lease(now=now, until=now + LEASE_TIME, limit=limit)
             due = await self._store.next_due()
         except BaseException:
+            self._handover.extend(leases)  # given, and taken by nobody: they are for the next who asks
+            self._handover_octets += sum(lease.content.size for lease in leases)
             self._due(now)
             raise
         if due is not None:

@@ -22,7 +22,7 @@ MESSAGE_COLUMNS = (
     "recipients, pending, spool"
 )
 RECIPIENT_COLUMNS = "id, message, path, parameters, route, domain, state, due, attempts, last_word"
-RECIPIENTS, SPOOL = 10, 12  # the places of these columns in a message row
+SPOOL = 12  # the place of this column in a message row
 _UNKNOWN = Origin(hello_name="unreadable", peer_address="unreadable", protocol="SMTP", session="", received_at=0.0)
 
 
@@ -110,16 +110,16 @@ def read_recipient(row: Row) -> QueuedRecipient:
     )
 
 
-def unreadable_message(row: Row) -> QueuedMessage:
+def unreadable_message(message_id: str, size: int, accepted_at: float) -> QueuedMessage:
     """What is shown of a message whose rows can not be read: that it is there."""
     return QueuedMessage(
-        message_id=MessageId(str(row[1])),
+        message_id=MessageId(message_id),
         reverse_path=NULL_REVERSE_PATH,
         parameters=Parameters(),
         origin=_UNKNOWN,
-        facts=ContentFacts(size=row[6]),
+        facts=ContentFacts(size=size),
         hints=NO_HINTS,
-        accepted_at=row[9],
+        accepted_at=accepted_at,
         recipients=(),
     )
 

@@ -5,19 +5,22 @@ Everything here blocks; it is called in the lanes of the store.
 
 import fcntl
 import os
-import posixpath
 from contextlib import suppress
+from pathlib import PurePosixPath
 
 import apsw
 
+from heloise.mail.causes import STORAGE_FAULT
 from heloise.queue.errors import StoreFault
+from heloise.queue.model import LastWord
 from heloise.queue.questions import spool_names
 from heloise.queue.schema import migrate
 from heloise.queue.spool import remove_spool_files
-from heloise.queue.statements import give_leases_back
+from heloise.queue.statements import give_leases_back, hold_without_content
 from heloise.world import Files
 
 PAGE = 4096  # octets; larger ones write more for the same messages (measured)
+_CONTENT_GONE = "451 4.3.0 The content of this message is not in the spool any more"
 CHECKPOINT = 4000  # pages of the log, 16 MB, until it is written back
 
 
@@ -40,16 +43,18 @@ class Shard:
         Raises StoreFault: another process has it, or a newer program wrote it. May raise apsw.Error and OSError.
         """
         self._make_directories()
-        self._take_lock()
         try:
+            self._take_lock()
             self.writer = self._connect()
             migrate(self.writer)
             give_leases_back(self.writer, now)
             # Without shared memory there is one connection only.
             self.reader = self.writer if self._exclusive else self._connect()
             named = spool_names(self.writer)
-            orphans = [name for name in self._files.names(self.spool_directory) if name not in named]
-            remove_spool_files(self._files, self.spool_directory, orphans)
+            found = set(self._files.names(self.spool_directory))
+            remove_spool_files(self._files, self.spool_directory, sorted(found - named))
+            gone = LastWord(at=now, reply=_CONTENT_GONE, cause=STORAGE_FAULT.id)
+            hold_without_content(self.writer, sorted(named - found), gone)
         except BaseException:
             self.close()
             raise
@@ -67,8 +72,10 @@ class Shard:
 
     def _make_directories(self) -> None:
         """Their names are synced before anything is promised: a synced file in a lost directory is lost."""
+        above = [str(path) for path in PurePosixPath(self.spool_directory).parents]
+        found = next((number for number, path in enumerate(above) if self._files.exists(path)), 1)
         self._files.make_directory(self.spool_directory)
-        for path in (posixpath.dirname(self.directory), self.directory):
+        for path in above[: max(found, 1) + 1]:
             with suppress(PermissionError):  # a parent we may not read was not made by us
                 self._files.sync_directory(path)
 
@@ -102,9 +109,9 @@ class Shard:
             owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(descriptor)
             raise StoreFault(f"the queue in {self.directory} is in use by process {owner}") from error
+        self._lock = descriptor
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        self._lock = descriptor
 
 
 def _close(connection: apsw.Connection) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import apsw
 
 from heloise.mail.ids import MessageId
-from heloise.queue.model import QueuedMessage, RecipientChange, RecipientState, Selection
+from heloise.queue.model import LastWord, QueuedMessage, RecipientChange, RecipientState, Selection
 from heloise.queue.rows import (
     MESSAGE_COLUMNS,
     RECIPIENT_COLUMNS,
@@ -22,12 +22,17 @@ from heloise.queue.tally import Tally
 _INSERT_MESSAGE = f"INSERT INTO message({MESSAGE_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _INSERT_CONTENT = "INSERT INTO content(message, octets) VALUES(?,?)"
 _INSERT_RECIPIENT = f"INSERT INTO recipient({RECIPIENT_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?)"
-_DUE = f"SELECT {RECIPIENT_COLUMNS} FROM recipient WHERE state = 0 AND due <= ? ORDER BY due, id LIMIT ?"
+_DUE = "SELECT {} FROM recipient WHERE state = 0 AND due <= ? ORDER BY due, id LIMIT ?"
+_ALL_DUE, _NUMBERS_DUE = _DUE.format(RECIPIENT_COLUMNS), _DUE.format("id")
+_RECIPIENT = f"SELECT {RECIPIENT_COLUMNS} FROM recipient WHERE id = ?"
 _WHOLE_MESSAGE = (
     f"SELECT {MESSAGE_COLUMNS}, octets FROM message LEFT JOIN content ON content.message = message.id WHERE id = ?"
 )
 
 W, L, H = RecipientState.WAITING, RecipientState.LEASED, RecipientState.HELD
+
+# What reading a record may raise. It is set aside then and never stops the server: an operator sees it as held.
+UNREADABLE = (ValueError, TypeError, apsw.CorruptError)
 
 
 class Stored(NamedTuple):
@@ -53,7 +58,7 @@ def lease(
     for recipient in expired:
         connection.execute("UPDATE recipient SET state = 0, due = ? WHERE id = ? AND state = 1", (now, recipient))
         tally.move(L, W, connection.changes())
-    rows: list[Row] = connection.execute(_DUE, (now, limit)).fetchall()
+    rows = _due(connection, now, limit, tally)
     connection.executemany("UPDATE recipient SET state = 1, due = ? WHERE id = ?", [(until, row[0]) for row in rows])
     tally.move(W, L, len(rows))
     by_message: dict[int, list[Row]] = {}
@@ -63,17 +68,34 @@ def lease(
     return [stored for stored in found if stored is not None], tally
 
 
-def _leased(connection: apsw.Connection, number: int, recipients: list[Row], tally: Tally) -> Stored | None:
-    row: Row | None = connection.execute(_WHOLE_MESSAGE, (number,)).get
+def _due(connection: apsw.Connection, now: float, limit: int, tally: Tally) -> list[Row]:
     try:
-        if row is None:
-            raise ValueError("recipients without a message")
+        rows: list[Row] = connection.execute(_ALL_DUE, (now, limit)).fetchall()
+    except UNREADABLE:  # one of them; which one?
+        numbers: list[Row] = connection.execute(_NUMBERS_DUE, (now, limit)).fetchall()
+        rows = []
+        for number in numbers:
+            try:
+                rows += connection.execute(_RECIPIENT, number).fetchall()
+            except UNREADABLE:
+                _set_aside(connection, [number[0]], W, tally)
+    return rows
+
+
+def _leased(connection: apsw.Connection, number: int, recipients: list[Row], tally: Tally) -> Stored | None:
+    try:
+        row: Row | None = connection.execute(_WHOLE_MESSAGE, (number,)).get
+        if row is None or (row[-1] is None and row[SPOOL] is None):
+            raise ValueError("recipients without a message, or a message without content")
         return Stored(read_message(row[:-1], recipients), row[-1], row[SPOOL])
-    except (ValueError, TypeError):
-        # A record that can not be read is set aside, and never stops the server: an operator sees it as held.
-        connection.executemany("UPDATE recipient SET state = 4 WHERE id = ?", [(each[0],) for each in recipients])
-        tally.move(L, H, len(recipients))
+    except UNREADABLE:
+        _set_aside(connection, [each[0] for each in recipients], L, tally)
         return None
+
+
+def _set_aside(connection: apsw.Connection, recipients: Sequence[int], state: RecipientState, tally: Tally) -> None:
+    connection.executemany("UPDATE recipient SET state = 4 WHERE id = ?", [(number,) for number in recipients])
+    tally.move(state, H, len(recipients))
 
 
 def settle(
@@ -172,15 +194,25 @@ def remove(connection: apsw.Connection, selection: Selection) -> tuple[int, list
         rows: list[Row] = connection.execute(
             "UPDATE message SET pending = pending - ? WHERE id = ? RETURNING pending, spool", (count, number)
         ).fetchall()
-        pending, name = rows[0]
-        if pending <= 0:
-            empty.append(number)
-            spool += [name] if name is not None else []
+        for pending, name in rows:
+            if pending <= 0:
+                empty.append(number)
+                spool += [name] if name is not None else []
     _delete_messages(connection, empty)
     tally.messages -= len(empty)
     return len(deleted), spool, tally
 
 
 def give_leases_back(connection: apsw.Connection, now: float) -> None:
-    """At open: whoever leased is dead."""
+    """At open: whoever leased is dead. A state that nobody knows is set aside."""
     connection.execute("UPDATE recipient SET state = 0, due = ? WHERE state = 1", (now,))
+    connection.execute("UPDATE recipient SET state = 4 WHERE state < 0 OR state > 4")
+
+
+def hold_without_content(connection: apsw.Connection, spool: Iterable[str], word: LastWord) -> None:
+    """At open: these spool files are gone, and `word` is said of their recipients."""
+    connection.executemany(
+        "UPDATE recipient SET state = 4, last_word = ? WHERE state = 0"
+        " AND message IN (SELECT id FROM message WHERE spool = ?)",
+        [(write_last_word(word), name) for name in spool],
+    )
