@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email import message_from_bytes, policy
+from email import message_from_bytes, message_from_string, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import TypeAlias
@@ -107,14 +108,16 @@ def house(
     *,
     routes: Mapping[str, str] | None = None,
     port: int = 0,
+    domain: str = DOMAIN,
     users: Collection[str] = USERS,
     extra: str = "",
 ) -> Iterator[House]:
-    """heloise with mailboxes for `users` at here.test, and with `routes` from domains to next hops."""
+    """heloise with mailboxes for `users` at `domain`, and with `routes` from domains to next hops."""
+    directory.mkdir(exist_ok=True)
     configuration, state = directory / "heloise.toml", directory / "state"
     text = _CONFIGURATION.format(
         port=port,
-        domain=DOMAIN,
+        domain=domain,
         users="".join(f'[[user]]\nname = "{user}"\n' for user in users),
         routes="".join(f'[[route]]\ndomains = ["{domain}"]\nto = "{hop}"\n' for domain, hop in (routes or {}).items()),
         extra=extra,
@@ -127,7 +130,10 @@ def house(
 def fields_of_report(report: EmailMessage) -> tuple[Fields, list[Fields]]:
     """The fields of a delivery status notification: about the message, and about each recipient. RFC 3464 §2.1."""
     [status] = [part for part in report.walk() if part.get_content_type().endswith("delivery-status")]
-    groups = status.get_payload()
-    assert isinstance(groups, list)
-    first, *others = ({str(name): str(value) for name, value in group.items()} for group in groups)
+    # By hand, since the standard library knows nothing of message/global-delivery-status (RFC 6533 §4).
+    octets = status.as_bytes(policy=policy.default.clone(refold_source="none")).partition(b"\n\n")[2]
+    if status["Content-Transfer-Encoding"] == "base64":
+        octets = b64decode(octets)
+    groups = octets.decode().replace("\r\n", "\n").strip("\n").split("\n\n")
+    first, *others = ({name: str(value) for name, value in message_from_string(group).items()} for group in groups)
     return first, others
