@@ -14,6 +14,10 @@ _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
 _VALUE = re.compile(r"[^\x00-\x20=\x7f]+")
 
 
+class RepeatedParameterError(ValueError):
+    """A keyword stands twice among the parameters of one command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """`KEYWORD` or `KEYWORD=value`. RFC 5321 §4.1.2 esmtp-param; the keyword in upper case, the value untouched."""
@@ -47,7 +51,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if len(self.items) > 1 and len({item.keyword for item in self.items}) != len(self.items):
-            raise ValueError("a parameter is given twice")
+            raise RepeatedParameterError("a parameter is given twice")
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:

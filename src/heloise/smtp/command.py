@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from heloise.mail.address import check_domain
-from heloise.mail.envelope import NO_PARAMETERS, Parameters, split_path
+from heloise.mail.envelope import NO_PARAMETERS, Parameters, RepeatedParameterError, split_path
 from heloise.mail.path import ForwardPath, ReversePath
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
@@ -171,8 +171,10 @@ def _parse_parameters(octets: bytes) -> Parameters | Reply:
         return NO_PARAMETERS
     try:
         return Parameters.parse(octets)
+    except RepeatedParameterError:
+        return replies.PARAMETER_TWICE
     except ValueError as error:
-        return replies.PARAMETER_TWICE if "twice" in str(error) else replies.bad_parameter(str(error))
+        return replies.bad_parameter(str(error))
 
 
 def _parse_bdat(argument: bytes) -> Command | Reply:
