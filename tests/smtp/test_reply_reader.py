@@ -1,12 +1,16 @@
 """Replies are read liberally, and what would leave us guessing is refused. RFC 5321 §4.2."""
 
+import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from heloise.mail.reply import Reply
+from heloise.mail import causes
+from heloise.mail.reply import Reply, printable
+from heloise.mail.status import EnhancedStatus
+from heloise.smtp import replies as words
 from heloise.smtp.errors import RemoteProtocolError
 from heloise.smtp.reply_reader import MAXIMUM_LINE, MAXIMUM_LINES, ReplyReader
 
@@ -93,6 +97,55 @@ def test_cuts_make_no_difference(pieces: list[bytes], width: int) -> None:
         reader.feed(octets[start : start + width])
         found += iter(reader.next_reply, None)
     assert found == read(octets)
+
+
+def _reply(code: int, subject: int, detail: int, has_status: bool, texts: list[str]) -> Reply:
+    has_status = has_status and code // 100 != 3
+    status = EnhancedStatus(code // 100, subject, detail) if has_status else None
+    return Reply(code=code, status=status, lines=tuple(map(printable, texts)), cause=causes.PEER_SAID.because())
+
+
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(["", " ", "  form", "5.1.1 x", "2.0.0", "x" * 480, "ä" * 240]),
+)
+REPLIES = st.builds(
+    _reply,
+    st.integers(200, 599),
+    st.integers(0, 999),
+    st.integers(0, 999),
+    st.booleans(),
+    st.lists(TEXTS, min_size=1, max_size=5),
+)
+LOOKS_LIKE_A_STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}( |$)")
+
+
+@given(st.lists(REPLIES, max_size=5), st.integers(1, 40))
+def test_what_a_server_of_ours_encodes_reads_back_as_the_same_replies(replies: list[Reply], width: int) -> None:
+    # Without a status, a text that begins like one can not be told from it.
+    assume(all(reply.status or not any(map(LOOKS_LIKE_A_STATUS.match, reply.lines)) for reply in replies))
+    octets = b"".join(reply.encode() for reply in replies)
+    reader = ReplyReader()
+    reader.success_has_status = True
+    found: list[Reply] = []
+    for start in range(0, len(octets), width):
+        reader.feed(octets[start : start + width])
+        found += iter(reader.next_reply, None)
+    assert found == replies
+
+
+@given(REPLIES)
+def test_before_hello_is_over_a_good_reply_is_all_text(reply: Reply) -> None:
+    (found,) = read(reply.encode(), after_hello=False)
+    if reply.code < 300:
+        assert found.status is None
+        assert found.encode() == reply.encode()
+
+
+@pytest.mark.parametrize("name", sorted(name for name, value in vars(words).items() if isinstance(value, Reply)))
+def test_every_constant_reply_of_the_server_is_understood_by_the_client(name: str) -> None:
+    constant: Reply = getattr(words, name)
+    assert read(constant.encode()) == [constant.with_cause(causes.PEER_SAID.because())]
 
 
 @given(st.binary(max_size=200))

@@ -17,7 +17,7 @@ MAXIMUM_LINE = 8192  # RFC 5321 §4.5.3.1.5 asks for 512
 MAXIMUM_LINES = 1024
 _TEXT = 1000  # octets of a line that are kept
 _LINE = re.compile(rb"([0-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
-_STATUS = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: +|$)")
+_STATUS = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |$)")
 _SAID = causes.PEER_SAID.because()
 
 
