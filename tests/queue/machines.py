@@ -19,17 +19,20 @@ DIRECTORY = "/var/lib/heloise/queue"
 class Machine:
     """One machine; `open` starts the queue, on what the disk holds by then."""
 
-    def __init__(self, simulation: SimulatedWorld) -> None:
+    def __init__(self, simulation: SimulatedWorld, kind: type[SqliteStore] = SqliteStore) -> None:
+        self.kind = kind
+        self.directory = DIRECTORY
         host = simulation.host("mx.example.org", "192.0.2.1")
         self.disk: SimulatedDisk = host.disk
         self.world: World = host.world
         self.store: SqliteStore
         self.queue: Queue
         self._vfs: SimulatedVfs
+        self._killed: list[Queue] = []  # kept, so that nothing of them is closed while the next program runs
 
     async def open(self, options: QueueOptions | None = None) -> Queue:
         self._vfs = SimulatedVfs(self.disk, clock=self.world.clock)
-        self.store = SqliteStore(DIRECTORY, self.world, vfs=self._vfs.name, exclusive=True)
+        self.store = self.kind(self.directory, self.world, vfs=self._vfs.name, exclusive=True)
         self.queue = Queue(self.store, self.world, spool_directory=self.store.spool_directory, options=options)
         await self.queue.open()
         return self.queue
@@ -47,7 +50,12 @@ class Machine:
         return {each.message_id: (each, await read(await self.queue.content(each.message_id))) for each in messages}
 
     def spool_names(self) -> list[str]:
-        return self.disk.names(f"{DIRECTORY}/spool")
+        return self.disk.names(f"{self.directory}/spool")
+
+    def kill(self) -> None:
+        """End the program as kill -9 does: what it has written is there, synced or not."""
+        self._vfs.revoke()
+        self._killed.append(self.queue)
 
     def crash(self, unsynced: Unsynced) -> None:
         """Cut the power; the disk that is found afterwards is used from now on."""
