@@ -189,8 +189,6 @@ class ClientSession:
         self.state = ClientState.FINAL
         self._steps.append(step)
         self._advance()
-        if self._recorder is not None:
-            self._recorder.content(outgoing.size)
 
     def _content_wanted(self) -> OutgoingContent:
         if self.state is not ClientState.CONTENT or self._outgoing is None:
@@ -242,8 +240,14 @@ class ClientSession:
         self._output.append(step.octets)
         self._expected.extend(step.expected)
         self._sent += 1
-        if self._recorder is not None and step.record is not None:
-            self._recorder.command(step.record)
+        if self._recorder is not None:
+            self._record(step, self._recorder)
+
+    def _record(self, step: Step, recorder: Recorder) -> None:
+        if step.record is not None:
+            recorder.command(step.record)
+        if step.content_size is not None:
+            recorder.content(step.content_size)
 
     def _command(self, octets: bytes, expectation: Expectation) -> Step:
         return Step(octets, (expectation,), octets)

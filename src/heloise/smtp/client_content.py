@@ -42,7 +42,7 @@ class OutgoingText:
 
     def finish(self, ends: tuple[Expectation, ...]) -> Step:
         """The final dot."""
-        return Step(self._stuffer.finish(), ends, None)
+        return Step(self._stuffer.finish(), ends, None, self.size)
 
 
 class OutgoingChunks:
@@ -70,4 +70,4 @@ class OutgoingChunks:
         if self._check is not None and self._check.finish().startswith(b"\r\n"):
             chunk += b"\r\n"
         line = Bdat(len(chunk), last=True).encode()
-        return Step(line + chunk, ends, line)
+        return Step(line + chunk, ends, line, self.size)

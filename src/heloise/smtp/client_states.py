@@ -51,11 +51,15 @@ class Expectation:
 
 
 class Step(NamedTuple):
-    """Octets to be sent and the replies they will have; `record` is the command line for the transcript."""
+    """Octets to be sent and the replies they will have.
+
+    For the transcript: `record` is the command line, `content_size` the size of the content that ends with this step.
+    """
 
     octets: bytes
     expected: tuple[Expectation, ...]
     record: bytes | None
+    content_size: int | None = None
 
 
 class ContentDemand(Enum):
