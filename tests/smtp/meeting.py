@@ -1,0 +1,86 @@
+"""The server engine and the client engine talk to each other in memory, their octets cut anywhere. RFC 5321 §3.
+
+Both drivers audit their engine at every step (see tests.fuzz). What is said to proposals comes from a row of numbers:
+0 takes the usual answer, others choose among the refusals that may stand there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+from heloise.mail.reply import Reply
+from heloise.smtp import replies
+from heloise.smtp.client_states import ClientState
+from heloise.smtp.command import Verb
+from heloise.smtp.events import HelloProposed, Proposal
+from heloise.smtp.transcript import Direction, Transcript, TranscriptLine
+from tests.fuzz.asking import Asked, Asking, ClientDriver
+from tests.fuzz.serving import Served, ServerDriver, Serving
+
+WHOLE = (1 << 20,)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What came of it on both sides."""
+
+    served: Served
+    asked: Asked
+
+    @property
+    def outcome(self) -> tuple[object, ...]:
+        """All that must not depend on cuts."""
+        served, asked = self.served, self.asked
+        return served.log, served.sent, served.ledger.lines, asked.events, asked.sent, asked.auditor.lines
+
+
+def meet(
+    serving: Serving,
+    asking: Asking,
+    *,
+    verdicts: Sequence[int] = (0,),
+    helo_only: bool = False,
+    to_server: Sequence[int] = WHOLE,
+    to_client: Sequence[int] = WHOLE,
+) -> Met:
+    """Let them talk until both are done. `to_server` and `to_client` are the widths of pieces, over and over."""
+    numbers = cycle(verdicts)
+
+    def verdict(proposal: Proposal, answers: Sequence[Reply]) -> Reply:
+        if helo_only and isinstance(proposal, HelloProposed) and proposal.command.verb is Verb.EHLO:
+            return replies.COMMAND_UNKNOWN
+        return answers[next(numbers) % len(answers)]
+
+    server, client = ServerDriver(serving, verdict), ClientDriver(asking)
+    server_heard = client_heard = 0
+    server_widths, client_widths = cycle(to_server), cycle(to_client)
+    while True:
+        piece = _piece(client.asked.sent, server_heard, server_widths)
+        said = _piece(server.served.sent, client_heard, client_widths)
+        if not piece and not said:
+            break
+        if piece:
+            server_heard += len(piece)
+            server.hear(piece)
+        if said:
+            client_heard += len(said)
+            client.hear(said)
+    if client.session.state is not ClientState.CLOSED:
+        client.end()
+    if not server.session.is_closed:
+        server.end()
+    return Met(server.served, client.asked)
+
+
+def _piece(octets: bytes, place: int, widths: Iterator[int]) -> bytes:
+    return octets[place : place + next(widths)] if place < len(octets) else b""
+
+
+def said(transcript: Transcript, *directions: Direction) -> list[str]:
+    """The lines of these sides, in order."""
+    return [line.text for line in spoken(transcript) if line.direction in directions]
+
+
+def spoken(transcript: Transcript) -> list[TranscriptLine]:
+    """The lines without remarks."""
+    return [line for line in transcript if line.direction is not Direction.NOTE]
