@@ -439,6 +439,30 @@ def test_stopping_cuts_attempts_off_and_keeps_what_was_decided() -> None:
     in_a_house(scenario)
 
 
+def test_an_attempt_that_outlives_its_lease_is_not_made_twice_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(house: House) -> None:
+        peer = await open_peer(house.simulation, "slow.test", "192.0.2.8", {".": ""})
+        await house.submit(("<x@slow.test>", "smtp:192.0.2.8:25"))
+        await asyncio.sleep(500)
+        assert (peer.connections, len(peer.messages)) == (1, 1)
+
+    monkeypatch.setattr("heloise.queue.queue.LEASE_TIME", 100.0)
+    in_a_house(scenario)
+
+
+def test_stopping_does_not_wait_longer_because_all_hands_are_full() -> None:
+    async def scenario(house: House) -> None:
+        await open_peer(house.simulation, "slow.test", "192.0.2.8", {".": ""})
+        for _ in range(5):
+            await house.submit(("<x@slow.test>", "smtp:192.0.2.8:25"))
+        await asyncio.sleep(10)
+        begin = house.simulation.clock.now()
+        await house.deliverer.stop(5.0)
+        assert house.simulation.clock.now() - begin < 6
+
+    in_a_house(scenario, options=DeliveryOptions(attempts=1, attempts_per_route=1, backlog_per_route=1))
+
+
 def test_a_verbose_session_hears_the_conversation() -> None:
     async def scenario(house: House) -> None:
         await open_peer(house.simulation, "full.test", "192.0.2.9")

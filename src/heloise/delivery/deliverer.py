@@ -67,8 +67,10 @@ class Deliverer:
         self._destinations = Destinations(attempts_per_route=self._options.attempts_per_route)
         self._free = asyncio.Semaphore(self._options.attempts)
         self._loop: asyncio.Task[None] | None = None
-        self._groups: set[asyncio.Task[None]] = set()
-        self._attempts: set[asyncio.Task[None]] = set()
+        # Dicts and not sets: a set's order follows addresses in memory, and a simulated run must be repeatable.
+        self._groups: dict[asyncio.Task[None], None] = {}
+        self._attempts: dict[asyncio.Task[None], None] = {}
+        self._in_hand: set[int] = set()  # recipients, by number
         self._stopping = False
 
     def start(self) -> None:
@@ -82,12 +84,13 @@ class Deliverer:
         """
         self._stopping = True
         self._queue.stop_leasing()
+        running = [*self._groups, *(() if self._loop is None else (self._loop,))]
+        if running:
+            await asyncio.wait(running, timeout=patience)
+        for attempt in tuple(self._attempts):
+            attempt.cancel()
         if self._loop is not None:
             await asyncio.wait({self._loop})
-        if self._groups:
-            await asyncio.wait(self._groups, timeout=patience)
-        for attempt in self._attempts:
-            attempt.cancel()
         while self._groups:
             await asyncio.wait(self._groups)
 
@@ -117,21 +120,33 @@ class Deliverer:
     async def _room(self) -> None:
         """Wait while as many groups are in hand as may be: leases are for those who can use them."""
         limit = self._options.attempts + self._options.backlog_per_route
-        while len(self._groups) >= limit:
+        while len(self._groups) >= limit and not self._stopping:
             await asyncio.wait(self._groups, return_when=asyncio.FIRST_COMPLETED)
 
     def _begin(self, lease: Lease) -> None:
-        for route, recipients in _by_route(lease.message.recipients):
+        # A lease that ran out while we were at it, since a peer was slow or the outcome could not be stored, comes to
+        # us again. To begin once more would make a duplicate; if the outcome is lost, this lease runs out as well.
+        fresh = [recipient for recipient in lease.message.recipients if recipient.id not in self._in_hand]
+        for route, recipients in _by_route(fresh):
             message = replace(lease.message, recipients=recipients)
-            self._spawn(self._deliver(message, route, lease.content), self._groups)
+            self._spawn(self._hold(message, route, lease.content), self._groups)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, None], tasks: dict[asyncio.Task[None], None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        tasks[task] = None
+        task.add_done_callback(tasks.pop)
         return task
 
     # One group of recipients
+
+    async def _hold(self, message: QueuedMessage, route: Route, content: Content) -> None:
+        """Deliver, and know of it meanwhile."""
+        recipients = [recipient.id for recipient in message.recipients]
+        self._in_hand.update(recipients)
+        try:
+            await self._deliver(message, route, content)
+        finally:
+            self._in_hand.difference_update(recipients)
 
     async def _deliver(self, message: QueuedMessage, route: Route, content: Content) -> None:
         watch = self._queue.watch_of(message.message_id)
