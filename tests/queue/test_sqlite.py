@@ -24,10 +24,11 @@ from heloise.mail.trace import Origin
 from heloise.net import real_world
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import NewMessage, QueueCounts, RecipientState, Selection
-from heloise.queue.questions import listing
+from heloise.queue.questions import NEXT_DUE, listing
 from heloise.queue.schema import FORMAT, MIGRATIONS
 from heloise.queue.selecting import condition
 from heloise.queue.sqlite import SqliteStore
+from heloise.queue.statements import ALL_DUE, NUMBERS_DUE
 from heloise.testing.queue_contract import LATER, NOW, new_message, read
 from tests.strategies import ENVELOPES, FACTS
 
@@ -288,19 +289,42 @@ def test_narrow_selections_use_an_index(tmp_path: Path, selection: Selection) ->
 
 
 @pytest.mark.parametrize(
-    "selection", [Selection(), Selection(state=RecipientState.HELD), Selection(route="mx:example.org")]
+    "selection",
+    [
+        Selection(),
+        Selection(state=RecipientState.HELD),
+        Selection(route="mx:example.org"),
+        Selection(sender="alice@example.com"),
+    ],
 )
 def test_pages_of_a_list_come_from_the_index(tmp_path: Path, selection: Selection) -> None:
     with_store(tmp_path, lambda store: store.counts())
     connection = apsw.Connection(str(tmp_path / "queue.db"))
-    assert not _scans(connection, *listing(selection, limit=10, after=None))
+    connection.pragma("automatic_index", False)
+    statement, values = listing(selection, limit=10, after=None)
+    assert not _scans(connection, statement, values)
+    for step in _plan(connection, statement, values):
+        assert "recipient" not in step.split() or "PRIMARY KEY" in step, "each message finds its recipients directly"
     connection.close()
+
+
+def test_what_is_due_comes_from_the_index(tmp_path: Path) -> None:
+    with_store(tmp_path, lambda store: store.counts())
+    connection = apsw.Connection(str(tmp_path / "queue.db"))
+    for statement, values in ((ALL_DUE, [0, 1]), (NUMBERS_DUE, [0, 1]), (NEXT_DUE, [])):
+        (step,) = _plan(connection, statement, list[object](values))
+        assert "recipient_due" in step
+    connection.close()
+
+
+def _plan(connection: apsw.Connection, statement: str, values: list[object]) -> list[str]:
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+    return [str(row[3]) for row in rows]
 
 
 def _scans(connection: apsw.Connection, statement: str, values: list[object]) -> list[str]:
     """The steps of the plan that look at every row, or sort."""
-    plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
-    steps = [str(row[3]) for row in plan]
+    steps = _plan(connection, statement, values)
     return [step for step in steps if (step.startswith("SCAN") and "CONSTANT" not in step) or "TEMP B-TREE" in step]
 
 

@@ -97,6 +97,7 @@ class Shard:
         connection.pragma("synchronous", "full")
         connection.pragma("wal_autocheckpoint", CHECKPOINT)
         connection.pragma("temp_store", "memory")
+        connection.pragma("automatic_index", False)  # an index made for one question costs more than the answer
 
     def _take_lock(self) -> None:
         """One owner. The kernel drops the lock when the owner dies, however it dies."""
