@@ -115,7 +115,7 @@ def test_a_bracket_in_a_quoted_local_part_does_not_end_the_path() -> None:
     [
         b"", b"joe", b"@example.org", b"joe@", b"joe@.org", b"joe@org.", b"joe@a..b", b"jo e@a", b"joe@a b", b".joe@a",
         b"joe.@a", b"jo..e@a", b'"joe@a', b'"joe"a@b', b"joe@-a", b"joe@a-", b"joe@[1.2.3]", b"joe@[1.2.3.4",
-        b"joe@[IPv6:xyz]", b"joe@[300.1.1.1]", b"joe@[IPv6:::1%\xc3\xa4 b]",
+        b"joe@[IPv6:xyz]", b"joe@[300.1.1.1]", b"joe@[IPv6:::1%\xc3\xa4 b]", b"joe@[tag:a>b]",
         b"jo\x00e@a", b"joe@a\x7f", b"\xff@a", b"joe@a@b", b"x" * 300 + b"@a",
         b"joe@" + b"a." * 130 + b"a",
     ],

@@ -17,7 +17,8 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 # RFC 5321 has no underscore in a domain, real hosts have: read it, as every peer does.
 _LABEL = r"[A-Za-z0-9_\x80-\U0010ffff](?:[A-Za-z0-9_\x80-\U0010ffff-]*[A-Za-z0-9_\x80-\U0010ffff])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_TAGGED_LITERAL = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]:[\x21-\x5a\x5e-\x7e]+")
+# RFC 5321 §4.1.3 lets < and > stand in a tagged literal; no tag is registered, and they would end a path.
+_TAGGED_LITERAL = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]:[\x21-\x3b\x3d\x3f-\x5a\x5e-\x7e]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 MAXIMUM_LOCAL_PART = 255  # RFC 5321 §4.5.3.1.1 asks for at least 64; VERP addresses need more
