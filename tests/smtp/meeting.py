@@ -8,14 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
+from heloise.mail.envelope import Recipient
+from heloise.mail.path import ForwardPath, ReversePath
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
+from heloise.smtp.client_events import TransactionDone
 from heloise.smtp.client_states import ClientState
 from heloise.smtp.command import Verb
 from heloise.smtp.events import HelloProposed, Proposal
+from heloise.smtp.transaction import RecipientAnswer
 from heloise.smtp.transcript import Direction, Transcript, TranscriptLine
-from tests.fuzz.asking import Asked, Asking, ClientDriver
-from tests.fuzz.serving import Served, ServerDriver, Serving
+from tests.fuzz.asking import Asked, Asking, ClientDriver, Letter
+from tests.fuzz.serving import Message, Served, ServerDriver, Serving
 
 WHOLE = (1 << 20,)
 
@@ -84,3 +88,43 @@ def said(transcript: Transcript, *directions: Direction) -> list[str]:
 def spoken(transcript: Transcript) -> list[TranscriptLine]:
     """The lines without remarks."""
     return [line for line in transcript if line.direction is not Direction.NOTE]
+
+
+def answers_of(met: Met) -> list[tuple[RecipientAnswer, ...]]:
+    """What the client was told, for each message it sent."""
+    return [event.answers for event in met.asked.events if isinstance(event, TransactionDone)]
+
+
+def is_text(content: bytes) -> bool:
+    """Has it no bare CR and no bare LF?"""
+    bare = content.replace(b"\r\n", b"")
+    return b"\r" not in bare and b"\n" not in bare
+
+
+def arrived(content: bytes) -> bytes:
+    """What has to arrive: text gets the CRLF that it lacks, binary content stays as it is."""
+    return content if not content or not is_text(content) or content.endswith(b"\r\n") else content + b"\r\n"
+
+
+def taken(message: Message) -> list[Recipient]:
+    """Whose mail the server took."""
+    recipients = message.proposed.envelope.recipients
+    answers = message.answers if len(message.answers) > 1 else message.answers * len(recipients)
+    return [recipient for recipient, answer in zip(recipients, answers, strict=True) if answer.code // 100 == 2]
+
+
+def check_that_both_mean_the_same(met: Met, letters: tuple[Letter, ...]) -> None:
+    """Each recipient that the client takes for delivered is one the server took, with this content; and no other."""
+    delivered: list[tuple[ReversePath, ForwardPath, bytes]] = []
+    for (envelope, content), answers in zip(letters, answers_of(met), strict=False):
+        assert tuple(answer.recipient for answer in answers) == envelope.recipients
+        delivered += [
+            (envelope.reverse_path, answer.recipient.forward_path, arrived(content))
+            for answer in answers
+            if answer.is_taken
+        ]
+    assert delivered == [
+        (message.proposed.envelope.reverse_path, recipient.forward_path, message.content)
+        for message in met.served.messages
+        for recipient in taken(message)
+    ]

@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 
 from heloise.mail.address import Mailbox
 from heloise.mail.envelope import Envelope, Parameter, Parameters, Recipient
-from heloise.mail.path import BARE_POSTMASTER, NULL_REVERSE_PATH, ForwardPath, ReversePath
-from heloise.smtp.client_events import ConversationReady, ConversationRefused, TransactionDone
+from heloise.mail.path import BARE_POSTMASTER, NULL_REVERSE_PATH, ForwardPath
+from heloise.smtp.client_events import ConversationReady, ConversationRefused
 from heloise.smtp.registry import discover
-from heloise.smtp.transaction import RecipientAnswer
 from heloise.smtp.transcript import Direction, Transcript
 from tests.fuzz.asking import MESSAGES, Asking, Letter
-from tests.fuzz.serving import Message, Serving
-from tests.smtp.meeting import Met, meet, said, spoken
+from tests.fuzz.serving import Serving
+from tests.smtp.meeting import answers_of, arrived, check_that_both_mean_the_same, meet, said, spoken
 from tests.strategies import FORWARD_PATHS, REVERSE_PATHS
 
 KEYWORDS = sorted(discover().keywords)
@@ -55,46 +54,8 @@ ASKINGS = st.builds(
 VERDICTS = st.lists(st.sampled_from([0, 0, 0, 0, 1, 2, 3]), min_size=1, max_size=12)
 
 
-def answers_of(met: Met) -> list[tuple[RecipientAnswer, ...]]:
-    return [event.answers for event in met.asked.events if isinstance(event, TransactionDone)]
-
-
-def is_text(content: bytes) -> bool:
-    bare = content.replace(b"\r\n", b"")
-    return b"\r" not in bare and b"\n" not in bare
-
-
-def arrived(content: bytes) -> bytes:
-    """What has to arrive: text gets the CRLF that it lacks, binary content stays as it is."""
-    return content if not content or not is_text(content) or content.endswith(b"\r\n") else content + b"\r\n"
-
-
-def taken(message: Message) -> list[Recipient]:
-    """Whose mail the server took."""
-    recipients = message.proposed.envelope.recipients
-    answers = message.answers if len(message.answers) > 1 else message.answers * len(recipients)
-    return [recipient for recipient, answer in zip(recipients, answers, strict=True) if answer.code == 250]
-
-
 def in_order(transcript: Transcript) -> list[str]:
     return [line.text for line in spoken(transcript) if not line.text.startswith("050 ")]
-
-
-def check_that_both_mean_the_same(met: Met, letters: tuple[Letter, ...]) -> None:
-    """Each recipient that the client takes for delivered is one the server took, with this content; and no other."""
-    delivered: list[tuple[ReversePath, ForwardPath, bytes]] = []
-    for (envelope, content), answers in zip(letters, answers_of(met), strict=False):
-        assert tuple(answer.recipient for answer in answers) == envelope.recipients
-        delivered += [
-            (envelope.reverse_path, answer.recipient.forward_path, arrived(content))
-            for answer in answers
-            if answer.is_taken
-        ]
-    assert delivered == [
-        (message.proposed.envelope.reverse_path, recipient.forward_path, message.content)
-        for message in met.served.messages
-        for recipient in taken(message)
-    ]
 
 
 @QUICK
