@@ -30,3 +30,9 @@ def test_an_unknown_command_is_told_with_the_nearest_one() -> None:
 
 def test_the_version_is_told() -> None:
     assert CliRunner().invoke(main, ["version"]).stdout.startswith("heloise ")
+    assert CliRunner().invoke(main, ["--version"]).stdout.startswith("heloise ")
+
+
+def test_what_the_commands_do_fits_into_eighty_columns() -> None:
+    text = CliRunner().invoke(main, ["--help"], terminal_width=80).stdout
+    assert "..." not in text.partition("Commands:")[2]

@@ -6,7 +6,6 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,6 +36,9 @@ class OldServer(socketserver.ThreadingTCPServer):
     @property
     def port(self) -> int:
         return int(self.server_address[1])
+
+    def wait_for_messages(self) -> list[bytes]:
+        return wait_until(lambda: list(self.messages), "a message at the old server", 20)
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -100,7 +102,7 @@ def test_the_relay_falls_back_to_helo_with_each_of_them(tmp_path: Path) -> None:
         recipients = [f"bob@{domain}" for domain in servers]
         submit(heloise.port, recipients, LETTERS["dots"], rcpt=["NOTIFY=SUCCESS"])
         for domain, server in servers.items():
-            [message] = wait_until(partial(list, server.messages), f"a message for {domain}", 20)
+            [message] = server.wait_for_messages()
             assert message.endswith(b"\r\n" + LETTERS["dots"])
             commands = [command for command in server.commands if command not in ("EHLO heloise.test", "QUIT")]
             assert commands == [

@@ -223,6 +223,7 @@ def test_a_closed_port_refuses() -> None:
             with pytest.raises(LinkError) as caught:
                 await network.connect(Endpoint(*bound.getsockname()), timeout=WAIT)
         assert caught.value.fault is LinkFault.REFUSED
+        assert str(caught.value) == "connection refused"
 
     run(scenario)
 

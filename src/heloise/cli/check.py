@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from heloise.config import Configuration
 
 
-@click.command()
+@click.command(short_help="Say what a configuration means, or which line is wrong.")
 @config_option
 @click.option("--strict", is_flag=True, help="Exit code 1 also for risky settings.")
 @click.pass_context

@@ -5,7 +5,7 @@ import click
 from heloise.cli.terminal import ExitCode
 
 
-@click.command()
+@click.command(short_help="Catch all mail, send nothing anywhere, show each session.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Listen on this address.")
 @click.option("--port", type=click.IntRange(0, 65535), default=1025, show_default=True, help="0 takes a free one.")
 @click.option("--lmtp", is_flag=True, help="Speak LMTP.")

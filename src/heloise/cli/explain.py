@@ -14,7 +14,7 @@ from heloise.mail.causes import CATALOGUE
 from heloise.smtp.codes import REPLY_CODES
 
 
-@click.command()
+@click.command(short_help="Tell what a reply code, a status or a cause means.")
 @click.argument("what", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context

@@ -46,6 +46,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="heloise", message="heloise %(version)s")
 def main() -> None:
     """The mail server that explains itself: catch, test, relay with one engine."""
 

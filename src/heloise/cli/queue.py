@@ -29,7 +29,7 @@ def _filtered(command: F) -> F:
     return reduce(lambda decorated, option: option(decorated), reversed(_FILTERS), command)
 
 
-@click.group()
+@click.group(short_help="Look at the mail that waits, hold, retry or remove it.")
 def queue() -> None:
     """List, show, hold, release, retry and remove what waits to be delivered.
 

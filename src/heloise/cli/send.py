@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BODY = "This is a test message from heloise.\n"
 
 
-@click.command()
+@click.command(short_help="Send a message and show the conversation.")
 @click.option(
     "--server", type=ServerType(), default="127.0.0.1:1025", show_default=True, help="host:port or unix:/path"
 )

@@ -1,6 +1,7 @@
 """Which `LinkFault` an `OSError` is: the one table from errno to our words."""
 
 import errno
+import os
 import socket
 from typing import Final
 
@@ -26,10 +27,13 @@ def link_error(error: OSError) -> LinkError:
     """`error` in our words. EMFILE, EADDRNOTAVAIL and all we do not know are LOCAL trouble."""
     if isinstance(error, socket.gaierror):
         return LinkError(LinkFault.UNREACHABLE, f"no address: {error.strerror}")
-    return LinkError(_FAULTS.get(error.errno or 0, LinkFault.LOCAL), error.strerror or str(error))
+    fault = _FAULTS.get(error.errno or 0, LinkFault.LOCAL)
+    # Of errno, since asyncio writes addresses into strerror; and nothing that the fault says already.
+    words = os.strerror(error.errno) if error.errno else str(error)
+    return LinkError(fault, "" if words.lower() == fault.value else words)
 
 
 def connect_error(error: OSError) -> LinkError:
     """The same for an attempt to connect, where a reset is the answer of a host that does not want us."""
     mapped = link_error(error)
-    return LinkError(LinkFault.REFUSED, mapped.detail) if mapped.fault is LinkFault.RESET else mapped
+    return LinkError(LinkFault.REFUSED, str(mapped)) if mapped.fault is LinkFault.RESET else mapped
