@@ -64,14 +64,24 @@ class MemoryStore:
 
     async def lease(self, *, now: float, until: float, limit: int) -> tuple[Lease, ...]:
         """Lease what is due, or was leased until now."""
+        self._end_leases(now)
         due = sorted(
             (queued.due, queued.id, message_id)
             for message_id, message in self._messages.items()
             for queued in message.recipients
-            if queued.state in (_W, _L) and queued.due <= now
+            if queued.state is _W and queued.due <= now
         )[:limit]
         chosen = {number for _, number, _ in due}
         return tuple(self._lease(message_id, chosen, until) for message_id in dict.fromkeys(each[2] for each in due))
+
+    def _end_leases(self, now: float) -> None:
+        for message_id, message in self._messages.items():
+            if any(queued.state is _L and queued.due <= now for queued in message.recipients):
+                recipients = tuple(
+                    replace(queued, state=_W) if queued.state is _L and queued.due <= now else queued
+                    for queued in message.recipients
+                )
+                self._messages[message_id] = replace(message, recipients=recipients)
 
     def _lease(self, message_id: MessageId, chosen: set[int], until: float) -> Lease:
         message = self._messages[message_id]

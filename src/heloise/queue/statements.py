@@ -57,7 +57,10 @@ def lease(
     """Lease what is due, that of `expired` leases included."""
     tally = Tally()
     for recipient in expired:
-        connection.execute("UPDATE recipient SET state = 0, due = ? WHERE id = ? AND state = 1", (now, recipient))
+        # It is due since its lease ran out; a lease that was given up before its end is over now.
+        connection.execute(
+            "UPDATE recipient SET state = 0, due = min(due, ?) WHERE id = ? AND state = 1", (now, recipient)
+        )
         tally.move(L, W, connection.changes())
     rows = _due(connection, now, limit, tally)
     connection.executemany("UPDATE recipient SET state = 1, due = ? WHERE id = ?", [(until, row[0]) for row in rows])
@@ -65,7 +68,7 @@ def lease(
     by_message: dict[int, list[Row]] = {}
     for row in rows:
         by_message.setdefault(row[1], []).append((*row[:6], L.value, until, *row[8:]))
-    found = (_leased(connection, number, group, tally) for number, group in by_message.items())
+    found = (_leased(connection, number, sorted(group), tally) for number, group in by_message.items())
     return [stored for stored in found if stored is not None], tally
 
 

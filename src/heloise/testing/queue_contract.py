@@ -400,6 +400,31 @@ async def what_is_removed_is_gone(open_store: OpenStore) -> None:
     await store.close()
 
 
+async def a_removal_during_an_attempt_takes_nobody_else(open_store: OpenStore) -> None:
+    """Whatever the attempt ends with, and whichever comes first: who was not removed is still there, or has ended."""
+    store = await open_store()
+    for name, state in (("A", RecipientState.DELIVERED), ("B", RecipientState.WAITING)):
+        queued = await store.insert(new_message(name, "one@example.org", "two@example.net", "three@example.com"))
+        await store.retry(Selection(recipient="three@example.com"), due=LATER)
+        await store.hold(Selection(recipient="two@example.net"))
+        (lease,) = await store.lease(now=NOW, until=LATER, limit=10)
+        assert await store.remove(Selection(message_id=queued.message_id, recipient="two@example.net")) == 1
+        await store.settle(settlement(lease.message, state, due=LATER))
+        (found,) = await store.list(Selection(message_id=queued.message_id), limit=10)
+        assert [str(each.recipient.forward_path) for each in found.recipients] == [
+            "<one@example.org>",
+            "<three@example.com>",
+        ]
+        assert [each.state for each in found.recipients] == [state, RecipientState.WAITING]
+        leases = await store.lease(now=LATER, until=_LAST, limit=10)
+        assert [str(each.recipient.forward_path) for each in leases[0].message.recipients] == [
+            str(each.recipient.forward_path) for each in found.recipients if each.state is RecipientState.WAITING
+        ], "in the order of the envelope"
+        await store.settle(settlement(leases[0].message, RecipientState.DELIVERED))
+        assert await _ids(store) == [], "and the message goes with the last of them"
+    await store.close()
+
+
 async def a_retry_is_due_at_once(open_store: OpenStore) -> None:
     """Whatever the schedule said."""
     store = await open_store()
@@ -478,6 +503,7 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     what_was_removed_is_passed_over,
     what_is_held_is_not_leased,
     what_is_removed_is_gone,
+    a_removal_during_an_attempt_takes_nobody_else,
     a_retry_is_due_at_once,
     every_selection_selects,
     lists_come_in_pages,
