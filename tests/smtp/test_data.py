@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heloise.mail import causes
 from heloise.smtp import replies
 from heloise.smtp.data import ContentGauge, TextDecoder
 from heloise.smtp.limits import SessionLimits
@@ -105,14 +106,17 @@ def test_received_fields_are_counted_in_the_header_only_and_however_it_is_cut(cu
 def test_more_received_fields_than_the_limit_are_a_loop() -> None:
     gauge = ContentGauge(LIMITS)
     gauge.update(b"Received: x\r\n" * 101)
-    assert gauge.problem(binary_allowed=False) is replies.LOOP
+    problem = gauge.problem(binary_allowed=False)
+    assert problem is not None
+    assert problem.cause == causes.CONTENT_LOOP.because(hops=101, received_fields=LIMITS.received_fields)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 16])
 def test_an_endless_line_is_refused(size: int) -> None:
-    for extra, problem in ((0, None), (3, replies.CONTENT_LINE_TOO_LONG)):
+    cause = causes.CONTENT_LINE_TOO_LONG.because(text_line=5000)
+    for extra, refusal in ((0, None), (3, replies.CONTENT_LINE_TOO_LONG.with_cause(cause))):
         gauge = ContentGauge(SessionLimits(text_line=5000))
         octets = b"a\r\n" + b"x" * (4999 + extra) + b"\r\nb\r\n"
         for start in range(0, len(octets), size):
             gauge.update(octets[start : start + size])
-        assert gauge.problem(binary_allowed=False) is problem
+        assert gauge.problem(binary_allowed=False) == refusal

@@ -1,6 +1,7 @@
 """What a session may ask of the queue: ETRN, HELP STATUS, room for a message, and VERB's first attempt."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from heloise.config.listening import Etrn
 from heloise.mail import causes
@@ -9,7 +10,7 @@ from heloise.mail.reply import Reply
 from heloise.mail.route import Route
 from heloise.mail.sink import Refused, Submission, Taken
 from heloise.queue.errors import StoreFault
-from heloise.queue.model import Selection
+from heloise.queue.model import RecipientState, Selection
 from heloise.queue.queue import Queue
 from heloise.reception.reception import Commit, Say
 from heloise.routing.expansion import route_elsewhere
@@ -33,6 +34,7 @@ class ServerDesk:
         forgive: Callable[[Route | None], None],
         etrn: Etrn,
         etrn_rule: Rule | None,
+        minimum_free_rule: Rule | None,
         version: str,
     ) -> None:
         self._forgive = forgive
@@ -41,12 +43,19 @@ class ServerDesk:
         self._tables = tables
         self._etrn = etrn
         self._etrn_rule = etrn_rule
+        self._minimum_free_rule = minimum_free_rule
         self._version = version
         self._started = world.clock.monotonic()
 
     def room_for(self, size: int) -> Reply | None:
-        """See `heloise.reception.reception.QueueDesk`."""
-        return self._queue.room_for(size)
+        """See `heloise.reception.reception.QueueDesk`. A disk that can not be looked at has no room either: 451."""
+        try:
+            refusal = self._queue.room_for(size)
+        except OSError as error:
+            return replies.storage_fault(str(error))
+        if refusal is None:
+            return None
+        return refusal.with_cause(replace(refusal.cause, rule=self._minimum_free_rule))
 
     async def run(self, kind: str, node: str) -> Reply:
         """ETRN: make what waits for the node due now. RFC 1985 §5. A hold of an operator is not touched."""
@@ -55,14 +64,15 @@ class ServerDesk:
             return replies.queue_run_refused(shown, causes.ETRN_REFUSED.because(self._etrn_rule, node=shown))
         selection = Selection(domain=f"{kind}{node}")
         try:
-            if not await self._queue.count(selection):
-                return replies.nothing_waiting(shown)
             # Past the back-off of the destination as well; for many domains at once that of all of them.
             self._forgive(None if kind else _route_to(self._tables, node))
             started = await self._queue.retry(selection, due=self._world.clock.now())
+            if started:
+                return replies.queue_run_started(shown, started)
+            under_way = await self._queue.count(replace(selection, state=RecipientState.LEASED))
         except StoreFault as error:
             return replies.queue_run_trouble(shown, str(error))
-        return replies.queue_run_started(shown, started)
+        return replies.queue_run_under_way(shown) if under_way else replies.nothing_waiting(shown)
 
     async def status(self) -> Reply:
         """HELP STATUS."""

@@ -13,7 +13,7 @@ from heloise.app.delivering import make_deliverer
 from heloise.app.desk import ServerDesk
 from heloise.app.journal import Journal
 from heloise.app.stopping import close_doors
-from heloise.app.tables import admission_policy, routing_tables
+from heloise.app.tables import admission_policy, routing_tables, session_rules
 from heloise.config.addressing import LineEndings
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
@@ -136,8 +136,8 @@ class MailServer:
 
     async def _listen(self) -> None:
         network, configuration = self._world.network, self._configuration
-        for listener in configuration.listeners:
-            door = self._door(listener)
+        for index, listener in enumerate(configuration.listeners):
+            door = self._door(listener, index)
             self._running.listening.append(await network.listen(listener.address, door.serve))
             self._running.doors.append(door)
         desk = ControlDesk(self.queue, self._world.clock, retried=self.deliverer.forgive)
@@ -145,13 +145,14 @@ class MailServer:
         for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
             self._journal.server("listening", address=str(endpoint), protocol=listener.protocol.value)
 
-    def _door(self, listener: Listener) -> Door:
+    def _door(self, listener: Listener, index: int) -> Door:
         configuration = self._configuration
         return Door(
             desk=self._desk(),
             policy=admission_policy(configuration, listener, self._registry),
             registry=self._registry,
             limits=configuration.limits.session,
+            rules=session_rules(configuration, index),
             lmtp=listener.protocol is Protocol.LMTP,
             census=self._census,
             maximum_sessions=listener.max_connections,
@@ -172,6 +173,7 @@ class MailServer:
                 forgive=self.deliverer.forgive,
                 etrn=configuration.etrn,
                 etrn_rule=configuration.rule("etrn", "domains"),
+                minimum_free_rule=configuration.rule("limits", "minimum_free"),
                 version=version("heloise"),
             ),
             journal=self._journal,

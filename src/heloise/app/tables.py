@@ -1,6 +1,8 @@
 """Configuration → routing tables and admission policies; every entry takes its file:line along."""
 
-from heloise.config.listening import Listener
+from dataclasses import fields
+
+from heloise.config.listening import Limits, Listener
 from heloise.config.schema import Configuration
 from heloise.mail.path import ForwardPath
 from heloise.reception.admission import DEFAULT_AUDIENCES, AdmissionPolicy
@@ -15,6 +17,7 @@ from heloise.routing.tables import (
     StaticRoute,
     User,
 )
+from heloise.smtp.limits import Rules
 from heloise.smtp.registry import Registry
 
 
@@ -77,3 +80,15 @@ def admission_policy(configuration: Configuration, listener: Listener, registry:
         relay_networks=configuration.relay.networks,
         audiences={**DEFAULT_AUDIENCES, **configuration.extensions, **listener.extensions},
     )
+
+
+def session_rules(configuration: Configuration, listener: int) -> Rules:
+    """Where the limits and permissions of a listener (by its number) are written; defaults are written nowhere."""
+    paths: dict[str, tuple[str | int, ...]] = {each.name: ("limits", each.name) for each in fields(Limits)}
+    paths |= {keyword: ("extensions", keyword) for keyword in configuration.extensions}
+    paths |= {
+        keyword: ("listener", listener, "extensions", keyword)
+        for keyword in configuration.listeners[listener].extensions
+    }
+    paths["max_connections"] = ("listener", listener, "max_connections")
+    return {name: rule for name, path in paths.items() if (rule := configuration.rule(*path)) is not None}

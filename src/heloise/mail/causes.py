@@ -269,6 +269,9 @@ EXPN_EXPANDED = _kind("expn.expanded", "RFC 5321 §3.5.2", "Who is behind the al
 
 # ETRN
 ETRN_STARTED = _kind("etrn.started", "RFC 1985 §5", "Delivery of the mail waiting for the node has begun.", NOTHING)
+ETRN_UNDER_WAY = _kind(
+    "etrn.under-way", "RFC 1985 §5", "The mail for the node is being delivered at this moment.", NOTHING
+)
 ETRN_NOTHING = _kind("etrn.nothing-waiting", "RFC 1985 §5", "No mail waits for this node.", NOTHING)
 ETRN_REFUSED = _kind(
     "etrn.refused", "RFC 1985 §5", "The server does not queue mail for this node on request.", OPERATOR
@@ -328,6 +331,26 @@ DELIVERY_NEEDS_EXTENSION = _kind(
     "RFC 6152 §3",
     "The next hop lacks an extension that the message needs (8BITMIME, SMTPUTF8, BINARYMIME).",
     "Send the message in a form that does not need it.",
+)
+DELIVERY_HEADER_NOT_ASCII = _kind(
+    "delivery.header-not-ascii",
+    "RFC 6531 §3.2",
+    "The header of the message, or of a part of it, has octets above 127. They can not be encoded on the way, and the "
+    "next hop does not take them.",
+    "Send the message with encoded words in the header (RFC 2047).",
+)
+DELIVERY_SEALED = _kind(
+    "delivery.sealed",
+    "RFC 1847 §2.1",
+    "The next hop takes seven-bit text only. A part of the message would have to be encoded for it, and must not be, "
+    "since it is signed or encrypted as it is.",
+    "Sign or encrypt a text that is encoded already (quoted-printable or base64).",
+)
+DELIVERY_UNCONVERTIBLE = _kind(
+    "delivery.unconvertible",
+    "RFC 6152 §3",
+    "The next hop does not take the message as it is, and something in it can not be encoded without loss.",
+    "Send the message in seven-bit text: every part quoted-printable or base64.",
 )
 DELIVERY_TOO_BIG = _kind(
     "delivery.too-big", "RFC 1870 §6.1", "The next hop said it takes no message that large.", NOTHING

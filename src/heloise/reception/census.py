@@ -34,9 +34,9 @@ class Census:
         if address != UNIX:
             self._by_address[address] += 1
         if self._present > self._total:
-            return _too_many(self._total_rule, limit=self._total)
+            return too_many(self._total_rule, limit=self._total)
         if self._by_address[address] > self._per_client:
-            return _too_many(self._per_client_rule, client=address, limit=self._per_client)
+            return too_many(self._per_client_rule, client=address, limit=self._per_client)
         return None
 
     def leave(self, address: str) -> None:
@@ -48,5 +48,6 @@ class Census:
                 del self._by_address[address]
 
 
-def _too_many(rule: Rule | None, **inputs: object) -> Reply:
+def too_many(rule: Rule | None, **inputs: object) -> Reply:
+    """421 4.3.2 at the greeting, with what decided it."""
     return replies.TOO_MANY_CONNECTIONS.with_cause(causes.SESSION_TOO_MANY_CONNECTIONS.because(rule, **inputs))

@@ -11,10 +11,10 @@ from heloise.link.serve import ServerConversation
 from heloise.mail.ids import new_message_id
 from heloise.mail.reply import Reply
 from heloise.reception.admission import Admission, AdmissionPolicy
-from heloise.reception.census import Census
+from heloise.reception.census import Census, too_many
 from heloise.reception.reception import Reception, ReceptionDesk
 from heloise.smtp import replies
-from heloise.smtp.limits import SessionLimits
+from heloise.smtp.limits import NO_RULES, Rules, SessionLimits
 from heloise.smtp.registry import Registry
 from heloise.smtp.server import ServerSession
 from heloise.smtp.transcript import Recorder
@@ -43,6 +43,7 @@ class Door:
         policy: AdmissionPolicy,
         registry: Registry,
         limits: SessionLimits,
+        rules: Rules = NO_RULES,
         census: Census,
         lmtp: bool = False,
         maximum_sessions: int = 10_000,
@@ -52,6 +53,7 @@ class Door:
         self._policy = policy
         self._registry = registry
         self._limits = limits
+        self._rules = rules
         self._census = census
         self._lmtp = lmtp
         self._maximum_sessions = maximum_sessions
@@ -75,6 +77,7 @@ class Door:
             registry=self._registry,
             limits=self._limits,
             permitted=admission.permitted,
+            rules=self._rules,
             lmtp=self._lmtp,
             recorder=self._recorder_for(session_id, admission),
         )
@@ -82,7 +85,7 @@ class Door:
         if self._closing is not None:
             greeting = self._closing
         if greeting is None and len(self._open) >= self._maximum_sessions:
-            greeting = replies.TOO_MANY_CONNECTIONS
+            greeting = too_many(self._rules.get("max_connections"), limit=self._maximum_sessions)
         reception = Reception(self._desk, admission, session.view, session_id, greeting)
         conversation = ServerConversation(session, stream, reception)
         self._open[conversation] = None

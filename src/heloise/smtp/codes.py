@@ -120,7 +120,7 @@ _CLASSIC = (
         "The server does not know, or does not say, whether the mailbox exists.",
         "Send the mail, and see.",
         "RFC 5321 §3.5.3",
-        "vrfy.cannot-tell",
+        "vrfy.cannot-tell etrn.under-way",
         also="To ETRN: delivery for the node has begun (RFC 1985 §5).",
     ),
     _code(
@@ -252,7 +252,8 @@ _CLASSIC = (
         _RETURN,
         "RFC 5321 §3.1, §4.2.3",
         "session.refused alias.loop data.no-recipients content.line-ending content.line-too-long content.loop "
-        "delivery.needs-extension delivery.expired route.loops-back policy.refused",
+        "delivery.needs-extension delivery.header-not-ascii delivery.sealed delivery.unconvertible delivery.expired "
+        "route.loops-back policy.refused",
     ),
 )
 

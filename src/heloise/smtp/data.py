@@ -7,10 +7,11 @@ at by `find`, `count` and `replace` only. Knows nothing of sessions.
 
 import re
 
+from heloise.mail import causes
 from heloise.mail.content import ContentFacts
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
-from heloise.smtp.limits import SessionLimits
+from heloise.smtp.limits import NO_RULES, Rules, SessionLimits
 
 _END = b"\r\n.\r\n"
 _RECEIVED = re.compile(rb"^Received:", re.IGNORECASE | re.MULTILINE)
@@ -111,15 +112,18 @@ class ContentGauge:
         """What was seen."""
         return ContentFacts(size=self.size, eight_bit=self.eight_bit, binary=self.bare_ending or self._after_cr)
 
-    def problem(self, *, binary_allowed: bool) -> Reply | None:
+    def problem(self, *, binary_allowed: bool, rules: Rules = NO_RULES) -> Reply | None:
         """The refusal of a content that is not well-formed or too large, or None."""
         limit = self._limits.message_size
         if limit and self.size > limit:
-            return replies.size_over_limit(self.size, limit)
+            return replies.size_over_limit(self.size, limit, rules.get("message_size"))
         if (self.bare_ending or self._after_cr) and not binary_allowed:
             return replies.CONTENT_LINE_ENDING
         if self.endless_line and not binary_allowed:
-            return replies.CONTENT_LINE_TOO_LONG
-        if self.received_fields > self._limits.received_fields:
-            return replies.LOOP
+            cause = causes.CONTENT_LINE_TOO_LONG.because(rules.get("text_line"), text_line=self._limits.text_line)
+            return replies.CONTENT_LINE_TOO_LONG.with_cause(cause)
+        hops, maximum = self.received_fields, self._limits.received_fields
+        if hops > maximum:
+            cause = causes.CONTENT_LOOP.because(rules.get("received_fields"), hops=hops, received_fields=maximum)
+            return replies.LOOP.with_cause(cause)
         return None

@@ -16,7 +16,7 @@ from heloise.mail.hints import NO_HINTS, Hints
 from heloise.mail.reply import Reply
 from heloise.smtp.command import Command, Mail, Rcpt
 from heloise.smtp.events import Proposal
-from heloise.smtp.limits import SessionLimits
+from heloise.smtp.limits import Rules, SessionLimits
 from heloise.smtp.states import ServerState
 
 
@@ -34,12 +34,13 @@ class ServerView:
     """What is known of a session, for extensions to read; a verb that switches something on writes it here.
 
     `permitted` are the keywords this client may use, in this state, on this listener; it is asked before an extension
-    is. `mail` is the open transaction's MAIL.
+    is. `rules` say where the operator wrote what limits this session. `mail` is the open transaction's MAIL.
     """
 
     hostname: str
     limits: SessionLimits
     permitted: frozenset[str]
+    rules: Rules = field(default_factory=dict)
     is_lmtp: bool = False
     is_secured: bool = False
     authenticated_as: str | None = None
@@ -112,6 +113,8 @@ def _no_hints(envelope: Envelope) -> Hints:
 class Extension:
     """One extension. `keyword` is its EHLO keyword (or the verb for one that has none), `rfc` where it is defined.
 
+    `needs` are the keywords of extensions without which it can not be used.
+
     Server: `advertise` gives the EHLO line or None; `mail_keywords` and `rcpt_keywords` name the parameters it adds,
     `check_mail` and `check_rcpt` object to wrong ones and are called for every MAIL and RCPT while it is permitted.
     Client: `mail_arguments` and `rcpt_arguments` get the offer (the text after the keyword in the peer's EHLO answer)
@@ -121,6 +124,7 @@ class Extension:
     keyword: str
     rfc: str
     summary: str
+    needs: frozenset[str] = field(default=frozenset())
     advertise: Callable[[ServerView], str | None] = _not_advertised
     mail_keywords: frozenset[str] = field(default=frozenset())
     rcpt_keywords: frozenset[str] = field(default=frozenset())

@@ -1,6 +1,16 @@
 """How much a session takes. Frozen, one per session: no session changes another's. RFC 5321 §4.5.3."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+from heloise.mail.cause import Rule
+
+# Where what limits a session is written: by the name of the limit, or by the keyword of an extension.
+Rules: TypeAlias = Mapping[str, Rule]
+
+NO_RULES: Rules = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ class Registry:
         self.verbs: Mapping[str, tuple[Extension, VerbSpec]] = MappingProxyType(
             {spec.verb: (extension, spec) for extension in self._extensions for spec in extension.verbs}
         )
+        self._usable: dict[frozenset[str], frozenset[str]] = {}
         self.transitions: Transitions = MappingProxyType(self._transitions())
 
     def _transitions(self) -> dict[tuple[ServerState, str], ServerState]:
@@ -43,6 +44,17 @@ class Registry:
     def get(self, keyword: str) -> Extension | None:
         """The extension of this keyword, or None."""
         return self._by_keyword.get(keyword)
+
+    def usable(self, permitted: frozenset[str]) -> frozenset[str]:
+        """Those of `permitted` whose needs are permitted too. Few sets are asked for, so the answers are kept."""
+        known = self._usable.get(permitted)
+        if known is None:
+            known = self._usable[permitted] = frozenset(
+                extension.keyword
+                for extension in self._extensions
+                if extension.keyword in permitted and extension.needs <= permitted
+            )
+        return known
 
     @property
     def keywords(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ Greeting and hello replies have no enhanced status, 3yz neither (RFC 2034 §4).
 from collections.abc import Sequence
 
 from heloise.mail import causes
-from heloise.mail.cause import Cause, CauseKind
+from heloise.mail.cause import Cause, CauseKind, Rule
 from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply, printable
 from heloise.mail.status import EnhancedStatus
@@ -146,14 +146,14 @@ def disabled(verb: str, cause: Cause | None = None) -> Reply:
     return reply(502, "5.7.0", f"{verb} is not available to you", cause)
 
 
-def size_over_limit(size: int, limit: int) -> Reply:
+def size_over_limit(size: int, limit: int, rule: Rule | None = None) -> Reply:
     """552 5.3.4 with the figures in the cause."""
-    return SIZE_OVER_LIMIT.with_cause(causes.SIZE_OVER_LIMIT.because(size=size, limit=limit))
+    return SIZE_OVER_LIMIT.with_cause(causes.SIZE_OVER_LIMIT.because(rule, size=size, limit=limit))
 
 
-def too_many_recipients(limit: int) -> Reply:
+def too_many_recipients(limit: int, rule: Rule | None = None) -> Reply:
     """452 4.5.3, never 552: RFC 5321 §4.5.3.1.10."""
-    return reply(452, "4.5.3", "Too many recipients", causes.RECIPIENT_TOO_MANY.because(limit=limit))
+    return reply(452, "4.5.3", "Too many recipients", causes.RECIPIENT_TOO_MANY.because(rule, limit=limit))
 
 
 def recipient_unknown(path: ForwardPath, cause: Cause | None = None) -> Reply:
@@ -259,6 +259,11 @@ def queue_run_started(node: str, count: int) -> Reply:
     """253, RFC 1985 §5: so many messages for the node are being delivered."""
     cause = causes.ETRN_STARTED.because(node=node, count=count)
     return reply(253, "2.0.0", f"{count} pending messages for {node} started", cause)
+
+
+def queue_run_under_way(node: str) -> Reply:
+    """252, RFC 1985 §5: what there is for the node is being delivered already."""
+    return reply(252, "2.0.0", f"Pending messages for {node} started", causes.ETRN_UNDER_WAY.because(node=node))
 
 
 def nothing_waiting(node: str) -> Reply:

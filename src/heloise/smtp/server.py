@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import assert_never
 
+from heloise.mail import causes
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Recipient
 from heloise.mail.reply import Reply
@@ -39,7 +40,7 @@ from heloise.smtp.events import (
     VerifyProposed,
 )
 from heloise.smtp.extension import ServerView, VerbKind
-from heloise.smtp.limits import SessionLimits
+from heloise.smtp.limits import NO_RULES, Rules, SessionLimits
 from heloise.smtp.lines import InputBuffer
 from heloise.smtp.registry import Registry
 from heloise.smtp.states import ServerState, out_of_place
@@ -51,7 +52,10 @@ _CHUNK_PIECE = 1 << 16
 
 
 class ServerSession:
-    """One session. `permitted` are the extension keywords this client may use (all of the registry by default)."""
+    """One session. `permitted` are the extension keywords this client may use (all of the registry by default).
+
+    `rules` say where limits and permissions are written, for the causes of replies.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class ServerSession:
         registry: Registry,
         limits: SessionLimits | None = None,
         permitted: frozenset[str] | None = None,
+        rules: Rules = NO_RULES,
         lmtp: bool = False,
         recorder: Recorder | None = None,
     ) -> None:
@@ -67,7 +72,8 @@ class ServerSession:
         self.view = ServerView(
             hostname=hostname,
             limits=limits,
-            permitted=registry.keywords if permitted is None else permitted,
+            permitted=registry.usable(registry.keywords if permitted is None else permitted),
+            rules=rules,
             is_lmtp=lmtp,
         )
         self.state = ServerState.CONNECTED
@@ -157,7 +163,12 @@ class ServerSession:
 
     def timed_out(self) -> None:
         """The client took longer than `patience`: 421 and the end."""
-        self.close_with(replies.ONE_TRANSACTION_IDLE if self.state is ServerState.SPENT else replies.IDLE)
+        if self.state is ServerState.SPENT:
+            self.close_with(self._over_limit(replies.ONE_TRANSACTION_IDLE, "one_transaction_idle"))
+        elif self.state in (ServerState.TEXT, ServerState.CHUNKS):
+            self.close_with(self._over_limit(replies.IDLE, "data_timeout"))
+        else:
+            self.close_with(self._over_limit(replies.IDLE, "command_timeout"))
 
     def close_with(self, reply: Reply) -> None:
         """Say `reply` (a 421) and end the session, whatever is going on. RFC 5321 §3.8. Idempotent."""
@@ -217,6 +228,8 @@ class ServerSession:
             self._recorder.command(b"(a line that can not be a command)")
         if reply is replies.FLOOD:
             self.close_with(reply)
+        elif reply is replies.LINE_TOO_LONG:
+            self._say(self._over_limit(reply, "command_line"))
         else:
             self._say(reply)
 
@@ -256,7 +269,7 @@ class ServerSession:
         elif verb in self._registry.verbs:
             extension, _ = self._registry.verbs[verb]
             if extension.keyword not in self.view.permitted and verb != Verb.VRFY:
-                return replies.disabled(verb)
+                return self._disabled(verb)
         elif verb in _NOT_IMPLEMENTED:
             return replies.NOT_IMPLEMENTED
         elif verb not in Verb.__members__:
@@ -266,6 +279,18 @@ class ServerSession:
         if verb in _NO_ARGUMENT and isinstance(command, Plain) and command.argument:
             return replies.NO_ARGUMENT_ALLOWED
         return None
+
+    def _disabled(self, verb: str) -> Reply:
+        """502 for a verb of an extension that this client may not use, or that needs another one it may not use."""
+        extension, _ = self._registry.verbs[verb]
+        missing = next((each for each in sorted(extension.needs) if each not in self.view.permitted), extension.keyword)
+        cause = causes.COMMAND_DISABLED.because(self.view.rules.get(missing), verb=verb, extension=missing)
+        return replies.disabled(verb, cause)
+
+    def _over_limit(self, reply: Reply, limit: str) -> Reply:
+        """`reply` with the limit that was passed, and where it is written."""
+        value = getattr(self._limits, limit)
+        return reply.with_cause(reply.cause.kind.because(self.view.rules.get(limit), **{limit: value}))
 
     def _plain(self, command: Plain) -> None:
         match command.verb:
@@ -332,7 +357,8 @@ class ServerSession:
     def _propose_recipient(self, command: Rcpt) -> None:
         assert self.view.mail is not None
         if len(self._recipients) >= self._limits.recipients:
-            self._say(replies.too_many_recipients(self._limits.recipients))
+            limit = self._limits.recipients
+            self._say(replies.too_many_recipients(limit, self.view.rules.get("recipients")))
             return
         objection = self._unknown_parameter(command) or next(
             (
@@ -469,7 +495,7 @@ class ServerSession:
         if self._recorder is not None:
             self._recorder.content(self._gauge.size)
         binary_allowed = (self.view.mail.parameters.value("BODY") or "").upper() == "BINARYMIME"
-        problem = self._gauge.problem(binary_allowed=binary_allowed)
+        problem = self._gauge.problem(binary_allowed=binary_allowed, rules=self.view.rules)
         if problem is not None:
             self._finish_message((problem,) * (len(self._recipients) if self.view.is_lmtp else 1), problem)
             return
@@ -493,7 +519,7 @@ class ServerSession:
         """From here on `size` octets are read before anything is answered, also for a refusal. RFC 3030 §2."""
         self._chunk, self._chunk_left, self._chunk_refusal = command, command.size, None
         if "CHUNKING" not in self.view.permitted:
-            self._chunk_refusal = replies.disabled(command.verb)
+            self._chunk_refusal = self._disabled(command.verb)
         elif following is None:
             self._chunk_refusal = out_of_place(self.state, command.verb)
         elif self.state is ServerState.RECIPIENTS:
@@ -536,7 +562,7 @@ class ServerSession:
         if 500 <= reply.code <= 504:
             self._errors += 1
             if self._errors == self._limits.errors:
-                self.close_with(replies.TOO_MANY_ERRORS)
+                self.close_with(self._over_limit(replies.TOO_MANY_ERRORS, "errors"))
 
     def _clear_transaction(self) -> None:
         self.view.mail = None

@@ -32,7 +32,7 @@ def check_mail(view: ServerView, command: Mail) -> Reply | None:
         return replies.bad_parameter("SIZE is a number of octets, at most 20 digits")
     limit = view.limits.message_size
     if limit and int(parameter.value) > limit:
-        return replies.size_over_limit(int(parameter.value), limit)
+        return replies.size_over_limit(int(parameter.value), limit, view.rules.get("message_size"))
     return None
 
 

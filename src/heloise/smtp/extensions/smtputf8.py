@@ -14,9 +14,9 @@ from heloise.smtp.extension import Downgrade, Extension, ServerView
 KEYWORD = "SMTPUTF8"
 
 
-def advertise(view: ServerView) -> str | None:
-    """Only together with 8BITMIME. RFC 6531 §3.1, item 8."""
-    return KEYWORD if "8BITMIME" in view.permitted else None
+def advertise(view: ServerView) -> str:
+    """No arguments. RFC 6531 §3.1."""
+    return KEYWORD
 
 
 def check_mail(view: ServerView, command: Mail) -> Reply | None:
@@ -55,6 +55,7 @@ EXTENSION = Extension(
     keyword=KEYWORD,
     rfc="RFC 6531",
     summary="takes addresses and header fields outside ASCII",
+    needs=frozenset({"8BITMIME"}),  # RFC 6531 §3.1, item 8
     advertise=advertise,
     mail_keywords=frozenset({KEYWORD}),
     check_mail=check_mail,

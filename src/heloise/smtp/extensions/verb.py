@@ -14,9 +14,9 @@ from heloise.smtp.states import ANYWHERE
 KEYWORD = "VERB"
 
 
-def advertise(view: ServerView) -> str | None:
-    """Only together with EXPN: it tells the same."""
-    return KEYWORD if "EXPN" in view.permitted else None
+def advertise(view: ServerView) -> str:
+    """No arguments."""
+    return KEYWORD
 
 
 def answer(view: ServerView, command: Command) -> Reply:
@@ -30,6 +30,7 @@ EXTENSION = Extension(
     keyword=KEYWORD,
     rfc="sendmail VERB",
     summary="shows the delivery while it happens",
+    needs=frozenset({"EXPN"}),  # it tells the same
     advertise=advertise,
     verbs=(
         VerbSpec(

@@ -21,7 +21,9 @@ def answer(view: ServerView, command: Command) -> Reply | VerifyProposed:
     assert isinstance(command, Plain)
     if not command.argument:
         return replies.needs_argument(FORM)
-    return VerifyProposed(command.argument) if "VRFY" in view.permitted else CANNOT_TELL
+    if "VRFY" in view.permitted:
+        return VerifyProposed(command.argument)
+    return CANNOT_TELL.with_cause(causes.VRFY_CANNOT_TELL.because(view.rules.get("VRFY")))
 
 
 EXTENSION = Extension(

@@ -1,0 +1,77 @@
+"""What happens on the stage besides talk: `-- words` in a play means the function of these words here."""
+
+import asyncio
+import os
+import resource
+
+from tests.staging import Act, Stage
+
+
+async def stop(stage: Stage) -> None:
+    await stage.stop_server()
+
+
+async def another_client(stage: Stage) -> None:
+    client = await stage.connect("127.0.0.1")
+    await client.reply()
+
+
+async def lock_mailbox(stage: Stage) -> None:
+    directory = f"{stage.state}/mail/bob/Maildir"
+    stage.world.files.make_directory(directory)
+    stage.world.files.create(f"{directory}/.locked").close()
+
+
+async def spoil_mailbox(stage: Stage) -> None:
+    """A file where the directory should be: not even root can read that as a Maildir."""
+    directory = f"{stage.state}/mail/bob"
+    stage.world.files.make_directory(directory)
+    stage.world.files.create(f"{directory}/Maildir").close()
+
+
+async def fill_mailbox(stage: Stage) -> None:
+    directory = f"{stage.state}/mail/zoe/Maildir/new"
+    stage.world.files.make_directory(directory)
+    letter = stage.world.files.create(f"{directory}/1.old.letter")
+    letter.write(b"x" * 2000)
+    letter.close()
+
+
+async def lose_spool(stage: Stage) -> None:
+    os.rename(f"{stage.state}/queue/spool", f"{stage.state}/queue/elsewhere")
+
+
+async def freeze_disk(stage: Stage) -> None:
+    """No file of this process may grow any more, until the play is over."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    stage.at_end.append(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard)))
+
+
+async def message_waits(stage: Stage) -> None:
+    client = await stage.connect("127.0.0.1")
+    await client.reply()
+    await client.talk("HELO other.test", "MAIL FROM:<bob@example.test>", "RCPT TO:<eve@elsewhere.test>", "DATA")
+    client.say(b"Subject: later\r\n\r\n")
+    await client.talk(".", "QUIT")
+    await stage.until_logged("delivery.attempted")
+    while stage.server.deliverer.running:  # noqa: ASYNC110 - what was attempted is being settled, which tells nobody
+        await asyncio.sleep(0)
+
+
+async def next_attempt(stage: Stage) -> None:
+    seen = sum(event == "delivery.attempted" for event, _ in stage.logged)
+    await stage.until_logged("delivery.attempted", max(seen, 2))
+
+
+ACTS: dict[str, Act] = {
+    "the operator stops the server": stop,
+    "another client is connected": another_client,
+    "a backup locks bob's mailbox": lock_mailbox,
+    "bob's mailbox can not be read": spoil_mailbox,
+    "zoe's mailbox gets full": fill_mailbox,
+    "the spool directory is lost": lose_spool,
+    "nothing can be written to the disk any more": freeze_disk,
+    "a message for elsewhere.test waits, since its server did not answer": message_waits,
+    "delivery to elsewhere.test is tried again": next_attempt,
+}

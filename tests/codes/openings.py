@@ -1,0 +1,11 @@
+"""How plays begin."""
+
+GREETED = "S: 220 mx.example.test ESMTP\n"
+HELO = GREETED + "C: HELO client.test\nS: 250 mx.example.test\n"
+EHLO = GREETED + "C: EHLO client.test\nS: 250-mx.example.test\nS: ...\n"
+MAIL = HELO + "C: MAIL FROM:<bob@example.test>\nS: 250 2.1.0\n"
+ESMTP_MAIL = EHLO + "C: MAIL FROM:<bob@example.test>\nS: 250 2.1.0\n"
+RECIPIENT = "C: RCPT TO:<alice@example.test>\nS: 250 2.1.5\n"
+DATA = "C: DATA\nS: 354\n"
+TEXT = "C: Subject: lunch\nC: \nC: At noon?\nC: .\n"
+WAITING = "a message for elsewhere.test waits, since its server did not answer"
