@@ -328,6 +328,21 @@ def _scans(connection: apsw.Connection, statement: str, values: list[object]) ->
     return [step for step in steps if (step.startswith("SCAN") and "CONSTANT" not in step) or "TEMP B-TREE" in step]
 
 
+def test_an_operator_changes_any_number_of_recipients(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        many = [f"user{number}@example.org" for number in range(999)]
+        await store.insert_many([new_message(f"M{number}", *many) for number in range(5)])
+        assert await store.hold(Selection(domain="example.org")) == 4995
+        assert (await store.counts()).held == 4995
+        assert await store.release(Selection(), due=NOW) == 4995
+        assert await store.retry(Selection(), due=NOW + 1) == 4995
+        assert await store.next_due() == NOW + 1
+        assert await store.remove(Selection()) == 4995
+        assert await store.counts() == QueueCounts(messages=0, waiting=0, leased=0, held=0)
+
+    with_store(tmp_path, scenario)
+
+
 # kill -9
 
 _PROGRAM = """

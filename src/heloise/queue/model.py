@@ -182,6 +182,7 @@ class QueueStore(Protocol):
 
     Every method that changes something returns after the change is on stable storage. A full disk raises
     `StoreFull`, any other trouble `StoreFault` (both in `heloise.queue.errors`); in both cases nothing was changed.
+    Only what an operator does to many recipients (hold, release, retry, remove) may come in parts.
     """
 
     async def open(self) -> None:

@@ -83,6 +83,13 @@ def count(connection: apsw.Connection, selection: Selection) -> int:
     return int(connection.execute(f"SELECT count(*) FROM recipient WHERE {where}", values).get)
 
 
+def selected(connection: apsw.Connection, selection: Selection, states: tuple[RecipientState, ...]) -> list[int]:
+    """The numbers of the selected recipients that are in one of these states."""
+    where, values = condition(selection, states)
+    rows: list[Row] = connection.execute(f"SELECT id FROM recipient WHERE {where}", values).fetchall()
+    return [number for (number,) in rows]
+
+
 def tally(connection: apsw.Connection) -> Tally:
     """Count everything; done once, at open."""
     found = Tally(int(connection.execute("SELECT count(*) FROM message").get))

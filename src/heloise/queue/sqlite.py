@@ -7,6 +7,7 @@ Python: SQLite before 3.51.3 has a race when the WAL is reset.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import apsw
@@ -35,6 +36,7 @@ from heloise.queue.writer import Writer, as_store_error
 from heloise.world import Blocking, World
 
 T = TypeVar("T")
+_SLICE = 2000  # recipients that an operator changes in one transaction
 
 
 class SqliteStore:
@@ -189,20 +191,32 @@ class SqliteStore:
 
     async def remove(self, selection: Selection) -> int:
         """See `QueueStore.remove`."""
-        removed, spool, _ = await self._write().do(
-            lambda connection: statements.remove(connection, selection), lambda result: self._tally.add(result[2])
-        )
-        await self._sweep(spool)
+        removed = 0
+        for numbers in await self._slices(selection, (RecipientState.WAITING, RecipientState.HELD)):
+            count, spool, _ = await self._write().do(
+                partial(statements.remove, numbers=numbers), lambda result: self._tally.add(result[2])
+            )
+            removed += count
+            await self._sweep(spool)
         return removed
 
     # What follows is not for others.
 
     async def _change(self, selection: Selection, old: RecipientState, new: RecipientState, due: float | None) -> int:
-        changed, _ = await self._write().do(
-            lambda connection: statements.change(connection, selection, old, new, due),
-            lambda result: self._tally.add(result[1]),
-        )
+        changed = 0
+        for numbers in await self._slices(selection, (old,)):
+            count, _ = await self._write().do(
+                partial(statements.change, numbers=numbers, old=old, new=new, due=due),
+                lambda result: self._tally.add(result[1]),
+            )
+            changed += count
         return changed
+
+    async def _slices(self, selection: Selection, states: tuple[RecipientState, ...]) -> Sequence[Sequence[int]]:
+        """The selected recipients, so many at a time that nobody's commit waits long for an operator's."""
+        self._write()
+        numbers = await self._read(lambda connection: questions.selected(connection, selection, states))
+        return [numbers[start : start + _SLICE] for start in range(0, len(numbers), _SLICE)]
 
     def _write(self) -> Writer:
         if self._writer is None:

@@ -1,12 +1,13 @@
 """What a SQLite store changes inside a transaction, a function each. Called in the writer's lane."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import apsw
 
 from heloise.mail.ids import MessageId
-from heloise.queue.model import LastWord, QueuedMessage, RecipientChange, RecipientState, Selection
+from heloise.queue.model import LastWord, QueuedMessage, RecipientChange, RecipientState
 from heloise.queue.rows import (
     MESSAGE_COLUMNS,
     RECIPIENT_COLUMNS,
@@ -16,7 +17,6 @@ from heloise.queue.rows import (
     read_message,
     write_last_word,
 )
-from heloise.queue.selecting import condition
 from heloise.queue.tally import Tally
 
 _INSERT_MESSAGE = f"INSERT INTO message({MESSAGE_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -170,25 +170,26 @@ def _delete_messages(connection: apsw.Connection, numbers: Iterable[int]) -> Non
 
 
 def change(
-    connection: apsw.Connection, selection: Selection, old: RecipientState, new: RecipientState, due: float | None
+    connection: apsw.Connection, numbers: Sequence[int], old: RecipientState, new: RecipientState, due: float | None
 ) -> tuple[int, Tally]:
-    """`old` → `new` for the selected; `due` None keeps the time. The number of recipients."""
-    where, values = condition(selection, (old,))
-    if due is None:
-        connection.execute(f"UPDATE recipient SET state = ? WHERE {where}", [new.value, *values])
-    else:
-        connection.execute(f"UPDATE recipient SET state = ?, due = ? WHERE {where}", [new.value, due, *values])
+    """`old` → `new` for those of these that are still `old`; `due` None keeps the time. The number of recipients."""
+    connection.execute(
+        "UPDATE recipient SET state = ?, due = coalesce(?, due)"
+        " WHERE id IN (SELECT value FROM json_each(?)) AND state = ?",
+        (new.value, due, json.dumps(numbers), old.value),
+    )
     tally = Tally()
     tally.move(old, new, connection.changes())
     return connection.changes(), tally
 
 
-def remove(connection: apsw.Connection, selection: Selection) -> tuple[int, list[str], Tally]:
-    """Delete the selected that wait or are held, and messages left without recipients; their spool files."""
-    where, values = condition(selection, (W, H))
+def remove(connection: apsw.Connection, numbers: Sequence[int]) -> tuple[int, list[str], Tally]:
+    """Delete those of these that wait or are held, and messages left without recipients; their spool files."""
     tally, gone = Tally(), dict[int, int]()
     deleted: list[Row] = connection.execute(
-        f"DELETE FROM recipient WHERE {where} RETURNING message, state", values
+        "DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(?)) AND state IN (0, 4)"
+        " RETURNING message, state",
+        (json.dumps(numbers),),
     ).fetchall()
     for number, state in deleted:
         gone[number] = gone.get(number, 0) + 1
