@@ -102,7 +102,7 @@ def test_without_line_feeds_every_octet_is_kept(tmp_path: Path) -> None:
 
 def test_a_maildir_that_may_not_be_written_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OSError, match="Not a directory"):
+    with pytest.raises(OSError, match="File exists|Not a directory"):
         put_on_disk(letter(str(tmp_path / "file" / "m")))
 
 
@@ -133,6 +133,19 @@ def test_a_letter_that_was_put_survives_a_power_cut() -> None:
         (name,) = host.world.files.names("/var/mail/alice/Maildir/new")
         octets = host.world.files.open(f"/var/mail/alice/Maildir/new/{name}").read(10_000)
         assert octets.endswith(b"bye\n")
+
+    run_simulated(scenario, seed=1)
+
+
+def test_a_letter_survives_also_in_a_maildir_whose_maker_ended_before_it_was_synced() -> None:
+    async def scenario(world: SimulatedWorld) -> None:
+        host = world.host("mx.test", "192.0.2.1")
+        host.disk.fail_syncs(1)
+        with pytest.raises(OSError, match="sync failed"):
+            await put(letter("/var/mail/alice/Maildir"), host.world.files, host.world.blocking)
+        await put(letter("/var/mail/alice/Maildir"), host.world.files, host.world.blocking)
+        await host.power_cut(Unsynced.LOST)
+        assert len(host.world.files.names("/var/mail/alice/Maildir/new")) == 1
 
     run_simulated(scenario, seed=1)
 

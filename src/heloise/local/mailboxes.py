@@ -32,6 +32,7 @@ class LocalMailboxes:
         self._files = files
         self._clock = clock
         self._counts: dict[str, _Count] = {}
+        self._proven: set[str] = set()
 
     def account(self, name: str) -> Account | None:
         """The account of this name; None when there is none."""
@@ -64,8 +65,13 @@ class LocalMailboxes:
         self._counts[account] = known
         return known.octets
 
+    def is_proven(self, account: str) -> bool:
+        """Has this process put a letter there? Then the directories are known to outlive a power cut."""
+        return account in self._proven
+
     def delivered(self, account: str, octets: int) -> None:
         """A letter of so many octets was put into the mailbox: counted at once, without looking."""
+        self._proven.add(account)
         known = self._counts.get(account)
         if known is not None:
             self._counts[account] = replace(known, octets=known.octets + octets)

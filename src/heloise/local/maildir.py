@@ -10,7 +10,9 @@ Runs as one unit of blocking work for messages up to `_PIECE`; larger ones are w
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from heloise.mail.content import Content
 from heloise.mail.path import ForwardPath, ReversePath
@@ -28,7 +30,8 @@ class MaildirLetter:
     """One copy of a message for one recipient.
 
     `name` is unique to it and the same at every attempt; `attempt` is different at every one, so that two that
-    overlap, since a lease ran out, do not write into one file.
+    overlap, since a lease ran out, do not write into one file. `is_proven` when the Maildir and the directories above
+    it are known to outlive a power cut: somebody may have made them and ended before their names were synced.
     """
 
     maildir: str
@@ -38,6 +41,7 @@ class MaildirLetter:
     forward_path: ForwardPath
     content: Content
     line_feeds: bool = False
+    is_proven: bool = False
 
 
 async def put(letter: MaildirLetter, files: Files, blocking: Blocking) -> int:
@@ -86,6 +90,8 @@ class MaildirWriting:
 
     def begin(self) -> None:
         """Create the file in tmp, and the Maildir if need be."""
+        if not self._letter.is_proven:
+            self._make_maildir()
         try:
             self._file = self._files.create(self._path)
         except FileNotFoundError:
@@ -123,21 +129,12 @@ class MaildirWriting:
 
     def _make_maildir(self) -> None:
         maildir = self._letter.maildir
-        grown = _missing_and_its_parent(self._files, maildir)
         for part in _PARTS:
             self._files.make_directory(f"{maildir}/{part}")
-        # The names of new directories must outlive a crash too, or a letter is lost with its directory.
-        for directory in reversed(grown):
-            self._files.sync_directory(directory)
-
-
-def _missing_and_its_parent(files: Files, path: str) -> list[str]:
-    """The directories that get new entries when `path` and something in it is made."""
-    grown = [path]
-    while path != "/" and not files.exists(path):
-        path = path.rpartition("/")[0] or "/"
-        grown.append(path)
-    return grown
+        # The names of directories must outlive a crash too, or a letter is lost with its directory.
+        for directory in (*map(str, reversed(PurePosixPath(maildir).parents)), maildir):
+            with suppress(PermissionError):  # one we may not read was not made by us
+                self._files.sync_directory(directory)
 
 
 async def _pieces(letter: MaildirLetter) -> AsyncIterator[bytes]:

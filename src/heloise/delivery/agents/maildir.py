@@ -67,6 +67,7 @@ def _letter(
         forward_path=recipient.recipient.forward_path,
         content=attempt.content,
         line_feeds=account.line_feeds and not message.facts.binary,
+        is_proven=doors.mailboxes.is_proven(account.name),
     )
 
 
