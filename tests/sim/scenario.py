@@ -8,6 +8,7 @@ letter has come to its end.
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -181,7 +182,8 @@ class Scenario:
         self._clients = [world.host(f"client{each}.example", f"198.51.100.{each}") for each in range(1, 4)]
         self._stranger = world.host("stranger.example", "203.0.113.9")
         self._judge.ground("gone.example", "it does not exist")
-        self._troubled = True
+        # Letters come in crowds, and trouble comes with them: the bugs are where things happen at once.
+        self._moments = [generator.uniform(0, 4 * HOUR) for _ in range(generator.choice((1, 2, 4, 12)))]
 
     def _machine(self, name: str, address: str, text: str) -> Machine:
         host = self._world.host(name, address)
@@ -234,7 +236,7 @@ class Scenario:
 
     async def _letter(self, seed: int) -> None:
         generator = random.Random(seed)
-        await asyncio.sleep(generator.uniform(0, 4 * HOUR))
+        await asyncio.sleep(generator.choice(self._moments) + generator.choice((0.0, 0.1, 1.0)) * generator.random())
         judge, number = self._judge, len(self._judge.letters) + 1
         host = generator.choice((*self._clients, *self._clients, self._stranger))
         server = Endpoint(HOME, 25)
@@ -268,24 +270,33 @@ class Scenario:
 
     async def _trouble(self, seed: int) -> None:
         generator = random.Random(seed)
-        await asyncio.sleep(generator.uniform(0, 5 * HOUR))
         machine = generator.choice((self._home, self._home, self._away))
         crashes = (self._kill, self._cut, self._cut)
-        others = (self._stop, self._fill_disk, self._fail_syncs, self._lose_hop, self._lose_names, self._operate)
+        others = (
+            self._stop,
+            self._fill_disk,
+            self._fail_syncs,
+            self._lose_hop,
+            self._lose_names,
+            self._lock_mailbox,
+            self._operate,
+            self._turn,
+        )
         trouble = generator.choice(crashes if self._rigging.only_crashes else (*crashes, *others))
-        await self._near_a_letter(generator)
+        if generator.random() < 0.7:
+            await asyncio.sleep(generator.choice(self._moments) + generator.choice((0.3, 2.0)) * generator.random())
+        else:
+            await asyncio.sleep(generator.uniform(0, 5 * HOUR))
+            await self._until_something_happens(generator)
         await trouble(machine, generator)
 
-    async def _near_a_letter(self, generator: random.Random) -> None:
-        """Most of a day nothing happens: trouble waits until something does, and then some moments."""
-        if generator.random() < 0.2:
-            return
+    async def _until_something_happens(self, generator: random.Random) -> None:
+        """Most of a day nothing does."""
         before = self._world.trace.digest()
         for _ in range(200):
             await asyncio.sleep(generator.uniform(0, 20))
             if self._world.trace.digest() != before:
                 break
-            before = self._world.trace.digest()
         await asyncio.sleep(generator.choice((0.0, 0.01, 0.1, 1.0)) * generator.random())
 
     async def _kill(self, machine: Machine, generator: random.Random) -> None:
@@ -314,7 +325,10 @@ class Scenario:
         disk.faults = replace(disk.faults, quota=BOUNDLESS)
 
     async def _fail_syncs(self, machine: Machine, generator: random.Random) -> None:
-        machine.host.disk.fail_syncs(generator.choice((1, 2, 5)))
+        machine.host.disk.fail_syncs(generator.choice((1, 2, 5, 50)))
+        if generator.random() < 0.5:
+            await asyncio.sleep(generator.choice((0.1, 1.0, 10.0)) * generator.random())
+            await generator.choice((self._kill, self._cut))(machine, generator)
 
     async def _lose_hop(self, machine: Machine, generator: random.Random) -> None:
         hop = generator.choice(list(self._hops.values()))
@@ -328,14 +342,35 @@ class Scenario:
         await asyncio.sleep(generator.uniform(60, 2 * HOUR))
         self._world.zones.heal(name)
 
+    async def _lock_mailbox(self, machine: Machine, generator: random.Random) -> None:
+        path = "/var/mail/alice/.locked"
+        files = self._home.host.disk
+        files.make_directory("/var/mail/alice")
+        if not files.exists(path):
+            files.create(path).close()
+        await asyncio.sleep(generator.uniform(60, 2 * HOUR))
+        files = self._home.host.disk
+        if files.exists(path):
+            files.remove(path)
+
+    async def _turn(self, machine: Machine, generator: random.Random) -> None:
+        """ETRN, RFC 1985: some client asks for the mail of a domain."""
+        client, domain = generator.choice(self._clients), generator.choice(("gentle", "rough", "mxed", "away"))
+        for _ in range(3):
+            with suppress(LinkError):
+                stream = await client.world.network.connect(Endpoint(HOME, 25), timeout=30)
+                stream.send(f"EHLO {client.name}\r\nETRN {domain}.example\r\nHELP STATUS\r\nQUIT\r\n".encode())
+                while await stream.receive():
+                    pass
+                stream.close()
+            await asyncio.sleep(generator.uniform(1, 600))
+
     async def _operate(self, machine: Machine, generator: random.Random) -> None:
         """Hold everything, and let it go later; through the control socket, as an operator does."""
         for operation in ("hold", "retry", "release", "retry"):
-            try:
+            with suppress(LinkError, ControlError):
                 async with remote_control(machine.host.world.network, "/var/lib/heloise/control") as control:
                     await control.change(operation, Selection())
-            except (LinkError, ControlError):
-                pass
             await asyncio.sleep(generator.uniform(1, 600))
 
     async def _keep_up(self) -> None:
