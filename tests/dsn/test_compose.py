@@ -247,6 +247,17 @@ def test_a_binary_header_does_not_bring_bare_line_ends_into_the_report() -> None
     assert b"\r" not in raw.replace(b"\r\n", b"")
 
 
+@pytest.mark.parametrize("sender", ["<a@client.test>", "<ä@client.test>"])
+def test_nor_does_a_binary_header_in_utf8(sender: str) -> None:
+    returned = Returned("Subject: ä\ry\nz\0\r\n".encode(), False)
+    whole = report(
+        reverse_path=ReversePath.parse(sender.encode()), parameters=Parameters.parse(b"SMTPUTF8"), returned=returned
+    )
+    raw = octets(whole)
+    assert b"\0" not in raw
+    assert raw.count(b"\n") == raw.count(b"\r\n") == raw.count(b"\r")
+
+
 # RFC 6533
 
 

@@ -152,15 +152,16 @@ def _recipient_fields(report: Report, item: RecipientReport, *, unitext: bool) -
 
 def _original_part(report: Report) -> bytes:
     """RFC 6522 §3 (3): message/rfc822 or text/rfc822-headers, and their forms of RFC 6533 §4 for UTF-8 headers."""
-    octets, complete = report.returned.octets, report.returned.complete
+    complete = report.returned.complete
+    octets = report.returned.octets if complete else _by_lines(report.returned.octets)
     header = header_of(octets)
     if not header.isascii() and _knows_utf8(report) and _is_utf8(header):
         return _encoded_part(report, "message/global" if complete else "message/global-headers", octets)
     if complete:
         return _part("message/rfc822", "7bit" if octets.isascii() else "8bit", octets)
     if octets.isascii():
-        return _part("text/rfc822-headers", "7bit", _by_lines(octets))
-    return _part("text/rfc822-headers", "quoted-printable", binascii.b2a_qp(_by_lines(octets), istext=True))
+        return _part("text/rfc822-headers", "7bit", octets)
+    return _part("text/rfc822-headers", "quoted-printable", binascii.b2a_qp(octets, istext=True))
 
 
 def _by_lines(octets: bytes) -> bytes:
