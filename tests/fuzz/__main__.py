@@ -1,8 +1,8 @@
 """Runs a target guided by coverage: `python -m tests.fuzz TARGET --seconds N`, from the root of the checkout.
 
 It needs atheris, in an environment of its own: `scripts/fuzz TARGET --seconds N` makes one and does all of this. Inputs
-that reach something new are kept in .peers/fuzz-corpus; `--keep` adds the smallest set of them that reaches all of it
-to tests/fuzz/corpus. A finding is written to .peers/fuzz-findings and ends the run; `python -m tests.fuzz TARGET FILE`
+that reach something new are collected in .peers/fuzz-corpus; `--keep` adds the short ones that reach all of it to
+tests/fuzz/corpus. A finding is written to .peers/fuzz-findings and ends the run; `python -m tests.fuzz TARGET FILE`
 replays it.
 """
 
@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.fuzz import targets
+from tests.fuzz.keeping import keep
 
 ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
@@ -26,7 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("target", choices=targets.NAMES)
     parser.add_argument("files", nargs="*", type=Path, help="run these inputs only")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--keep", action="store_true", help="minimise the corpus that is kept")
+    parser.add_argument("--keep", action="store_true", help="keep what was found, the least that reaches all of it")
     return parser.parse_args()
 
 
@@ -39,6 +40,9 @@ def main() -> None:
     """Run; libFuzzer ends the process itself."""
     wanted = arguments()
     name = wanted.target
+    if wanted.keep:
+        keep(name, FOUND / name, CORPUS / name)
+        return
     if wanted.files:
         target = targets.load(name)
         for path in wanted.files:
@@ -63,9 +67,6 @@ def main() -> None:
         "-print_final_stats=1",
     ]
     folders = [str(FOUND / name), str(CORPUS / name)]
-    if wanted.keep:
-        options.append("-merge=1")
-        folders.reverse()
     atheris.Setup([sys.argv[0], *options, *folders], target.run)
     atheris.Fuzz()
 
