@@ -9,7 +9,6 @@ from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer, DeliveryOptions
 from heloise.local.accounts import Account
 from heloise.local.mailboxes import LocalMailboxes
-from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope
 from heloise.mail.ids import MessageId
 from heloise.mail.outcome import Outcome
@@ -21,6 +20,7 @@ from heloise.queue.memory import MemoryStore
 from heloise.queue.model import QueuedMessage, QueuedRecipient, Selection
 from heloise.queue.queue import Queue
 from heloise.smtp.registry import discover
+from heloise.smtp.server import content_facts
 from heloise.testing import SimulatedHost, SimulatedWorld
 from heloise.world import Endpoint, Stream
 
@@ -145,7 +145,7 @@ class House:
         )
         deposit = self.queue.begin(submission)
         await deposit.write(content)
-        answer = await deposit.commit(ContentFacts(size=len(content)))
+        answer = await deposit.commit(content_facts(content))
         assert isinstance(answer, Taken)
         return identity
 

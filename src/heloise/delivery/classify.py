@@ -7,6 +7,7 @@
 | 421 at any stage | next address, then delayed | |
 | connection lost before the final dot | next address, then delayed | |
 | connection lost after it | delayed, ambiguous | |
+| the message does not fit the peer | | next address; when none is left: failed |
 
 Anything that is no 2yz, 4yz or 5yz is nonsense and means delayed: never a failure by itself.
 """
@@ -24,6 +25,7 @@ from heloise.world import LinkFault
 
 _CLOSING = 421
 _LINK_TROUBLE = (causes.LINK_LOST, causes.LINK_TIMED_OUT, causes.LINK_REFUSED)
+_MISFIT = (causes.DELIVERY_NEEDS_EXTENSION,)
 _WORDS = {
     LinkFault.REFUSED: "Connection refused by",
     LinkFault.TIMED_OUT: "Connection timed out with",
@@ -65,7 +67,7 @@ def belongs_elsewhere(answer: RecipientAnswer) -> bool:
         return False
     if answer.said_by_peer:
         return answer.reply.code == _CLOSING
-    return answer.reply.cause.kind in _LINK_TROUBLE
+    return answer.reply.cause.kind in (*_LINK_TROUBLE, *_MISFIT)
 
 
 def classify_failure(failure: DialFailure, *, peer: str, shown: str) -> Outcome:
@@ -82,6 +84,12 @@ def classify_failure(failure: DialFailure, *, peer: str, shown: str) -> Outcome:
 
 def _not_connected(fault: LinkFault, reply: Reply, shown: str) -> Reply:
     return replies.not_connected(f"{_WORDS[fault]} {shown}", reply.cause)
+
+
+def classify_misfit(reply: Reply) -> Outcome:
+    """The outcome when the message can not be brought into a form that the peer takes, if no other peer takes it."""
+    permanent = reply.severity is Severity.PERMANENT
+    return Outcome(action=Action.FAILED if permanent else Action.DELAYED, stage=Stage.MAIL, reply=reply)
 
 
 def combine(troubles: Sequence[Outcome]) -> Outcome:

@@ -21,6 +21,7 @@ from heloise.smtp.client_events import (
     Progress,
     TransactionDone,
 )
+from heloise.smtp.client_plan import WireForm
 from heloise.smtp.client_states import ClientState, ContentDemand
 from heloise.smtp.errors import LocalProtocolError
 from heloise.smtp.transaction import Offers, RecipientAnswer
@@ -65,6 +66,14 @@ class Conversation:
     def transactions(self) -> int:
         """How many were begun. An answer of link.lost to a second or later one may only mean that it sat idle."""
         return self._session.transactions
+
+    def form(self, envelope: Envelope, facts: ContentFacts) -> WireForm:
+        """What a content with these facts has to be before `deliver` can send it here."""
+        return self._session.form(envelope, facts)
+
+    def judged(self, refusal: Reply) -> Reply:
+        """`refusal` for want of an offer: for now only, when the peer was cut off before it could offer anything."""
+        return self._session.judged(refusal)
 
     async def hello(self) -> ConversationReady | ConversationRefused:
         """Hear the greeting and say EHLO. Called once, by `dial`."""

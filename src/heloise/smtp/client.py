@@ -30,7 +30,7 @@ from heloise.smtp.client_events import (
     Progress,
     TransactionDone,
 )
-from heloise.smtp.client_plan import Plan, Planner
+from heloise.smtp.client_plan import Plan, Planner, WireForm
 from heloise.smtp.client_states import PATIENCE, STAGE, ClientState, ContentDemand, Expectation, Expected, Step
 from heloise.smtp.client_transaction import OpenTransaction
 from heloise.smtp.command import Hello, Plain, Verb
@@ -134,9 +134,7 @@ class ClientSession:
         plan = self._planner.plan(envelope, facts)
         self._transaction = OpenTransaction(envelope, dsn_offered=self.offers.has("DSN"))
         if isinstance(plan, Reply):
-            if self._options.start_with_helo:
-                plan = client_replies.perhaps_offered(plan)
-            self._transaction.decide_rest(Stage.MAIL, plan, said_by_peer=False)
+            self._transaction.decide_rest(Stage.MAIL, self.judged(plan), said_by_peer=False)
         else:
             self._schedule(plan, self._transaction)
         self._proceed()
@@ -145,6 +143,14 @@ class ClientSession:
         self._transaction = OpenTransaction(envelope, dsn_offered=self.offers.has("DSN"))
         self._transaction.decide_rest(Stage.MAIL, farewell, said_by_peer=farewell.cause.kind is causes.PEER_SAID)
         self._done(ClientState.CLOSED)
+
+    def form(self, envelope: Envelope, facts: ContentFacts) -> WireForm:
+        """What the content has to be for this peer, if it is to be converted before `begin`."""
+        return self._planner.form(envelope, facts)
+
+    def judged(self, refusal: Reply) -> Reply:
+        """`refusal`, for want of an offer: for now only, when nobody knows what the peer offers."""
+        return client_replies.perhaps_offered(refusal) if self._options.start_with_helo else refusal
 
     @property
     def content_demand(self) -> ContentDemand:

@@ -31,6 +31,21 @@ class Plan:
     binary: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireForm:
+    """What the content has to be for a peer, and is not or may not be.
+
+    `seven_bit`: no octet above 127; `lines`: no bare CR or LF, no NUL; `ascii_header`: no octet above 127 in a header.
+    """
+
+    seven_bit: bool = False
+    lines: bool = False
+    ascii_header: bool = False
+
+
+ANY_FORM = WireForm()  # asks for nothing
+
+
 class Planner:
     """Plans the transactions of one session: sorts the extensions once into those the peer offers and the others."""
 
@@ -71,6 +86,21 @@ class Planner:
             recipients=tuple([self._recipient(envelope, recipient) for recipient in envelope.recipients]),
             chunking=binary or (self._prefer_chunking and self._chunking),
             binary=binary,
+        )
+
+    def form(self, envelope: Envelope, facts: ContentFacts) -> WireForm:
+        """Into which form the content has to be brought before it can be planned for, and sent."""
+        to_convert = {
+            extension.keyword
+            for extension in self._lacking
+            if extension.downgrade(envelope, facts) is Downgrade.CONVERT
+        }
+        seven_bit = "8BITMIME" in to_convert
+        return WireForm(
+            seven_bit=seven_bit,
+            lines=seven_bit or "BINARYMIME" in to_convert or (facts.binary and not self._chunking),
+            # RFC 6531 §3.2: the header may be why SMTPUTF8 was said, and nobody knows without looking at it.
+            ascii_header=facts.eight_bit and not self._utf8 and "SMTPUTF8" in envelope.parameters,
         )
 
     def _fits(self, recipient: Recipient) -> bool:

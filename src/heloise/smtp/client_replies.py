@@ -67,6 +67,24 @@ def needs_extension(keyword: str) -> Reply:
     return reply(554, status, f"The message needs {keyword}, which the next hop lacks", cause)
 
 
+def header_not_ascii() -> Reply:
+    """The header can be sent only under SMTPUTF8, and can not be encoded on the way. RFC 6531 §3.2."""
+    text = "The header has octets above 127, which the next hop does not take"
+    return reply(554, "5.6.9", text, causes.DELIVERY_HEADER_NOT_ASCII)
+
+
+def sealed(what: str) -> Reply:
+    """Conversion would break a signature or what is encrypted. RFC 1847 §2.1."""
+    text = f"The message would have to be converted for the next hop: {what}"
+    return reply(554, "5.6.3", text, causes.DELIVERY_SEALED)
+
+
+def unconvertible(what: str) -> Reply:
+    """Conversion would lose something. RFC 6152 §3."""
+    cause = causes.DELIVERY_UNCONVERTIBLE.because(what=what)
+    return reply(554, "5.6.3", f"The message can not be converted for the next hop: {what}", cause)
+
+
 def perhaps_offered(refusal: Reply) -> Reply:
     """The same for now only: the connection was dropped at EHLO, so nobody knows what the peer offers.
 
