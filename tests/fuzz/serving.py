@@ -185,7 +185,11 @@ class ServerDriver:
 
 
 def possible_answers(proposal: Proposal) -> tuple[Reply, ...]:
-    """The usual answer and some that may stand in its place."""
+    """The usual answer and some that may stand in its place; any may be the last."""
+    return *_usual_and_others(proposal), replies.SESSION_FAULT_CLOSING
+
+
+def _usual_and_others(proposal: Proposal) -> tuple[Reply, ...]:
     match proposal:
         case ConnectionProposed():
             refused = replies.session_refused("mx.test")

@@ -49,6 +49,7 @@ from heloise.smtp.transcript import Recorder
 _NOT_IMPLEMENTED = frozenset({"SEND", "SOML", "SAML", "TURN"})  # RFC 5321 appendix F
 _NO_ARGUMENT = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
 _CHUNK_PIECE = 1 << 16
+_CLOSING = 421  # RFC 5321 §3.8: whoever says it closes
 
 
 class ServerSession:
@@ -428,9 +429,6 @@ class ServerSession:
                 assert_never(proposal)
 
     def _commit_connection(self, reply: Reply) -> None:
-        if reply.code == 421:
-            self.close_with(reply)
-            return
         accepted = reply.severity is Severity.COMPLETED
         self.state = ServerState.GREETED if accepted else ServerState.REFUSED
         self._say(reply)
@@ -505,13 +503,12 @@ class ServerSession:
 
     def _finish_message(self, answers: tuple[Reply, ...], problem: Reply | None = None) -> None:
         """The final word about a message: the transaction is over, whatever it was. RFC 5321 §4.1.1.4."""
-        for reply in answers:
-            self._say(reply)
         self._clear_transaction()
         if problem is not None:
             self._facts.append(TransactionReset(problem))
-        if self.state is not ServerState.CLOSED:
-            self.state = ServerState.SPENT if self.view.one_transaction else ServerState.READY
+        self.state = ServerState.SPENT if self.view.one_transaction else ServerState.READY
+        for reply in answers:
+            self._say(reply)
 
     # Content by BDAT
 
@@ -556,10 +553,14 @@ class ServerSession:
     # The end of things
 
     def _say(self, reply: Reply) -> None:
+        if self.state is ServerState.CLOSED:
+            return  # the last words are said
         self._output.append(reply.encode())
         if self._recorder is not None:
             self._recorder.reply(reply)
-        if 500 <= reply.code <= 504:
+        if reply.code == _CLOSING:
+            self._end(lost=False)
+        elif 500 <= reply.code <= 504:
             self._errors += 1
             if self._errors == self._limits.errors:
                 self.close_with(self._over_limit(replies.TOO_MANY_ERRORS, "errors"))
@@ -578,6 +579,8 @@ class ServerSession:
             self.state = ServerState.READY
 
     def _end(self, *, lost: bool) -> None:
+        if self.state is ServerState.CLOSED:
+            return
         if self.view.mail is not None:
             self._facts.append(TransactionReset())
         self._clear_transaction()
