@@ -6,7 +6,7 @@ Both drivers audit their engine at every step (see tests.fuzz). What is said to 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, takewhile
 
 from heloise.mail.envelope import Recipient
 from heloise.mail.path import ForwardPath, ReversePath
@@ -107,10 +107,11 @@ def arrived(content: bytes) -> bytes:
 
 
 def taken(message: Message) -> list[Recipient]:
-    """Whose mail the server took."""
+    """Whose mail the server took, and could say so: nothing is said after a 421."""
     recipients = message.proposed.envelope.recipients
     answers = message.answers if len(message.answers) > 1 else message.answers * len(recipients)
-    return [recipient for recipient, answer in zip(recipients, answers, strict=True) if answer.code // 100 == 2]
+    said = takewhile(lambda answer: answer.code != 421, answers)
+    return [recipient for recipient, answer in zip(recipients, said, strict=False) if answer.code // 100 == 2]
 
 
 def check_that_both_mean_the_same(met: Met, letters: tuple[Letter, ...]) -> None:
