@@ -25,6 +25,7 @@ _INSERT_RECIPIENT = f"INSERT INTO recipient({RECIPIENT_COLUMNS}) VALUES(?,?,?,?,
 # The planner has no statistics and would take the index of states and domains, and sort all that wait.
 _DUE = "SELECT {} FROM recipient INDEXED BY recipient_due WHERE state = 0 AND due <= ? ORDER BY due, id LIMIT ?"
 ALL_DUE, NUMBERS_DUE = _DUE.format(RECIPIENT_COLUMNS), _DUE.format("id")
+_CHANGE_RECIPIENT = "UPDATE recipient SET state = ?, due = ?, attempts = ?, last_word = ? WHERE id = ?"
 _RECIPIENT = f"SELECT {RECIPIENT_COLUMNS} FROM recipient WHERE id = ?"
 _WHOLE_MESSAGE = (
     f"SELECT {MESSAGE_COLUMNS}, octets FROM message LEFT JOIN content ON content.message = message.id WHERE id = ?"
@@ -114,28 +115,29 @@ def settle(
     found: Row | None = connection.execute(
         "SELECT id, pending, spool FROM message WHERE message_id = ?", (message_id,)
     ).get
-    applied = [] if found is None else _apply(connection, found[0], changes, tally)
+    applied = [] if found is None else _applicable(connection, found[0], changes, tally)
     if applied or not changes:
         insert(connection, reports)
         _tally_new(reports, tally)
     if found is None or not applied:
         return None, tally
     number, pending, spool = found
-    pending -= sum(state.is_final for state in applied)
+    pending -= sum(state.is_final for _, state in applied)
     if pending <= 0:
         _delete_messages(connection, [number])
         tally.messages -= 1
         return spool, tally
+    connection.executemany(_CHANGE_RECIPIENT, [_change_row(*each) for each in applied])
     connection.execute("UPDATE message SET pending = ? WHERE id = ?", (pending, number))
     return None, tally
 
 
-def _apply(
+def _applicable(
     connection: apsw.Connection, number: int, changes: Sequence[RecipientChange], tally: Tally
-) -> list[RecipientState]:
-    """The new states of those that had not ended."""
+) -> list[tuple[RecipientChange, RecipientState]]:
+    """The changes of those that have not ended, each with the new state; one for each recipient."""
     applied = []
-    for change in changes:
+    for change in {change.recipient_id: change for change in changes}.values():
         stored = connection.execute(
             "SELECT state FROM recipient WHERE id = ? AND message = ?", (change.recipient_id, number)
         ).get
@@ -143,13 +145,13 @@ def _apply(
             continue
         # An operator's hold outlives the attempt that was under way.
         new = H if old is H and not change.state.is_final else change.state
-        connection.execute(
-            "UPDATE recipient SET state = ?, due = ?, attempts = ?, last_word = ? WHERE id = ?",
-            (new.value, change.due, change.attempts, write_last_word(change.last_word), change.recipient_id),
-        )
         tally.move(old, new)
-        applied.append(new)
+        applied.append((change, new))
     return applied
+
+
+def _change_row(change: RecipientChange, state: RecipientState) -> Row:
+    return state.value, change.due, change.attempts, write_last_word(change.last_word), change.recipient_id
 
 
 def _tally_new(messages: Sequence[NewRows], tally: Tally) -> None:

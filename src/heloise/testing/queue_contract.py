@@ -334,6 +334,18 @@ async def what_has_ended_stays_so(open_store: OpenStore) -> None:
     await store.close()
 
 
+async def a_recipient_that_is_settled_twice_at_once_ends_no_other(open_store: OpenStore) -> None:
+    """A settlement that names it twice is somebody's mistake, and must not cost a message."""
+    store = await open_store()
+    queued = await store.insert(new_message("A", "one@example.org", "two@example.org"))
+    twice = (change(queued.recipients[0], RecipientState.DELIVERED),) * 2
+    await store.settle(Settlement(message_id=queued.message_id, changes=twice))
+    (found,) = await store.list(_EVERYTHING, limit=10)
+    assert [each.state for each in found.recipients] == [RecipientState.DELIVERED, RecipientState.WAITING]
+    assert await store.counts() == QueueCounts(messages=1, waiting=1, leased=0, held=0)
+    await store.close()
+
+
 async def what_was_removed_is_passed_over(open_store: OpenStore) -> None:
     """An operator removes a recipient whose lease has run out, while the attempt is still under way."""
     store = await open_store()
@@ -500,6 +512,7 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     an_attempt_is_remembered,
     a_report_is_kept_with_the_settlement,
     what_has_ended_stays_so,
+    a_recipient_that_is_settled_twice_at_once_ends_no_other,
     what_was_removed_is_passed_over,
     what_is_held_is_not_leased,
     what_is_removed_is_gone,
