@@ -99,3 +99,23 @@ class HeloiseSend:
             *(word for recipient in recipients for word in ("--to", recipient)),
             *("--file", "-", *self._options),
         ]
+
+
+class Nodemailer:
+    """nodemailer, the client of the world of JavaScript."""
+
+    _SCRIPT = """
+        const [errand, chunks] = [JSON.parse(process.argv[1]), []];
+        const options = { host: "127.0.0.1", port: errand.port, name: "client.test", ignoreTLS: true };
+        process.stdin.on("data", chunk => chunks.push(chunk)).on("end", () =>
+            require("nodemailer").createTransport(options).sendMail(
+                { envelope: { from: errand.from, to: errand.to }, raw: Buffer.concat(chunks) },
+                (error, info) => {
+                    console.log(error || info);
+                    process.exit(error || info.rejected.length ? 1 : 0);
+                }));
+    """
+
+    def send(self, port: int, sender: str, recipients: Sequence[str], octets: bytes) -> None:
+        errand = {"port": port, "from": sender, "to": list(recipients)}
+        run([str(require("nodemailer")), "-e", self._SCRIPT, json.dumps(errand)], octets)

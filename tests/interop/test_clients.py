@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.interop.clients import Curl, HeloiseSend, Msmtp, Smtplib, Swaks, run
+from tests.interop.clients import Curl, HeloiseSend, Msmtp, Nodemailer, Smtplib, Swaks, run
 from tests.interop.house import House, house
 from tests.interop.letters import EIGHT_BIT, LETTERS, PLAIN, letter
 from tests.serving import PROGRAM
@@ -31,6 +31,7 @@ CLIENTS: dict[str, Client] = {
     "swaks": Swaks(),
     "curl": Curl(),
     "msmtp": Msmtp(),
+    "nodemailer": Nodemailer(),
     "heloise": HeloiseSend("--quiet"),
     "swaks-pipelining": Swaks("--pipeline"),
     "heloise-bdat": HeloiseSend("--quiet", "--bdat"),
@@ -74,7 +75,7 @@ def test_several_recipients_get_the_same(client: str, server: House) -> None:
     assert (to_alice.forward_path, to_bob.forward_path) == ("alice@here.test", "bob+tag@here.test")
 
 
-@pytest.mark.parametrize("client", ["smtplib", "curl", "heloise", "heloise-bdat"])
+@pytest.mark.parametrize("client", ["smtplib", "curl", "nodemailer", "heloise", "heloise-bdat"])
 def test_addresses_outside_ascii_arrive(client: str, server: House) -> None:
     octets = letter("Grüße\r\n".encode(), "Subject: Grüße".encode(), "To: dörte@here.test".encode())
     CLIENTS[client].send(server.port, "jürgen@client.test", ["dörte@here.test"], octets)

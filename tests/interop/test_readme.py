@@ -46,7 +46,7 @@ def running(command: str, clone: Path) -> Iterator[str]:
 
         def endpoint() -> str:
             assert process.poll() is None, output.read_text()
-            found = re.search(r"^ready on (\S+);", output.read_text(), re.MULTILINE)
+            found = re.search(r"^(?:ready|heloise dev takes all mail) on ([\w.:]+)", output.read_text(), re.MULTILINE)
             return found[1] if found else ""
 
         yield wait_until(endpoint, f"{command} to be ready", FIRST_START, poll=0.1)

@@ -20,10 +20,12 @@ _PROOF = {
     "msmtp": "bin/msmtp",
     "curl": "bin/curl",
     "openssl": "bin/openssl",
+    "nodemailer": "bin/nodemailer",
 }
 _RESULT = {
     **{name: f"{name}/root" for name in ("postfix", "sendmail", "exim", "opensmtpd", "dovecot")},
     "aiosmtpd": "aiosmtpd/venv/bin/python",
+    "nodemailer": "bin/nodemailer",
 }
 
 
