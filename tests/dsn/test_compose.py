@@ -8,6 +8,7 @@ from email.message import EmailMessage, Message
 import pytest
 
 from heloise.dsn.compose import compose_report
+from heloise.dsn.fields import field
 from heloise.dsn.report import RecipientReport, Report, is_owed, outcome_is_owed, status_of
 from heloise.dsn.returned import LARGEST, SMALL, Returned, returned, wanted
 from heloise.mail import causes
@@ -81,6 +82,12 @@ def test_the_envelope_goes_from_nobody_to_the_sender_and_asks_for_nothing() -> N
     composed = compose_report(report())
     assert composed is not None
     assert composed[0].encode() == b"<>\r\n<a@client.test> NOTIFY=NEVER\r\n"
+
+
+@pytest.mark.parametrize("letter", ["x", "ä", "漢", "\N{GRINNING FACE}"])
+def test_a_line_of_a_field_is_never_too_long(letter: str) -> None:
+    lines = field("Diagnostic-Code", f"smtp; {letter * 1500}", utf8=True).encode().split(b"\r\n")
+    assert all(len(line) <= 998 for line in lines)  # RFC 5322 §2.1.1, in octets: RFC 6532 §3.4
 
 
 def test_null_reverse_path_never_earns_a_report() -> None:

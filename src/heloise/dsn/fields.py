@@ -1,13 +1,14 @@
 """The fields of message/delivery-status: clean, folded, addresses with their type. RFC 3464 §2.1, RFC 6533 §3."""
 
 import re
+from collections.abc import Iterator
 
 from heloise.mail.path import ForwardPath
 from heloise.mail.reply import printable
 from heloise.mail.xtext import decode_xtext
 
 _LINE = 76  # RFC 5322 §2.1.1 wants at most 78 characters
-_LONGEST_WORD = 900  # RFC 5322 §2.1.1: at most 998, the field name included
+_LONGEST_WORD = 900  # octets; RFC 5322 §2.1.1: at most 998, the field name included
 _VALUE_LIMIT = 4000
 _EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _NOT_QCHAR = re.compile(r"[^\x21-\x2a\x2c-\x3c\x3e-\x5b\x5d-\x7e]")
@@ -35,9 +36,13 @@ def field(name: str, value: str, *, utf8: bool = False) -> str:
 
 def words_of(value: str) -> list[str]:
     """The words of `value`, each short enough for a line."""
-    return [
-        word[start : start + _LONGEST_WORD] for word in value.split() for start in range(0, len(word), _LONGEST_WORD)
-    ]
+    return [piece for word in value.split() for piece in _pieces(word)]
+
+
+def _pieces(word: str) -> Iterator[str]:
+    """RFC 6532 §3.4: a line is measured in octets, of which a character has up to four."""
+    width = _LONGEST_WORD if len(word.encode()) <= _LONGEST_WORD or word.isascii() else _LONGEST_WORD // 4
+    yield from (word[start : start + width] for start in range(0, len(word), width))
 
 
 def final_recipient(path: ForwardPath, *, reporting_mta: str, unitext: bool) -> str:
