@@ -10,17 +10,16 @@ from pathlib import PurePosixPath
 
 import apsw
 
-from heloise.mail.causes import STORAGE_FAULT
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import LastWord
 from heloise.queue.questions import spool_names
 from heloise.queue.schema import migrate
 from heloise.queue.spool import remove_spool_files
 from heloise.queue.statements import give_leases_back, hold_without_content
+from heloise.smtp import replies
 from heloise.world import Files
 
 PAGE = 4096  # octets; larger ones write more for the same messages (measured)
-_CONTENT_GONE = "451 4.3.0 The content of this message is not in the spool any more"
 CHECKPOINT = 4000  # pages of the log, 16 MB, until it is written back
 
 
@@ -53,7 +52,7 @@ class Shard:
             named = spool_names(self.writer)
             found = set(self._files.names(self.spool_directory))
             remove_spool_files(self._files, self.spool_directory, sorted(found - named))
-            gone = LastWord(at=now, reply=_CONTENT_GONE, cause=STORAGE_FAULT.id)
+            gone = LastWord(at=now, reply=str(replies.CONTENT_GONE), cause=replies.CONTENT_GONE.cause.id)
             hold_without_content(self.writer, sorted(named - found), gone)
         except BaseException:
             self.close()

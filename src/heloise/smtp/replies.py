@@ -47,6 +47,7 @@ SESSION_FAULT = reply(451, "4.3.0", "Local error, try again later", causes.SESSI
 SESSION_FAULT_CLOSING = reply(421, "4.3.0", "Local error, closing", causes.SESSION_FAULT)
 STORAGE_FULL = reply(452, "4.3.1", "No room for the message now", causes.STORAGE_FULL)
 STORAGE_FAULT = reply(451, "4.3.0", "The message could not be stored", causes.STORAGE_FAULT)
+CONTENT_GONE = reply(451, "4.3.0", "The content of this message is not in the spool any more", causes.STORAGE_FAULT)
 
 # 5yz: grammar
 COMMAND_UNKNOWN = reply(500, "5.5.1", "No such command", causes.COMMAND_UNKNOWN)
