@@ -242,10 +242,8 @@ class Scenario:
         server = Endpoint(HOME, 25)
         body = _draw_body(generator)
         sender = _draw_sender(generator, number)
-        if sender.endswith("@gentle.example") and not body.isascii() and not self._hops["gentle"].temper.esmtp:
-            sender = ""  # a report that returns 8-bit text could not reach him: nothing converts yet
         letter = judge.write(sender, _draw_recipients(generator, number), body)
-        self._grounds(number, is_eight_bit=not body.isascii())
+        self._grounds(number)
         send = generator.choice((send_by_engine, send_by_hand))
         left = letter.recipients
         for _ in range(6):
@@ -257,14 +255,10 @@ class Scenario:
                 return
             await asyncio.sleep(generator.uniform(60, 1800))
 
-    def _grounds(self, number: int, *, is_eight_bit: bool) -> None:
+    def _grounds(self, number: int) -> None:
         """Who may refuse letter `number` for good, whatever happens."""
         self._judge.ground(f"nobody{number}@away.example", "there is no such user")
         self._judge.ground(f"carol+m{number}@home.example", "her mailbox is small")
-        for hop, domain in (("gentle", "gentle"), ("rough", "rough"), ("mx1", "mxed"), ("mx2", "mxed")):
-            if is_eight_bit and not self._hops[hop].temper.esmtp:
-                for recipient in (f"m{number}.0", f"m{number}.1", "dora"):
-                    self._judge.ground(f"{recipient}@{domain}.example", "it takes no 8-bit text")
 
     # Trouble
 
