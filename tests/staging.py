@@ -57,6 +57,7 @@ full_name = "Bert Baker"
 team = ["alice", "bob", "eve@elsewhere.test"]
 round = ["about"]
 about = ["round"]
+abuse = ["alice"]
 [forwards]
 "carol@example.test" = {{ relay = "carol@elsewhere.test" }}
 "dave@example.test" = {{ tell = "dave@elsewhere.test" }}
@@ -64,7 +65,7 @@ about = ["round"]
 domains = ["elsewhere.test"]
 to = "smtp:{peer}"
 [relay]
-networks = ["127.0.0.1"]
+networks = ["127.0.0.1", "203.0.113.0/24"]
 """
 FILE = "heloise.toml"
 NOBODY = "127.0.0.1:1"  # nobody listens there, ever
@@ -78,8 +79,9 @@ class Scenario:
     """One way to one reply.
 
     `rule` is the line of the configuration that decides, as it is written; `configuration` is added to the one above.
-    `client` is the address the client comes from. `peer` is the script of the next hop for elsewhere.test, which does
-    not answer when there is none. `simulated` plays it in a simulated world, where time costs nothing.
+    `client` is the address the client comes from. `peer` has the scripts of the next hop for elsewhere.test, one for
+    each connection; without them nobody answers there. `simulated` plays it in a simulated world, where time costs
+    nothing and clients come from anywhere.
     """
 
     title: str
@@ -90,17 +92,21 @@ class Scenario:
     rule: str | None = None
     configuration: str = ""
     client: str = "127.0.0.1"
-    peer: str | None = None
+    peer: tuple[str, ...] = ()
     simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What was said: the lines of the play as they really were, and the replies with their causes."""
+    """What was said: the lines of the play as they really were, and the replies with their causes.
+
+    `relayed` are the messages that the next hop got, with their transparency dots.
+    """
 
     lines: tuple[str, ...]
     replies: tuple[Reply, ...]
     configuration: str
+    relayed: tuple[bytes, ...]
 
 
 class PlayError(AssertionError):
@@ -150,12 +156,16 @@ class Stage:
         """As an operator does, while the play goes on."""
         self.tasks.append(asyncio.create_task(self.server.stop()))
 
+    def hang_up(self) -> None:
+        """All clients are gone."""
+        for client in self._clients:
+            client.hang_up()
+
     async def close(self) -> None:
         """The play is over."""
         for undo in self.at_end:
             undo()
-        for client in self._clients:
-            client.hang_up()
+        self.hang_up()
         if not self.tasks:
             await self.stop_server()
         await asyncio.gather(*self.tasks)
@@ -301,8 +311,8 @@ def _octets(line: str) -> bytes:
 async def _perform(scenario: Scenario, stage: Stage, acts: Mapping[str, Act], listen: str, simulated: bool) -> Played:
     async with AsyncExitStack() as stack:
         peer = NOBODY
-        if scenario.peer is not None:
-            stage.peer = await stack.enter_async_context(ScriptedPeer(stage.world.network, scenario.peer))
+        if scenario.peer:
+            stage.peer = await stack.enter_async_context(ScriptedPeer(stage.world.network, *scenario.peer))
             peer = str(stage.peer.endpoint)
         text = CONFIGURATION.format(listen=listen, peer=peer) + scenario.configuration
         configuration = parse_configuration(text, file=FILE, directory=stage.directory)
@@ -320,7 +330,8 @@ async def _perform(scenario: Scenario, stage: Stage, acts: Mapping[str, Act], li
         finally:
             await stage.close()
     replies = [line.reply for transcript in stage.transcripts for line in transcript if line.reply is not None]
-    return Played(tuple(player.said), tuple(replies), text)
+    heard = () if stage.peer is None else tuple(stage.peer.messages)
+    return Played(tuple(player.said), tuple(replies), text, heard)
 
 
 class _SimulatedStage(Stage):
@@ -342,7 +353,7 @@ async def _perform_here(scenario: Scenario, acts: Mapping[str, Act]) -> Played:
 
 
 async def _perform_simulated(scenario: Scenario, acts: Mapping[str, Act], simulation: SimulatedWorld) -> Played:
-    host = simulation.host(SERVER_NAME, SERVER_ADDRESS)
+    host = simulation.host(SERVER_NAME, SERVER_ADDRESS, "127.0.0.2")
     far = host.world.network
     if not scenario.client.startswith("127."):
         far = simulation.host("client.test", scenario.client).world.network

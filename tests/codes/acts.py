@@ -64,6 +64,32 @@ async def next_attempt(stage: Stage) -> None:
     await stage.until_logged("delivery.attempted", max(seen, 2))
 
 
+async def report_comes(stage: Stage) -> None:
+    """The sender's mailbox has the report about the recipient who was refused."""
+    await stage.until_logged("delivery.attempted", 2)
+    directory = f"{stage.state}/mail/bob/Maildir/new"
+    (name,) = stage.world.files.names(directory)
+    letter = stage.world.files.open(f"{directory}/{name}")
+    assert b"multipart/report" in letter.read(1 << 16)
+    letter.close()
+
+
+async def client_hangs_up(stage: Stage) -> None:
+    stage.hang_up()
+    await stage.until_logged("delivery.attempted")
+
+
+async def message_is_under_way(stage: Stage) -> None:
+    client = await stage.connect("127.0.0.1")
+    await client.reply()
+    await client.talk("HELO other.test", "MAIL FROM:<bob@example.test>", "RCPT TO:<eve@elsewhere.test>", "DATA")
+    client.say(b"Subject: later\r\n\r\n")
+    await client.talk(".", "QUIT")
+    assert stage.peer is not None
+    while not stage.peer.commands:  # noqa: ASYNC110 - the script of the peer tells nobody how far it is; time is virtual
+        await asyncio.sleep(0.1)
+
+
 ACTS: dict[str, Act] = {
     "the operator stops the server": stop,
     "another client is connected": another_client,
@@ -74,4 +100,7 @@ ACTS: dict[str, Act] = {
     "nothing can be written to the disk any more": freeze_disk,
     "a message for elsewhere.test waits, since its server did not answer": message_waits,
     "delivery to elsewhere.test is tried again": next_attempt,
+    "the client hangs up, and the message is delivered": client_hangs_up,
+    "bob gets a report": report_comes,
+    "a message for elsewhere.test is being delivered, slowly": message_is_under_way,
 }

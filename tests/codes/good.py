@@ -8,7 +8,8 @@ SCENARIOS = (
         title="VERB shows the next hop",
         code=50,
         cause="verb.progress",
-        peer="""\
+        peer=(
+            """\
 S: 220 mx.elsewhere.test ESMTP
 C: EHLO mx.example.test
 S: 250-mx.elsewhere.test
@@ -22,6 +23,7 @@ S: 354 Go on
 ! message
 S: 250 Queued as 4711
 """,
+        ),
         play=GREETED
         + """\
 C: HELO client.test

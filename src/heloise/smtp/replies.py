@@ -130,9 +130,10 @@ def bad_parameter(problem: str) -> Reply:
     return reply(501, "5.5.4", printable(problem), causes.PARAMETER_SYNTAX.because(problem=printable(problem)))
 
 
-def unknown_parameter(keyword: str) -> Reply:
+def unknown_parameter(keyword: str, rule: Rule | None = None) -> Reply:
     """555, RFC 5321 §4.1.1.11."""
-    return reply(555, "5.5.4", f"Parameter {keyword} is not offered", causes.PARAMETER_UNKNOWN.because(keyword=keyword))
+    cause = causes.PARAMETER_UNKNOWN.because(rule, keyword=keyword)
+    return reply(555, "5.5.4", f"Parameter {keyword} is not offered", cause)
 
 
 def unsupported_value(keyword: str, value: str) -> Reply:

@@ -39,7 +39,7 @@ from heloise.smtp.events import (
     TransactionReset,
     VerifyProposed,
 )
-from heloise.smtp.extension import ServerView, VerbKind
+from heloise.smtp.extension import Extension, ServerView, VerbKind
 from heloise.smtp.limits import NO_RULES, Rules, SessionLimits
 from heloise.smtp.lines import InputBuffer
 from heloise.smtp.registry import Registry
@@ -283,10 +283,14 @@ class ServerSession:
 
     def _disabled(self, verb: str) -> Reply:
         """502 for a verb of an extension that this client may not use, or that needs another one it may not use."""
-        extension, _ = self._registry.verbs[verb]
-        missing = next((each for each in sorted(extension.needs) if each not in self.view.permitted), extension.keyword)
+        missing = self._missing(self._registry.verbs[verb][0])
         cause = causes.COMMAND_DISABLED.because(self.view.rules.get(missing), verb=verb, extension=missing)
         return replies.disabled(verb, cause)
+
+    def _missing(self, extension: Extension) -> str:
+        """The keyword that this client may not use, so that it can not use `extension`."""
+        needs = sorted(extension.needs)
+        return next((each for each in needs if each not in self.view.permitted), extension.keyword)
 
     def _over_limit(self, reply: Reply, limit: str) -> Reply:
         """`reply` with the limit that was passed, and where it is written."""
@@ -382,13 +386,18 @@ class ServerSession:
         if not command.parameters.items:
             return None
         known: set[str] = set()
-        if self.view.is_esmtp:
-            for extension in self._registry:
-                if extension.keyword in self.view.permitted:
-                    known |= extension.mail_keywords if isinstance(command, Mail) else extension.rcpt_keywords
+        withdrawn: dict[str, Extension] = {}
+        for extension in self._registry if self.view.is_esmtp else ():
+            keywords = extension.mail_keywords if isinstance(command, Mail) else extension.rcpt_keywords
+            if extension.keyword in self.view.permitted:
+                known |= keywords
+            else:
+                withdrawn |= dict.fromkeys(keywords, extension)
         for parameter in command.parameters:
             if parameter.keyword not in known:
-                return replies.unknown_parameter(parameter.keyword)
+                by = withdrawn.get(parameter.keyword)
+                rule = None if by is None else self.view.rules.get(self._missing(by))
+                return replies.unknown_parameter(parameter.keyword, rule)
         return None
 
     def _propose_text(self) -> None:
