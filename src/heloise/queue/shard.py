@@ -16,6 +16,7 @@ from heloise.queue.questions import spool_names
 from heloise.queue.schema import migrate
 from heloise.queue.spool import remove_spool_files
 from heloise.queue.statements import give_leases_back, hold_without_content
+from heloise.queue.writer import as_store_error
 from heloise.smtp import replies
 from heloise.world import Files
 
@@ -82,9 +83,10 @@ class Shard:
         connection = apsw.Connection(f"{self.directory}/queue.db", vfs=self._vfs)
         try:
             self._prepare(connection)
-        except BaseException:
+        except Exception as error:
+            trouble = as_store_error(error, connection)
             _close(connection)
-            raise
+            raise trouble from error
         return connection
 
     def _prepare(self, connection: apsw.Connection) -> None:

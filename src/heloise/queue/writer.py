@@ -7,6 +7,7 @@ Inserts that stand next to each other in a batch are done together, a statement 
 
 import asyncio
 import errno
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -148,6 +149,6 @@ def as_store_error(error: Exception, connection: apsw.Connection | None = None) 
     if not isinstance(error, apsw.Error):
         return error
     # The index of the log can not grow on a full disk either, and SQLite calls that an I/O error.
-    by_system = isinstance(error, apsw.IOError) and connection is not None and connection.system_errno in _NO_ROOM
-    is_full = isinstance(error, apsw.FullError) or by_system
-    return (StoreFull if is_full else StoreFault)(str(error) or type(error).__name__)
+    if isinstance(error, apsw.IOError) and connection is not None and connection.system_errno in _NO_ROOM:
+        return StoreFull(os.strerror(connection.system_errno))
+    return (StoreFull if isinstance(error, apsw.FullError) else StoreFault)(str(error) or type(error).__name__)
