@@ -48,3 +48,23 @@ def test_the_server_side_reads_back_what_was_stuffed_wherever_it_was_cut(content
     assert wire == stuffed(content)
     complete = content if not content or content.endswith(b"\r\n") else content + b"\r\n"
     assert TextDecoder().feed(wire + b"QUIT\r\n") == (complete, b"QUIT\r\n")
+
+
+LINES = st.lists(
+    st.one_of(st.binary(max_size=30), st.sampled_from([b".", b"..", b".\x00", b"", b"\xff."])), max_size=8
+).map(lambda lines: b"".join(line.replace(b"\r", b"").replace(b"\n", b"") + b"\r\n" for line in lines))
+
+
+@given(LINES, st.integers(1, 40), st.integers(1, 40))
+def test_decoding_what_was_stuffed_is_the_identity_wherever_both_are_cut(
+    content: bytes, stuffed_by: int, decoded_by: int
+) -> None:
+    wire = stuffed(content, stuffed_by) + b"NOOP\r\n"
+    decoder, found = TextDecoder(), b""
+    for start in range(0, len(wire), decoded_by):
+        piece, rest = decoder.feed(wire[start : start + decoded_by])
+        found += piece
+        if rest is not None:
+            assert rest + wire[start + decoded_by :] == b"NOOP\r\n"
+            break
+    assert found == content
