@@ -14,7 +14,7 @@ import pytest
 from tests.interop.clients import Smtplib
 from tests.interop.house import House, fields_of_report, house
 from tests.interop.letters import LETTERS, PLAIN
-from tests.interop.nexthops import MTAS, Mta, every_mta, route_to
+from tests.interop.nexthops import Mta, every_mta, route_to
 from tests.interop.test_relay import submit
 from tests.peers import Postfix, Sendmail, free_port
 
@@ -69,8 +69,7 @@ def test_content_is_the_same_at_the_end_of_the_chain(mta: type[Mta], tmp_path: P
         assert links.near.mailboxes.messages("alice") == []
 
 
-# OpenSMTPD has DSN, but does not tell the next hop of it.
-@pytest.mark.parametrize("mta", [mta for mta in MTAS if mta.name != "opensmtpd"], ids=lambda mta: mta.name)
+@every_mta
 def test_the_report_of_success_comes_back_through_the_chain(mta: type[Mta], tmp_path: Path) -> None:
     with chain(mta, tmp_path) as links:
         mail, rcpt = ["ENVID=a+2Bb", "RET=HDRS"], ["NOTIFY=SUCCESS", "ORCPT=rfc822;Robert@orig.test"]

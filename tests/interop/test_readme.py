@@ -83,8 +83,10 @@ def test_a_newcomer_gets_as_far_as_the_readme_says(clone: Path) -> None:
         assert command.startswith("./heloise explain")
         said = run(shlex.split(command), clone)
         assert max(map(len, said.splitlines())) <= 80
-    [example] = re.findall(r"```python\n(.*?)```", (clone / "README.md").read_text(), re.DOTALL)
-    run([".venv/bin/python", "-c", example], clone)
+    examples = re.findall(r"```python\n(.*?)```", (clone / "README.md").read_text(), re.DOTALL)
+    assert examples
+    for example in examples:
+        run([".venv/bin/python", "-c", example], clone)
 
 
 def test_the_links_of_the_readme_lead_somewhere(clone: Path) -> None:
