@@ -177,6 +177,28 @@ def test_a_close_waits_for_what_was_begun(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_a_close_that_is_cancelled_closes_all_the_same(tmp_path: Path, turns: int) -> None:
+    async def main() -> None:
+        store = SqliteStore(str(tmp_path), real_world())
+        await store.open()
+        insert = asyncio.ensure_future(store.insert(new_message("A")))
+        await asyncio.sleep(0)
+        closing = asyncio.ensure_future(store.close())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        await store.close()
+        await insert
+        store = SqliteStore(str(tmp_path), real_world())
+        await store.open()
+        assert (await store.counts()).messages == 1
+        await store.close()
+
+    asyncio.run(main())
+
+
 def test_what_was_said_to_be_stored_is_read_at_once(tmp_path: Path) -> None:
     async def main() -> None:
         store = SqliteStore(str(tmp_path), real_world())

@@ -53,7 +53,7 @@ class SqliteStore:
         self._lane: Blocking = world.blocking.lane("queue")
         self._reading: Blocking = self._lane if exclusive else world.blocking.lane("queue-reader")
         self._writer: Writer | None = None
-        self._is_closed = False
+        self._closing: asyncio.Task[None] | None = None
         self._leases = Leases()
         self._tally = Tally()
         self._next_number = 1
@@ -67,9 +67,11 @@ class SqliteStore:
 
     async def close(self) -> None:
         """See `QueueStore.close`."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)  # begun is begun: the lock must not stay with who was cancelled here
+
+    async def _close(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.finish()
@@ -225,7 +227,7 @@ class SqliteStore:
 
     async def _read(self, question: Callable[[apsw.Connection], T]) -> T:
         reader = self._shard.reader
-        if reader is None or self._is_closed:
+        if reader is None or self._closing is not None:
             raise StoreFault("the queue is closed")
         try:
             return await self._reading.run(question, reader)
