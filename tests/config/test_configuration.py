@@ -78,6 +78,11 @@ def test_routes_are_read_with_their_addresses() -> None:
     assert route.for_strangers
 
 
+def test_a_route_may_name_hosts_that_stand_in_for_one_another() -> None:
+    text = f'smarthost = "smtp:one.test:25, [::1]:26"\n{SMALLEST}'
+    assert parse_configuration(text, directory="/d").smarthost == Route.parse("smtp:one.test:25,[::1]:26")
+
+
 def test_etrn_names_domains_subdomains_or_all() -> None:
     assert Etrn().allows("anything.test")
     etrn = Etrn(domains=("a.test", ".b.test"))

@@ -102,6 +102,8 @@ def test_a_broken_section_does_not_make_echoes_elsewhere() -> None:
         ('[[route]]\ndomains = ["a.test"]\nto = "pigeon:x"', 'to: "pigeon:x" is not a route: no transport'),
         ('[[route]]\ndomains = ["a.test"]\nto = "smtp:host"', "has no port"),
         ('[[route]]\ndomains = ["a.test"]\nto = "smtp:host:0"', "has the port 0"),
+        ('[[route]]\ndomains = ["a.test"]\nto = "smtp:host:25,other"', "has no port"),
+        ('[[route]]\ndomains = ["a.test"]\nto = "lmtp:host:24,unix:/run/lmtp"', "a Unix socket beside a host"),
         ('[[route]]\ndomains = ["a.test"]\nto = "maildir:../x"', "can not name a mailbox"),
         ('[[user]]\nname = "ALICE"', '"ALICE" is a user already, heloise.toml:8'),
         ('[[user]]\nname = "alice@example.test"', '"alice@example.test" has the same mailbox as the user of heloise'),

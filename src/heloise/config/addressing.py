@@ -81,8 +81,9 @@ class DomainRoute:
     """The domains; ".example.org" means all domains below example.org."""
 
     to: Route
-    """"smtp:host:port", "lmtp:host:port", "lmtp:unix:/path", "mx:domain", "catch:" which keeps it in the inbox of
-    caught mail, or "discard:" which throws it away."""
+    """"smtp:host:port", "smtp:host:port,host:port" which tries the second host when the first can not be reached,
+    "lmtp:host:port", "lmtp:unix:/path", "mx:domain", "catch:" which keeps it in the inbox of caught mail, or "discard:"
+    which throws it away."""
 
     for_strangers: bool = False
     """Take mail for these domains from everybody, as a gateway or a backup MX does; else only from [relay] networks."""

@@ -164,17 +164,15 @@ def _is_ip(text: str) -> bool:
 
 
 def read_route(text: str, directory: PurePosixPath) -> Route:
-    """`smtp:host:port`, `lmtp:unix:/path`, `mx:domain`, `maildir:account`, `catch:`, `discard:`. Raises ValueError."""
+    """`smtp:host:port`, `smtp:host:port,host:port`, `lmtp:unix:/path`, `mx:domain`, `maildir:account`, `catch:`,
+    `discard:`. Raises ValueError."""
     try:
         route = Route.parse(text)
     except ValueError as error:
         raise ValueError(f"is not a route: {error}") from None
     match route.transport:
         case Transport.SMTP | Transport.LMTP:
-            endpoint = read_endpoint(route.target, directory)
-            if isinstance(endpoint, Endpoint) and endpoint.port == 0:
-                raise ValueError("has the port 0, which can only be listened on")
-            return Route(route.transport, str(endpoint))
+            return Route(route.transport, _read_hosts(route.target, directory))
         case Transport.MX:
             return Route(route.transport, read_domain(route.target))
         case Transport.MAILDIR:
@@ -183,6 +181,18 @@ def read_route(text: str, directory: PurePosixPath) -> Route:
             return route
         case _:
             assert_never(route.transport)
+
+
+def _read_hosts(text: str, directory: PurePosixPath) -> str:
+    """One endpoint, or several hosts with commas between them, to be tried in this order."""
+    if text.startswith("unix:"):
+        return str(read_endpoint(text, directory))
+    endpoints = [read_endpoint(part.strip(), directory) for part in text.split(",")]
+    if any(isinstance(endpoint, UnixEndpoint) for endpoint in endpoints):
+        raise ValueError("has a Unix socket beside a host; only hosts can stand in for one another")
+    if any(isinstance(endpoint, Endpoint) and endpoint.port == 0 for endpoint in endpoints):
+        raise ValueError("has the port 0, which can only be listened on")
+    return ",".join(map(str, endpoints))
 
 
 def read_account(text: str) -> str:

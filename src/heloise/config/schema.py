@@ -32,7 +32,8 @@ class Configuration:
     at the file."""
 
     smarthost: Route | None = None
-    """Takes all mail that has no other route, such as "smtp:relay.example.net:25"; else the MX of each domain does."""
+    """Takes all mail that has no other route, such as "smtp:relay.example.net:25", or several hosts in the order to try
+    them, "smtp:one.example.net:25,two.example.net:25"; else the MX of each domain does."""
 
     listeners: tuple[Listener, ...] = field(default=(), metadata={"key": "listener"})
     extensions: Mapping[str, Audience] = field(default_factory=dict)

@@ -23,8 +23,8 @@ class Transport(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A transport and its target: `smtp:127.0.0.1:2525`, `smtp:[::1]:25`, `lmtp:unix:/run/lmtp`, `mx:example.org`,
-    `maildir:alice`, `catch:`, `discard:`. Recipients of one message with equal routes go in one attempt."""
+    """A transport and its target: `smtp:127.0.0.1:2525`, `smtp:[::1]:25`, `smtp:one:25,two:25` (in this order),
+    `lmtp:unix:/run/lmtp`, `mx:example.org`, `maildir:alice`, `catch:`, `discard:`. Recipients of one message with equal routes go in one attempt."""
 
     transport: Transport
     target: str

@@ -18,6 +18,7 @@ from heloise.world.errors import ResolverError, ResolverFault
 from heloise.world.resolver import MailExchanger
 
 PATIENCE: Final = 10.0  # seconds until a question that nobody answers is given up
+LONGEST_CHAIN: Final = 16  # aliases of aliases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Zones:
 
     def __init__(self) -> None:
         self._records: dict[str, _Records] = {}
+        self._aliases: dict[str, str] = {}
         self._scripted: dict[str, list[ResolverFault]] = defaultdict(list)
         self._broken: dict[str, ResolverFault] = {}
 
@@ -54,6 +56,10 @@ class Zones:
         added = (*old.mail_exchangers, MailExchanger(preference=preference, host=host))
         self._records[_key(domain)] = replace(old, mail_exchangers=added)
 
+    def add_alias(self, name: str, target: str) -> None:
+        """A CNAME record: questions for `name` are answered with the records of `target`."""
+        self._aliases[_key(name)] = _key(target)
+
     def add_name(self, address: str, name: str) -> None:
         """A PTR record."""
         old = self._find(_reverse(address))
@@ -62,6 +68,7 @@ class Zones:
     def remove(self, name: str) -> None:
         """Forget all records of `name`."""
         self._records.pop(_key(name), None)
+        self._aliases.pop(_key(name), None)
 
     def fail(self, name: str, fault: ResolverFault, *, times: int | None = None) -> None:
         """Let questions for `name` fail: the next `times` ones, or all until `heal`."""
@@ -81,8 +88,13 @@ class Zones:
         return waiting.pop(0) if waiting else self._broken.get(_key(name))
 
     def records(self, name: str) -> _Records:
-        """What is known of `name`. Raises ResolverError NO_SUCH_DOMAIN."""
-        found = self._records.get(_key(name))
+        """What is known of `name`. Raises ResolverError: NO_SUCH_DOMAIN, or SERVER_FAILURE when aliases go in circles."""
+        key, steps = _key(name), 0
+        while key in self._aliases:
+            key, steps = self._aliases[key], steps + 1
+            if steps > LONGEST_CHAIN:
+                raise ResolverError(ResolverFault.SERVER_FAILURE, name)
+        found = self._records.get(key)
         if found is None:
             raise ResolverError(ResolverFault.NO_SUCH_DOMAIN, name)
         return found
