@@ -7,7 +7,7 @@ import pytest
 from heloise.mail.sink import Refused, Taken
 from heloise.queue.model import RecipientState
 from heloise.queue.queue import QueueOptions
-from heloise.testing import DiskFaults, SimulatedWorld, run_simulated
+from heloise.testing import DiskFaults, SimulatedWorld, Unsynced, run_simulated
 from heloise.testing.queue_contract import new_message, settlement
 from tests.queue.machines import Machine
 
@@ -99,6 +99,20 @@ def test_a_reserve_is_kept_free() -> None:
             await asyncio.sleep(1.5)  # the disk is looked at once a second
         assert len(taken) > 3
         assert machine.disk.free_octets("/") > 800_000
+        await machine.queue.close()
+
+    run_simulated(scenario)
+
+
+def test_a_disk_that_does_not_answer_is_refused_with_451() -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        machine = Machine(simulation)
+        await machine.open(QueueOptions(minimum_free=1_000_000))
+        machine.crash(Unsynced.KEPT)
+        for _ in range(2):
+            refusal = machine.queue.room_for(1000)
+            assert refusal is not None
+            assert (refusal.code, refusal.cause.id) == (451, "storage.fault")
         await machine.queue.close()
 
     run_simulated(scenario)

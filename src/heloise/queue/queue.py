@@ -104,13 +104,19 @@ class Queue:
             self._due(due)
 
     def room_for(self, size: int) -> Reply | None:
-        """None when a message of `size` octets can be taken, else 452 with the figures. Looks once a second."""
+        """None when a message of `size` octets can be taken, else 452 with the figures; 451 when nobody can tell.
+
+        Looks once a second.
+        """
         if self._spool_directory is None or not self._options.minimum_free:
             return None
         now = self._world.clock.monotonic()
         if now - self._free_checked >= _FREE_CHECK or self._is_full:
+            try:
+                self._free = self._world.files.free_octets(self._spool_directory)
+            except OSError as error:
+                return replies.storage_fault(str(error))
             self._free_checked = now
-            self._free = self._world.files.free_octets(self._spool_directory)
         self._is_full = self._free - size < self._options.minimum_free
         if not self._is_full:
             return None
