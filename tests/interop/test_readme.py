@@ -92,4 +92,5 @@ def test_a_newcomer_gets_as_far_as_the_readme_says(clone: Path) -> None:
 def test_the_links_of_the_readme_lead_somewhere(clone: Path) -> None:
     links = re.findall(r"\]\(([^):]+)\)", (clone / "README.md").read_text())
     assert len(links) > 5
-    assert [link for link in links if not (clone / link).exists()] == []
+    # The pages of the protocol are generated; ./check compares them.
+    assert [link for link in links if not link.startswith("docs/protocol/") and not (clone / link).exists()] == []

@@ -153,7 +153,7 @@ def test_an_address_outside_ascii_arrives_or_is_reported(mta: type[Mta], tmp_pat
         with smtplib.SMTP("127.0.0.1", peer.port, local_hostname="client.test", timeout=30) as session:
             session.ehlo()
             offered = session.has_extn("smtputf8")
-        octets = LETTERS["utf-8-header"]
+        octets = LETTERS["eight-bit"]
         submit(heloise.port, ["dörte@there.test"], octets, mail=["SMTPUTF8", "BODY=8BITMIME"])
         if offered:
             [arrived] = peer.mailboxes.wait_for_messages("dörte")
