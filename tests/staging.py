@@ -9,6 +9,7 @@ cause and the line of the configuration that decided it. The lines of a dialogue
     C~ 70000                 so many octets, in one line without an end
     S: 250-mx.example.test   the server says a line that starts so
     S: ...                   the rest of this reply, whatever it is
+    S: *                     the same, for one who wants to read it
     S: (closed)              the server closes the connection
     -- words                 something happens: see `ACTS` in `tests.codes.acts`
 
@@ -272,6 +273,9 @@ class _Player:
                 self.said.append(line)
             while self._unfinished:
                 await self._next(text)
+        elif text == "*":
+            while self._unfinished:
+                self.said.append(f"S: {await self._next(text)}")
         elif text == CLOSED:
             self.said.append(line)
             if (said := await self._client.line()) is not None:

@@ -7,6 +7,10 @@ import resource
 from tests.staging import Act, Stage
 
 
+async def nothing(stage: Stage) -> None:
+    """What the server does by itself is waited for by the line that follows."""
+
+
 async def stop(stage: Stage) -> None:
     await stage.stop_server()
 
@@ -91,6 +95,7 @@ async def message_is_under_way(stage: Stage) -> None:
 
 
 ACTS: dict[str, Act] = {
+    "time passes": nothing,
     "the operator stops the server": stop,
     "another client is connected": another_client,
     "a backup locks bob's mailbox": lock_mailbox,

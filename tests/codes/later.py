@@ -18,7 +18,7 @@ SCENARIOS = (
         cause="session.idle",
         rule='command_timeout = "0.1s"',
         configuration='[limits]\ncommand_timeout = "0.1s"\n',
-        play=HELO + "S: 421 4.4.2\nS: (closed)\n",
+        play=GREETED + "-- time passes\nS: 421 4.4.2\nS: (closed)\n",
     ),
     Scenario(
         title="the client is silent within the text",
@@ -27,7 +27,7 @@ SCENARIOS = (
         cause="session.idle",
         rule='data_timeout = "3m"',
         configuration='[limits]\ndata_timeout = "3m"\n',
-        play=MAIL + RECIPIENT + DATA + "C: Subject: half\nS: 421 4.4.2\nS: (closed)\n",
+        play=MAIL + RECIPIENT + DATA + "C: Subject: half\n-- time passes\nS: 421 4.4.2\nS: (closed)\n",
         simulated=True,
     ),
     Scenario(
@@ -47,7 +47,7 @@ S: 250 2.1.5
 S: 354
 """
         + TEXT
-        + "S: 250 2.0.0\nS: 421 4.4.2\nS: (closed)\n",
+        + "S: 250 2.0.0\n-- time passes\nS: 421 4.4.2\nS: (closed)\n",
         simulated=True,
     ),
     Scenario(

@@ -502,7 +502,7 @@ ONEX = (
         status="4.4.2",
         cause="session.idle",
         simulated=True,
-        play=_PROMISE + _OPEN + RECIPIENT + DATA + TEXT + "S: 250 2.0.0\nS: 421 4.4.2\nS: (closed)\n",
+        play=_PROMISE + _OPEN + RECIPIENT + DATA + TEXT + "S: 250 2.0.0\n-- time passes\nS: 421 4.4.2\nS: (closed)\n",
     ),
     Scenario(
         title="a transaction that comes to nothing does not count",

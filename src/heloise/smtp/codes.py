@@ -65,7 +65,7 @@ _CLASSIC = (
     _code(
         211,
         "System status",
-        "How the server is: sessions, queue, room on the disk. Said to HELP STATUS.",
+        "How the server is: its version, how long it has been up, what is in the queue. Said to HELP STATUS.",
         "For people; a client skips it.",
         "RFC 5321 §4.2.3",
         "help.status",
