@@ -24,19 +24,22 @@ class Diary(Journal):
         self._name = name
         self._trace = simulation.trace
         self._judge = judge
+        self._addresses: dict[str, list[str]] = {}
         self.bugs: list[str] = []
         self.is_open = True
 
     def attempted(self, message: QueuedMessage, recipient: QueuedRecipient, outcome: Outcome) -> None:
         super().attempted(message, recipient, outcome)
         address = str(recipient.recipient.forward_path)[1:-1]
+        self._addresses.setdefault(message.message_id, []).append(address)
         if outcome.ambiguous:
             self._judge.excuse(address, f"{self._name} heard no reply: {outcome.reply}")
 
     def delivery_fault(self, message_id: str, error: Exception) -> None:
         super().delivery_fault(message_id, error)
         if isinstance(error, DeliveryFault) and "outcome is lost" in str(error):
-            self._judge.crashed(f"{self._name} could not store an outcome")
+            for address in self._addresses.get(message_id, ()):
+                self._judge.excuse(address, f"{self._name} could not store an outcome")
         self._expect(error)
 
     def fault(self, session: str, error: Exception) -> None:
