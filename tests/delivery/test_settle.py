@@ -113,6 +113,64 @@ def test_expiry_fails_with_5_4_7_and_keeps_the_last_trouble() -> None:
     assert b"Status: 5.4.7\r\nRemote-MTA: dns; mx.full.test\r\nDiagnostic-Code: smtp; 450 4.2.1 words" in report.octets
 
 
+HOURS = 3600.0
+
+
+def tried(at: float, text: str = "<x@full.test>", *, number: int = 1) -> QueuedRecipient:
+    word = LastWord(at=at, reply="450 4.2.1 words", cause="peer.said")
+    return replace(recipient(text, number=number, attempts=3), last_word=word)
+
+
+def test_the_sender_is_warned_at_the_first_attempt_after_four_hours() -> None:
+    (report,) = settled(message(tried(1000.0 + 3 * HOURS)), DELAYED, now=1000.0 + 4 * HOURS).reports
+    assert report.octets is not None
+    assert b"Action: delayed\r\nStatus: 4.2.1\r\n" in report.octets
+    assert b"Will-Retry-Until: Tue, 06 Jan 1970 00:16:40 +0000\r\n" in report.octets
+    assert b"Subject: Your message is delayed\r\n" in report.octets
+    assert b"text/rfc822-headers" in report.octets
+
+
+def test_the_sender_is_warned_only_once() -> None:
+    again = tried(1000.0 + 4 * HOURS)
+    assert settled(message(again), DELAYED, now=1000.0 + 7 * HOURS).reports == ()
+
+
+def test_an_attempt_is_made_when_the_warning_is_due() -> None:
+    change = settled(message(tried(1000.0)), DELAYED, now=1000.0 + 3.9 * HOURS).changes[0]
+    assert change.due == 1000.0 + 4 * HOURS
+    quiet = tried(1000.0, "<x@full.test> NOTIFY=FAILURE")
+    assert settled(message(quiet), DELAYED, now=1000.0 + 3.9 * HOURS).changes[0].due > 1000.0 + 4.2 * HOURS
+
+
+@pytest.mark.parametrize(("notify", "warned"), [("DELAY", 1), ("FAILURE,DELAY", 1), ("FAILURE", 0), ("NEVER", 0)])
+def test_only_those_who_want_it_are_warned(notify: str, warned: int) -> None:
+    late = tried(1000.0, f"<x@full.test> NOTIFY={notify}")
+    assert len(settled(message(late), DELAYED, now=1000.0 + 5 * HOURS).reports) == warned
+
+
+def test_nobody_is_warned_of_a_report_or_when_the_schedule_has_no_warning() -> None:
+    late = message(tried(1000.0))
+    assert settled(replace(late, reverse_path=NULL_REVERSE_PATH), DELAYED, now=1000.0 + 5 * HOURS).reports == ()
+    pairs = ((late.recipients[0], DELAYED),)
+    schedule = RetrySchedule(warn_after=0)
+    assert not decide(late, pairs, now=1000.0 + 5 * HOURS, schedule=schedule, random=lambda: 0.5).owes_report
+
+
+def test_a_message_that_was_to_wait_is_late_only_after_that() -> None:
+    held = replace(message(tried(1000.0)), hints=Hints(not_before=1000.0 + 3 * HOURS))
+    assert settled(held, DELAYED, now=1000.0 + 5 * HOURS).reports == ()
+    assert len(settled(held, DELAYED, now=1000.0 + 7 * HOURS).reports) == 1
+
+
+def test_failures_and_delays_of_one_round_are_in_one_report_with_all_of_a_small_message() -> None:
+    group = message(tried(1000.0), tried(1000.0, "<y@full.test>", number=2))
+    (report,) = settled(group, DELAYED, FAILED, now=1000.0 + 5 * HOURS).reports
+    assert report.octets is not None
+    assert b"Action: delayed" in report.octets
+    assert b"Action: failed" in report.octets
+    assert ORIGINAL in report.octets
+
+
 def test_hints_and_null_reverse_path_bring_expiry_forward() -> None:
     assert expiry(replace(message(), hints=Hints(expires_at=1234.0)), SCHEDULE) == 1234.0
     assert expiry(replace(message(), reverse_path=NULL_REVERSE_PATH), SCHEDULE) == 1000.0 + REPORT_LIFETIME
@@ -150,6 +208,9 @@ def test_success_is_reported_only_when_asked_for_and_not_by_the_next_hop() -> No
     asked = message(recipient("<x@full.test> NOTIFY=SUCCESS"))
     assert len(settled(asked, RELAYED).reports) == 1
     assert settled(asked, replace(RELAYED, dsn_passed_on=True)).reports == ()
+    by_lmtp = replace(RELAYED, action=Action.DELIVERED)
+    assert len(settled(asked, by_lmtp).reports) == 1
+    assert settled(asked, replace(by_lmtp, dsn_passed_on=True)).reports == ()
     assert settled(message(), RELAYED).reports == ()
 
 

@@ -6,6 +6,7 @@ the original a report needs, `settle` makes the settlement with the report in it
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TypeAlias
 
 from heloise.dsn.compose import compose_report
@@ -71,20 +72,23 @@ def decide(
     message: QueuedMessage, decided: Decided, *, now: float, schedule: RetrySchedule, random: Callable[[], float]
 ) -> Decision:
     """The decision about `decided` at `now` (seconds since the epoch); `random` spreads the retries."""
-    expires = expiry(message, schedule)
+    expires, warning = expiry(message, schedule), warning_at(message, schedule)
     changes: list[RecipientChange] = []
     reported: list[RecipientReport] = []
     outcomes: list[tuple[QueuedRecipient, Outcome]] = []
     for recipient, last in decided:
         outcome = _expired(last, expires) if last.action is Action.DELAYED and now >= expires else last
         outcomes.append((recipient, outcome))
+        owed = outcome_is_owed(message.reverse_path, recipient.recipient, outcome)
         due = now
         if outcome.action is Action.DELAYED:
             again = next_attempt(schedule, now=now, attempts=recipient.attempts + 1, random=random())
-            due = min(again, expires)  # the last attempt comes when the time is up, not some hours after
+            # There is an attempt when the time is up, not some hours after, and one when a warning is due.
+            due = min(again, expires, warning) if owed and now < warning else min(again, expires)
+            owed = owed and _is_to_be_warned(recipient, warning, now)
         changes.append(_change(recipient, outcome, now=now, due=due))
-        if outcome.action is not Action.DELAYED and outcome_is_owed(message.reverse_path, recipient.recipient, outcome):
-            reported.append(_reported(recipient, outcome, last, now))
+        if owed:
+            reported.append(_reported(recipient, outcome, last, now, expires))
     return Decision(
         message=message,
         now=now,
@@ -127,6 +131,20 @@ def expiry(message: QueuedMessage, schedule: RetrySchedule) -> float:
     return min(moment, message.accepted_at + REPORT_LIFETIME) if message.reverse_path.is_null else moment
 
 
+def warning_at(message: QueuedMessage, schedule: RetrySchedule) -> float:
+    """When the sender is told, once, that it takes long; infinity when never."""
+    if not schedule.warn_after:
+        return inf
+    accepted = max(message.accepted_at, message.hints.not_before or 0.0)
+    return accepted + schedule.warn_after
+
+
+def _is_to_be_warned(recipient: QueuedRecipient, warning: float, now: float) -> bool:
+    """The first attempt that ends after `warning` tells the sender. The last word is stored in the same transaction
+    as the report, so it tells whether that was before."""
+    return now >= warning and (recipient.last_word is None or recipient.last_word.at < warning)
+
+
 def _expired(last: Outcome, expires: float) -> Outcome:
     """RFC 5321 §4.5.4.1: given up. The last trouble is kept: it is what somebody can mend."""
     cause = causes.DELIVERY_EXPIRED.because(expired=f"{expires:.0f}", last=last.reply, last_cause=last.reply.cause.id)
@@ -151,7 +169,9 @@ def _change(recipient: QueuedRecipient, outcome: Outcome, *, now: float, due: fl
     )
 
 
-def _reported(recipient: QueuedRecipient, outcome: Outcome, last: Outcome, now: float) -> RecipientReport:
+def _reported(
+    recipient: QueuedRecipient, outcome: Outcome, last: Outcome, now: float, expires: float
+) -> RecipientReport:
     """`last` differs from `outcome` at expiry: the status says expired, the diagnostic what the last trouble was."""
     return RecipientReport(
         recipient=recipient.recipient,
@@ -161,6 +181,7 @@ def _reported(recipient: QueuedRecipient, outcome: Outcome, last: Outcome, now: 
         remote_mta=last.remote_mta,
         cause=outcome.reply.cause,
         last_attempt=now,
+        will_retry_until=expires if outcome.action is Action.DELAYED else None,
     )
 
 

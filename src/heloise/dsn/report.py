@@ -83,7 +83,7 @@ def outcome_is_owed(reverse_path: ReversePath, recipient: Recipient, outcome: Ou
     """Is a report due for this outcome, and due from us?"""
     if reverse_path.is_null:
         return False  # RFC 5321 §6.1: a report about a report would never end
-    if outcome.action is Action.RELAYED and outcome.dsn_passed_on:
+    if outcome.dsn_passed_on and outcome.action in (Action.RELAYED, Action.DELIVERED):
         return False  # RFC 3461 §5.2.1: the duty has moved on with the message
     return is_owed(recipient, outcome.action)
 

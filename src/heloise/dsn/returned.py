@@ -55,7 +55,7 @@ def _whole(parameters: Parameters, facts: ContentFacts, actions: Iterable[Action
     if facts.binary or "REQUIRETLS" in parameters:
         # A report goes by lines, so binary content does not fit into it; RFC 8689 §5: RET=FULL is disregarded.
         return False
-    if any(action is not Action.FAILED for action in actions):
-        return False  # RFC 3461 §6.3: RET is for failures, any other report has the header
+    if Action.FAILED not in actions:
+        return False  # RFC 3461 §4.3: RET is for failures, any other report has the header
     asked = (parameters.value("RET") or "").upper()
     return facts.size <= {"FULL": LARGEST, "HDRS": -1}.get(asked, SMALL)
