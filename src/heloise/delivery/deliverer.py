@@ -27,7 +27,8 @@ from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
 from heloise.smtp import replies
 
-_STORE_PAUSE = 1.0  # seconds between two tries of a store in trouble
+_STORE_PAUSE = 1.0  # seconds between two tries of a store in trouble, at first
+_LONGEST_STORE_PAUSE = 8.0
 _STORE_TRIES = 30
 
 
@@ -106,14 +107,17 @@ class Deliverer:
     # Taking leases
 
     async def _take_leases(self) -> None:
+        pause = _STORE_PAUSE
         while not self._stopping:
             await self._room()
             try:
                 leases = await self._queue.next_leases(self._options.attempts)
             except StoreFault as fault:
                 self._journal.delivery_fault("-", fault)
-                await asyncio.sleep(_STORE_PAUSE)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_STORE_PAUSE)
                 continue
+            pause = _STORE_PAUSE
             for lease in leases:
                 self._begin(lease)
 
@@ -245,7 +249,7 @@ class Deliverer:
 
     async def _apply(self, settlement: Settlement) -> None:
         """Settle, and insist: an outcome that is not stored is an attempt made again, and a duplicate."""
-        tries = 0
+        tries, pause = 0, _STORE_PAUSE
         while tries < _STORE_TRIES:
             try:
                 await self._queue.settle(settlement)
@@ -254,8 +258,12 @@ class Deliverer:
                 self._journal.delivery_fault(settlement.message_id, fault)
                 # A full disk ends when somebody makes room, however long that takes; meanwhile the slot is held, and
                 # nothing else is attempted whose outcome could not be kept either.
-                tries += not isinstance(fault, StoreFull) or self._stopping
-                await asyncio.sleep(_STORE_PAUSE)
+                if isinstance(fault, StoreFull) and not self._stopping:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_STORE_PAUSE)
+                else:
+                    tries += 1
+                    await asyncio.sleep(_STORE_PAUSE)
         given_up = DeliveryFault("the outcome is lost, the attempt will be made again")
         self._journal.delivery_fault(settlement.message_id, given_up)
 
