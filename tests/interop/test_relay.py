@@ -15,7 +15,7 @@ import pytest
 from tests.interop.house import fields_of_report, house
 from tests.interop.letters import EIGHT_BIT, LETTERS, PLAIN, letter
 from tests.interop.nexthops import STORED_DSN, Mta, every_mta, route_to, stored_envelope
-from tests.peers import DovecotLmtp, Postfix
+from tests.peers import DovecotLmtp, OpenSmtpd, Postfix
 from tests.peers.jail import Mailboxes
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -164,6 +164,18 @@ def test_an_address_outside_ascii_arrives_or_is_reported(mta: type[Mta], tmp_pat
             _, [group] = fields_of_report(report)
             assert group["Status"] == "5.6.7"
             assert "dörte@there.test" in group["Final-Recipient"]
+
+
+def test_an_alias_outside_ascii_leads_to_a_server_without_smtputf8(tmp_path: Path) -> None:
+    aliases = '[aliases]\n"straße" = ["bob@there.test"]\n'
+    with (
+        OpenSmtpd(local_domains=["there.test"]) as peer,
+        house(tmp_path, routes=route_to(peer), extra=aliases) as heloise,
+    ):
+        submit(heloise.port, ["straße@here.test"], EIGHT_BIT, mail=["SMTPUTF8", "BODY=8BITMIME"])
+        [arrived] = peer.mailboxes.wait_for_messages("bob")
+        assert arrived.endswith(b"\n" + EIGHT_BIT.replace(b"\r\n", b"\n"))
+        assert heloise.mailboxes.messages("alice") == []
 
 
 class Greylist(socketserver.ThreadingTCPServer):

@@ -28,10 +28,13 @@ def received_field(*, origin: Origin, by: str, message_id: str, sole_recipient: 
     """The Received field of RFC 5321 §4.4, folded, with CRLF.
 
     `sole_recipient` gives the FOR clause; it is None when there are several, so that no blind copy is shown (§7.2).
+    One outside ASCII is left out: this field must not be what makes a message need SMTPUTF8 at the next hop, when an
+    alias or a forward has led it to an ASCII address.
     """
     info = f"{origin.peer_name} [{_literal(origin.peer_address)}]" if origin.peer_name else None
     info = info or f"[{_literal(origin.peer_address)}]"
-    recipient = f" for <{sole_recipient}>" if sole_recipient is not None else ""
+    shown = sole_recipient is not None and sole_recipient.is_ascii
+    recipient = f" for <{sole_recipient}>" if shown else ""
     hello = origin.hello_name or "unknown"
     return (
         f"Received: from {hello} ({info})\r\n"
