@@ -80,8 +80,12 @@ def test_both_sides_have_the_same_transcript(
     asking = replace(asking, lmtp=serving.lmtp, messages=letters)
     met = meet(serving, asking, verdicts=verdicts, helo_only=helo_only)
     server, client = met.served.ledger, met.asked.auditor
-    for direction in (Direction.CLIENT, Direction.SERVER):
-        assert said(server, direction) == said(client, direction)
+    assert said(server, Direction.SERVER) == said(client, Direction.SERVER)
+    heard, commands = said(server, Direction.CLIENT), said(client, Direction.CLIENT)
+    if server.replies[-1].code == 421:  # what was pipelined behind the command that it answers is not read
+        assert heard == commands[: len(heard)]
+    else:
+        assert heard == commands
     if "PIPELINING" in serving.without:
         # Nothing is said before the answer is there, so both have it in the same order; but 050 comes at any time.
         assert in_order(server) == in_order(client)
