@@ -11,8 +11,10 @@ from heloise.delivery.journal import DeliveryFault
 from heloise.mail.outcome import Outcome
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import QueuedMessage, QueuedRecipient, Selection
+from heloise.smtp.registry import discover
 from heloise.testing import Found, Judge, Queued, SimulatedHost, SimulatedWorld, Unsynced, read_mail
 
+EXTENSIONS = discover()  # once: to look for installed ones takes longer than a simulated day
 _EXPECTED = (StoreFault, OSError, DeliveryFault)
 
 
@@ -94,7 +96,7 @@ class Machine:
         self._diary = Diary(self.host.name, self._simulation, self._judge)
         self._diary.bugs = self.bugs
         options = StoreOptions(vfs=self.host.sqlite_vfs(), exclusive=True)
-        server = self._make(self._configuration, self.host.world, self._diary, store=options)
+        server = self._make(self._configuration, self.host.world, self._diary, store=options, registry=EXTENSIONS)
         try:
             await self.host.start(server.start())
         except StoreFault as fault:

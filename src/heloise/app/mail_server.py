@@ -63,13 +63,14 @@ class MailServer:
         *,
         store: StoreOptions | None = None,
         recorder_for: RecorderFactory = nobody_watches,
+        registry: Registry | None = None,
     ) -> None:
         store = store if store is not None else StoreOptions()
         self._configuration = configuration
         self._world = world
         self._journal = journal
         self._recorder_for = recorder_for
-        self._registry: Registry = discover()
+        self._registry = registry if registry is not None else discover()
         self._tables: RoutingTables = routing_tables(configuration)
         self._mailboxes = _mailboxes(configuration, self._tables, world)
         self._router = Router(self._tables, self._mailboxes)
@@ -178,6 +179,7 @@ class MailServer:
             ),
             journal=self._journal,
             world=self._world,
+            route_report=self._router.route_own,
         )
 
 
