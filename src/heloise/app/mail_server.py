@@ -179,7 +179,6 @@ class MailServer:
             ),
             journal=self._journal,
             world=self._world,
-            route_report=self._router.route_own,
         )
 
 
