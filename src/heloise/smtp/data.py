@@ -112,11 +112,17 @@ class ContentGauge:
         """What was seen."""
         return ContentFacts(size=self.size, eight_bit=self.eight_bit, binary=self.bare_ending or self._after_cr)
 
-    def problem(self, *, binary_allowed: bool, rules: Rules = NO_RULES) -> Reply | None:
-        """The refusal of a content that is not well-formed or too large, or None."""
+    def over_limit(self, rules: Rules = NO_RULES) -> Reply | None:
+        """The refusal of a content that is too large already, or None."""
         limit = self._limits.message_size
         if limit and self.size > limit:
             return replies.size_over_limit(self.size, limit, rules.get("message_size"))
+        return None
+
+    def problem(self, *, binary_allowed: bool, rules: Rules = NO_RULES) -> Reply | None:
+        """The refusal of a content that is not well-formed or too large, or None."""
+        if (refusal := self.over_limit(rules)) is not None:
+            return refusal
         if (self.bare_ending or self._after_cr) and not binary_allowed:
             return replies.CONTENT_LINE_ENDING
         if self.endless_line and not binary_allowed:

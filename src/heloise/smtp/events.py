@@ -59,16 +59,18 @@ class MessageProposed:
 
 @dataclass(frozen=True, slots=True)
 class VerifyProposed:
-    """VRFY with its argument."""
+    """VRFY with its argument; `utf8` when the reply may be in UTF-8 (RFC 6531 §3.7.4.2)."""
 
     text: str
+    utf8: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExpandProposed:
-    """EXPN with its argument."""
+    """EXPN with its argument; `utf8` as for VRFY."""
 
     text: str
+    utf8: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ from heloise.smtp.registry import Registry
 from heloise.smtp.states import ServerState, out_of_place
 from heloise.smtp.transcript import Recorder
 
-_NOT_IMPLEMENTED = frozenset({"SEND", "SOML", "SAML", "TURN"})  # RFC 5321 appendix F
+# Known, and not offered: those of RFC 5321 appendix F, and two that only an extension brings.
+_NOT_IMPLEMENTED = frozenset({"SEND", "SOML", "SAML", "TURN", "STARTTLS", "AUTH"})
 _NO_ARGUMENT = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
 _CHUNK_PIECE = 1 << 16
 _CLOSING = 421  # RFC 5321 §3.8: whoever says it closes
@@ -236,7 +237,7 @@ class ServerSession:
 
     def _refuse_command(self, line: bytes, reply: Reply) -> None:
         self._say(reply)
-        if line[:5].upper() == b"BDAT ":
+        if line[:5].upper() in (b"BDAT", b"BDAT "):
             # RFC 3030 §2: how many octets follow is unknown, so what follows can not be told from commands.
             self.close_with(replies.CHUNK_UNREADABLE)
 
@@ -542,6 +543,8 @@ class ServerSession:
             if self._chunk_left:
                 return True
         self._chunk = None
+        if self._chunk_refusal is None and not chunk.last and self._gauge is not None:
+            self._chunk_refusal = self._gauge.over_limit(self.view.rules)  # no need to hear the rest of it
         if self._chunk_refusal is not None:
             self._fail_chunk(self._chunk_refusal)
         elif chunk.last:

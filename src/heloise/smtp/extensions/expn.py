@@ -9,6 +9,7 @@ from heloise.smtp import replies
 from heloise.smtp.command import Command, Plain
 from heloise.smtp.events import ExpandProposed
 from heloise.smtp.extension import Extension, ServerView, VerbKind, VerbSpec
+from heloise.smtp.extensions.smtputf8 import asked_name
 from heloise.smtp.states import ANYWHERE
 
 KEYWORD = "EXPN"
@@ -23,7 +24,9 @@ def advertise(view: ServerView) -> str:
 def answer(view: ServerView, command: Command) -> Reply | ExpandProposed:
     """Ask the tables."""
     assert isinstance(command, Plain)
-    return ExpandProposed(command.argument) if command.argument else replies.needs_argument(FORM)
+    if not command.argument:
+        return replies.needs_argument(FORM)
+    return ExpandProposed(*asked_name(view, command.argument))
 
 
 EXTENSION = Extension(

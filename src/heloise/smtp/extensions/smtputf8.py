@@ -36,6 +36,14 @@ def check_rcpt(view: ServerView, command: Rcpt) -> Reply | None:
     return None
 
 
+def asked_name(view: ServerView, argument: str) -> tuple[str, bool]:
+    """The name that VRFY or EXPN asks for, and whether SMTPUTF8 stands after it. RFC 6531 §3.7.4.2."""
+    name, blank, word = argument.rpartition(" ")
+    if blank and word.upper() == KEYWORD and KEYWORD in view.permitted:
+        return name.rstrip(), True
+    return argument, False
+
+
 def is_needed(envelope: Envelope) -> bool:
     """Does an address of the envelope need it?"""
     return not envelope.reverse_path.is_ascii or any(not each.forward_path.is_ascii for each in envelope.recipients)

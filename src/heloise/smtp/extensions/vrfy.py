@@ -10,6 +10,7 @@ from heloise.smtp import replies
 from heloise.smtp.command import Command, Plain
 from heloise.smtp.events import VerifyProposed
 from heloise.smtp.extension import Extension, ServerView, VerbKind, VerbSpec
+from heloise.smtp.extensions.smtputf8 import asked_name
 from heloise.smtp.states import ANYWHERE
 
 FORM = "VRFY mailbox"
@@ -22,7 +23,7 @@ def answer(view: ServerView, command: Command) -> Reply | VerifyProposed:
     if not command.argument:
         return replies.needs_argument(FORM)
     if "VRFY" in view.permitted:
-        return VerifyProposed(command.argument)
+        return VerifyProposed(*asked_name(view, command.argument))
     return CANNOT_TELL.with_cause(causes.VRFY_CANNOT_TELL.because(view.rules.get("VRFY")))
 
 
