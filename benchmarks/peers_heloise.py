@@ -23,6 +23,7 @@ address = "127.0.0.1:{port}"
 [[route]]
 domains = ["{domain}"]
 to = "smtp:127.0.0.1:{next_hop}"
+on_request = {on_request}
 
 # One machine plays all clients.
 [limits]
@@ -32,7 +33,7 @@ connections_per_client = 1000
 intervals = ["1h"]
 """
 
-# Nobody listens there: what is accepted for it stays in the queue, after one attempt in vain.
+# What is accepted for it waits in the queue until it is asked for, as Postfix has it with a hold.
 _NOWHERE = 9
 
 
@@ -53,7 +54,11 @@ class Heloise:
     def _serving(self, domain: str, next_hop: int) -> Iterator[Running]:
         with tempfile.TemporaryDirectory(prefix="benchmark-heloise-", ignore_cleanup_errors=True) as directory:
             configuration, port = Path(directory) / "heloise.toml", free_port()
-            configuration.write_text(_CONFIGURATION.format(port=port, domain=domain, next_hop=next_hop))
+            configuration.write_text(
+                _CONFIGURATION.format(
+                    port=port, domain=domain, next_hop=next_hop, on_request=str(next_hop == _NOWHERE).lower()
+                )
+            )
             control = str(Path(directory) / "state" / "control")
             with serving([_program(), "serve", "-c", str(configuration)], port, lambda: _queued(control)) as running:
                 yield running

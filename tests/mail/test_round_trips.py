@@ -60,7 +60,16 @@ def test_xtext_reads_back_as_it_was_written(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["smtp:127.0.0.1:25", "smtp:[::1]:25", "lmtp:unix:/run/l", "mx:example.org", "maildir:a", "catch:", "discard:"],
+    [
+        "smtp:127.0.0.1:25",
+        "smtp:[::1]:25",
+        "lmtp:unix:/run/l",
+        "mx:example.org",
+        "maildir:a",
+        "catch:",
+        "discard:",
+        "smtp:a:25?on-request",
+    ],
 )
 def test_a_route_reads_back_as_it_was_written(text: str) -> None:
     assert str(Route.parse(text)) == text

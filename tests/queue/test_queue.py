@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from heloise.mail.content import ContentFacts
 from heloise.mail.hints import Hints
 from heloise.mail.ids import MessageId
+from heloise.mail.route import Route
 from heloise.mail.sink import Refused, SinkAnswer, Submission, Taken
 from heloise.net import real_world
 from heloise.queue.errors import StoreFault, StoreFull
@@ -167,6 +169,21 @@ def test_a_sooner_time_wakes_earlier_than_a_later_one() -> None:
         assert world.clock.now() == pytest.approx(start + 50)
         await queue.settle(settlement(lease.message, RecipientState.DELIVERED))
         assert ids(await queue.next_leases(10)) == ["A"]
+
+    simulate(scenario)
+
+
+def test_mail_on_request_waits_until_it_is_asked_for() -> None:
+    async def scenario(queue: Queue, world: World) -> None:
+        waiting = asyncio.create_task(queue.next_leases(10))
+        await asyncio.sleep(1)
+        new = submission(world, "A", "bob@there.test")
+        await put(queue, replace(new, routes=(Route.parse("smtp:192.0.2.9:25?on-request"),)))
+        await asyncio.sleep(86400)
+        assert not waiting.done()
+        assert await queue.retry(Selection(domain="there.test"), due=world.clock.now()) == 1
+        (lease,) = await asyncio.wait_for(waiting, 0.1)
+        assert lease.message.message_id == "A"
 
     simulate(scenario)
 

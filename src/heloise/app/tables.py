@@ -1,6 +1,6 @@
 """Configuration → routing tables and admission policies; every entry takes its file:line along."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from heloise.config.listening import Limits, Listener
 from heloise.config.schema import Configuration
@@ -45,7 +45,12 @@ def routing_tables(configuration: Configuration) -> RoutingTables:
         ),
         forwards=_forwards(configuration),
         static_routes=tuple(
-            StaticRoute(domain=domain, route=route.to, for_strangers=route.for_strangers, rule=rule("route", index))
+            StaticRoute(
+                domain=domain,
+                route=replace(route.to, on_request=route.on_request or route.to.on_request),
+                for_strangers=route.for_strangers,
+                rule=rule("route", index),
+            )
             for index, route in enumerate(configuration.routes)
             for domain in route.domains
         ),

@@ -85,5 +85,9 @@ class DomainRoute:
     "lmtp:host:port", "lmtp:unix:/path", "mx:domain", "catch:" which keeps it in the inbox of caught mail, or "discard:"
     which throws it away."""
 
+    on_request: bool = False
+    """Keep the mail until it is asked for: by ETRN (RFC 1985), or by `heloise queue retry`. For sites that are
+    connected now and then."""
+
     for_strangers: bool = False
     """Take mail for these domains from everybody, as a gateway or a backup MX does; else only from [relay] networks."""

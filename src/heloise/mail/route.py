@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
+_ON_REQUEST = "?on-request"
+
 
 class Transport(Enum):
     """How the last step is done."""
@@ -23,11 +25,16 @@ class Transport(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A transport and its target: `smtp:127.0.0.1:2525`, `smtp:[::1]:25`, `smtp:one:25,two:25` (in this order),
-    `lmtp:unix:/run/lmtp`, `mx:example.org`, `maildir:alice`, `catch:`, `discard:`. Recipients of one message with equal routes go in one attempt."""
+    """A transport and its target. Recipients of one message with equal routes go in one attempt.
+
+    `smtp:127.0.0.1:2525`, `smtp:[::1]:25`, `smtp:one:25,two:25` (in this order), `lmtp:unix:/run/lmtp`,
+    `mx:example.org`, `maildir:alice`, `catch:`, `discard:`. With `on_request` (written `smtp:host:25?on-request`) mail
+    waits until somebody asks for it, by ETRN or by hand.
+    """
 
     transport: Transport
     target: str
+    on_request: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -38,9 +45,11 @@ class Route:
         except ValueError:
             known = ", ".join(item.value for item in Transport)
             raise ValueError(f"no transport {name!r}; there are: {known}") from None
+        on_request = target.endswith(_ON_REQUEST)
+        target = target.removesuffix(_ON_REQUEST)
         if not colon or (not target and transport.needs_target):
             raise ValueError(f"a route is written transport:target, not {text!r}")
-        return cls(transport, target)
+        return cls(transport, target, on_request)
 
     def __str__(self) -> str:
-        return f"{self.transport.value}:{self.target}"
+        return f"{self.transport.value}:{self.target}{_ON_REQUEST if self.on_request else ''}"

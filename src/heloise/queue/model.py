@@ -19,6 +19,8 @@ from heloise.mail.route import Route
 from heloise.mail.sink import Submission
 from heloise.mail.trace import Origin
 
+REQUEST_LIFETIME = 5 * 86400.0  # seconds that mail on request waits to be asked for; then it is tried like any other
+
 
 class RecipientState(Enum):
     """Where one recipient of one message stands. The numbers are stored; never reuse one."""
@@ -104,7 +106,7 @@ def queued_message(message: NewMessage, *, first_id: int, leased_until: float | 
         raise ValueError("a message without recipients can not be kept")
     start = submission.hints.not_before
     start = submission.origin.received_at if start is None else max(start, submission.origin.received_at)
-    state, due = (RecipientState.WAITING, start) if leased_until is None else (RecipientState.LEASED, leased_until)
+    state = RecipientState.WAITING if leased_until is None else RecipientState.LEASED
     return QueuedMessage(
         message_id=submission.message_id,
         reverse_path=submission.envelope.reverse_path,
@@ -114,7 +116,9 @@ def queued_message(message: NewMessage, *, first_id: int, leased_until: float | 
         hints=submission.hints,
         accepted_at=submission.origin.received_at,
         recipients=tuple(
-            QueuedRecipient(id=number, recipient=recipient, route=route, state=state, due=due)
+            QueuedRecipient(
+                id=number, recipient=recipient, route=route, state=state, due=leased_until or first_due(route, start)
+            )
             for number, (recipient, route) in enumerate(
                 zip(submission.envelope.recipients, submission.routes, strict=True), start=first_id
             )
@@ -129,6 +133,11 @@ class Lease:
     message: QueuedMessage
     content: Content
     until: float
+
+
+def first_due(route: Route, start: float) -> float:
+    """When a recipient is first attempted that may be delivered from `start` on (seconds since the epoch)."""
+    return start + REQUEST_LIFETIME if route.on_request else start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

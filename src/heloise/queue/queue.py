@@ -18,7 +18,16 @@ from heloise.mail.reply import Reply
 from heloise.mail.sink import Submission
 from heloise.queue.deposit import QueueDeposit
 from heloise.queue.errors import StoreFault
-from heloise.queue.model import Lease, NewMessage, QueueCounts, QueuedMessage, QueueStore, Selection, Settlement
+from heloise.queue.model import (
+    Lease,
+    NewMessage,
+    QueueCounts,
+    QueuedMessage,
+    QueueStore,
+    Selection,
+    Settlement,
+    first_due,
+)
 from heloise.queue.watch import Watch
 from heloise.smtp import replies
 from heloise.world import World
@@ -77,8 +86,9 @@ class Queue:
         now = self._world.clock.now()
         start = message.submission.hints.not_before
         watched = message.submission.message_id in self._watches
-        if not self._may_hand_over(content, watched) or (start is not None and start > now):
-            await self._keep_waiting(message, now if start is None else start)
+        due = min(first_due(route, now if start is None else start) for route in message.submission.routes)
+        if due > now or not self._may_hand_over(content, watched) or _has_on_request(message):
+            await self._keep_waiting(message, due)
             return
         self._handover_octets += content.size
         until = now + LEASE_TIME
@@ -276,3 +286,8 @@ class Queue:
         finally:
             if timer is not None:
                 timer.cancel()
+
+
+def _has_on_request(message: NewMessage) -> bool:
+    """A hand-over is of all recipients at once, so one that waits to be asked for keeps the others out of it."""
+    return any(route.on_request for route in message.submission.routes)
