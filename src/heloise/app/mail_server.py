@@ -179,6 +179,7 @@ class MailServer:
             ),
             journal=self._journal,
             world=self._world,
+            route_report=self._router.route_own,
         )
 
 

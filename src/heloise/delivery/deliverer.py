@@ -15,7 +15,8 @@ from heloise.delivery.classify import without_next_hop
 from heloise.delivery.destinations import Destination, Destinations, is_remote
 from heloise.delivery.journal import DeliveryFault, DeliveryJournal
 from heloise.delivery.narration import ended
-from heloise.delivery.settle import Reporting, RouteReport, decide, postpone, settle
+from heloise.delivery.settle import Reporting, decide, postpone, settle
+from heloise.dsn.submission import RouteReport
 from heloise.mail.content import Content
 from heloise.mail.ids import new_message_id
 from heloise.mail.outcome import Action, Outcome, Stage

@@ -12,15 +12,11 @@ from typing import TypeAlias
 from heloise.dsn.compose import compose_report
 from heloise.dsn.report import RecipientReport, Report, outcome_is_owed, status_of
 from heloise.dsn.returned import returned, wanted
+from heloise.dsn.submission import RouteReport, submit_report
 from heloise.mail import causes
 from heloise.mail.content import ContentFacts
-from heloise.mail.envelope import Envelope, Recipient
 from heloise.mail.ids import MessageId
 from heloise.mail.outcome import Action, Outcome
-from heloise.mail.path import ForwardPath
-from heloise.mail.route import Route
-from heloise.mail.sink import Submission
-from heloise.mail.trace import Origin
 from heloise.queue.model import (
     LastWord,
     NewMessage,
@@ -34,7 +30,6 @@ from heloise.queue.schedule import RetrySchedule, expires_at, next_attempt
 from heloise.smtp import replies
 
 REPORT_LIFETIME = 2 * 86400.0  # seconds; nobody waits longer for a report
-RouteReport: TypeAlias = Callable[[ForwardPath], Sequence[tuple[ForwardPath, Route]]]
 Decided: TypeAlias = Sequence[tuple[QueuedRecipient, Outcome]]
 
 
@@ -191,42 +186,25 @@ def _actions(reported: Sequence[RecipientReport]) -> list[Action]:
 
 def _report(decision: Decision, reporting: Reporting, original: bytes) -> NewMessage | None:
     message = decision.message
-    composed = compose_report(
-        Report(
-            reporting_mta=reporting.hostname,
-            report_id=reporting.report_id,
-            now=decision.now,
-            original_id=message.message_id,
-            reverse_path=message.reverse_path,
-            parameters=message.parameters,
-            arrived=message.accepted_at,
-            recipients=decision.reported,
-            returned=returned(message.parameters, message.facts, _actions(decision.reported), original),
-            received_from=message.origin.hello_name or None,
-        )
+    report = Report(
+        reporting_mta=reporting.hostname,
+        report_id=reporting.report_id,
+        now=decision.now,
+        original_id=message.message_id,
+        reverse_path=message.reverse_path,
+        parameters=message.parameters,
+        arrived=message.accepted_at,
+        recipients=decision.reported,
+        returned=returned(message.parameters, message.facts, _actions(decision.reported), original),
+        received_from=message.origin.hello_name or None,
     )
-    return None if composed is None else _to_be_queued(decision, reporting, *composed)
-
-
-def _to_be_queued(decision: Decision, reporting: Reporting, envelope: Envelope, octets: bytes) -> NewMessage | None:
-    """A report is ordinary mail from here on. None when its recipient can not be routed: it would only fail again."""
-    (addressed,) = envelope.recipients
-    routed = reporting.route_report(addressed.forward_path)
-    if not routed:
+    composed = compose_report(report)
+    if composed is None:
         return None
-    recipients = tuple(Recipient(path, addressed.parameters) for path, _ in routed)
-    submission = Submission(
-        message_id=reporting.report_id,
-        envelope=Envelope(reverse_path=envelope.reverse_path, parameters=envelope.parameters, recipients=recipients),
-        routes=tuple(route for _, route in routed),
-        origin=Origin(
-            hello_name=reporting.hostname,
-            peer_address="local",
-            protocol="report",
-            session=decision.message.message_id,
-            received_at=decision.now,
-        ),
-    )
+    envelope, octets = composed
+    submission = submit_report(report, envelope, reporting.route_report)
+    if submission is None:
+        return None
     return NewMessage(
         submission=submission, facts=ContentFacts(size=len(octets), eight_bit=not octets.isascii()), octets=octets
     )

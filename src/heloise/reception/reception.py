@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
+from heloise.dsn.submission import RouteReport
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Recipient
 from heloise.mail.ids import new_message_id
@@ -17,7 +18,8 @@ from heloise.mail.route import Route
 from heloise.mail.sink import Deposit, MessageSink, Refused, Submission, Taken
 from heloise.mail.trace import Origin, received_field
 from heloise.reception.admission import Admission
-from heloise.routing.propagate import recipients_of
+from heloise.reception.expanded import BEGINNING, ExpandedReport, ReportNotKept, expanded_report
+from heloise.routing.propagate import recipients_of, wants_expanded_report
 from heloise.routing.router import Accepted, Routing
 from heloise.smtp import replies
 from heloise.smtp.events import (
@@ -105,7 +107,10 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceptionDesk:
-    """What all sessions of one listener have in common."""
+    """What all sessions of one listener have in common.
+
+    `route_report` says where a report for a sender goes; None where nobody is told anything.
+    """
 
     hostname: str
     sink: MessageSink
@@ -115,16 +120,30 @@ class ReceptionDesk:
     journal: Journal
     world: World
     words: str = "ESMTP heloise"
+    route_report: RouteReport | None = None
 
 
 @dataclass(slots=True)
 class _Transaction:
-    """An open transaction: the recipients to be stored, each once, and the deposit once there is content."""
+    """An open transaction: the recipients to be stored, each once, and the deposit once there is content.
+
+    `expanded` are recipients whose sender wants to hear that they stand for several, with what was said to RCPT; for
+    them the `beginning` of the content is kept.
+    """
 
     targets: dict[tuple[ForwardPath, Route], Recipient] = field(default_factory=dict)
     submission: Submission | None = None
     deposit: Deposit | None = None
     trace_size: int = 0
+    expanded: dict[Recipient, Reply] = field(default_factory=dict)
+    beginning: bytes = b""
+
+    async def write(self, octets: bytes) -> None:
+        """The next octets, to the deposit."""
+        assert self.deposit is not None
+        if self.expanded and len(self.beginning) < BEGINNING:
+            self.beginning += octets
+        await self.deposit.write(octets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +190,7 @@ class Reception:
         """Content goes to the deposit; the end of a transaction without a message takes the deposit back."""
         match fact:
             case ContentReceived(octets=octets):
-                assert self._transaction.deposit is not None
-                await self._transaction.deposit.write(octets)
+                await self._transaction.write(octets)
             case TransactionReset():
                 await self._abandon()
             case SessionEnded(lost=lost):
@@ -218,6 +236,8 @@ class Reception:
             say(line)
         for target, route in recipients_of(recipient, routing):
             self._transaction.targets.setdefault((target.forward_path, route), target)
+        if self._desk.route_report is not None and wants_expanded_report(recipient, routing):
+            self._transaction.expanded.setdefault(recipient, routing.reply)
         return routing.reply
 
     async def _begin(self, envelope: Envelope) -> Reply:
@@ -248,7 +268,7 @@ class Reception:
         transaction.submission = submission
         transaction.deposit = self._desk.sink.begin(submission)
         transaction.trace_size = len(trace)
-        await transaction.deposit.write(trace)
+        await transaction.write(trace)
         return replies.GO_AHEAD
 
     def _protocol(self, envelope: Envelope) -> str:
@@ -264,6 +284,7 @@ class Reception:
         assert transaction.submission is not None
         facts = ContentFacts(size=facts.size + transaction.trace_size, eight_bit=facts.eight_bit, binary=facts.binary)
         submission = transaction.submission
+        report = self._expanded_report(transaction, submission)
         if self._view.verbose:
             commit = Commit(transaction.deposit, facts)
             answer = await self._desk.queue.follow(submission, commit, say)
@@ -272,7 +293,30 @@ class Reception:
         if isinstance(answer, Refused):
             return answer.reply
         self._desk.journal.accepted(self._session_id, submission, facts)
+        if report is not None:
+            await self._send_report(report)
         return replies.message_taken(answer.message_id)
+
+    def _expanded_report(self, transaction: _Transaction, submission: Submission) -> ExpandedReport | None:
+        desk = self._desk
+        if not transaction.expanded or desk.route_report is None:
+            return None
+        return expanded_report(
+            submission,
+            transaction.expanded,
+            transaction.beginning,
+            hostname=desk.hostname,
+            report_id=new_message_id(desk.world.clock.now(), desk.world.entropy.octets(4)),
+            route_report=desk.route_report,
+        )
+
+    async def _send_report(self, report: ExpandedReport) -> None:
+        """The message is taken: whatever becomes of the report, that is what the client is told."""
+        deposit = self._desk.sink.begin(report.submission)
+        await deposit.write(report.octets)
+        answer = await deposit.commit(report.facts)
+        if isinstance(answer, Refused):
+            self._desk.journal.fault(self._session_id, ReportNotKept(f"an expanded report is lost: {answer.reply}"))
 
     async def _abandon(self) -> None:
         transaction, self._transaction = self._transaction, _Transaction()

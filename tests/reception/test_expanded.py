@@ -1,0 +1,177 @@
+"""The report that an alias with several targets owes: one, after the message is taken, and only when asked for."""
+
+from collections.abc import Callable
+
+from heloise.dsn.returned import header_of
+from heloise.mail.content import ContentFacts
+from heloise.mail.envelope import Envelope, Recipient
+from heloise.mail.reply import Reply
+from heloise.mail.route import Route
+from heloise.mail.sink import Refused, SinkAnswer, Submission, Taken
+from heloise.reception.admission import Admission
+from heloise.reception.reception import Reception, ReceptionDesk
+from heloise.routing.directory import Directory
+from heloise.routing.router import Router
+from heloise.routing.tables import Alias, LocalDomain, RoutingTables, User
+from heloise.smtp import replies
+from heloise.smtp.command import Rcpt
+from heloise.smtp.events import ContentProposed, ContentReceived, MessageProposed, RecipientProposed
+from heloise.smtp.extension import ServerView
+from heloise.smtp.limits import SessionLimits
+from heloise.testing import SimulatedWorld, run_simulated
+
+CONTENT = b"Subject: party\r\nTo: team@home.test\r\n\r\nAt eight.\r\n"
+TABLES = RoutingTables(
+    local_domains=(LocalDomain(name="home.test"),),
+    users=(User(name="alice"), User(name="bob"), User(name="sender")),
+    aliases=(Alias(name="team", targets=("alice", "bob")), Alias(name="one", targets=("alice",))),
+)
+SENDER = "<sender@home.test>"
+
+
+class Mailboxes:
+    def locked(self, account: str) -> bool:
+        return False
+
+    def usage(self, account: str) -> int:
+        return 0
+
+
+class Sink:
+    """Takes what it is given, until it is `full`; is the deposit too."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[Submission, bytes]] = []
+        self.full_after = 100
+
+    def begin(self, submission: Submission) -> "Deposit":
+        return Deposit(self, submission)
+
+
+class Deposit:
+    def __init__(self, sink: Sink, submission: Submission) -> None:
+        self.sink, self.submission, self.octets = sink, submission, b""
+
+    async def write(self, octets: bytes) -> None:
+        self.octets += octets
+
+    async def commit(self, facts: ContentFacts) -> SinkAnswer:
+        assert facts.size == len(self.octets)
+        if len(self.sink.taken) >= self.sink.full_after:
+            return Refused(replies.STORAGE_FULL)
+        self.sink.taken.append((self.submission, self.octets))
+        return Taken(self.submission.message_id)
+
+    async def abort(self) -> None:
+        pass
+
+
+class Journal:
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def fault(self, session: str, error: Exception) -> None:
+        self.faults.append(str(error))
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments, **named: None
+
+
+def received(
+    *recipients: str,
+    sender: str = SENDER,
+    reports: bool = True,
+    full_after: int = 100,
+    content: bytes = CONTENT,
+    then: Callable[[Sink, Journal, Reply], None],
+) -> None:
+    """A message comes in for `recipients`; `then` looks at what became of it."""
+
+    async def run(world: SimulatedWorld) -> None:
+        router, sink, journal = Router(TABLES, Mailboxes()), Sink(), Journal()
+        sink.full_after = full_after
+        desk = ReceptionDesk(
+            hostname="mx.home.test",
+            sink=sink,
+            router=router,
+            names=Directory(TABLES),
+            queue=None,  # type: ignore[arg-type]
+            journal=journal,
+            world=world.host("mx.home.test", "192.0.2.1").world,
+            route_report=router.route_own if reports else None,
+        )
+        view = ServerView(hostname="mx.home.test", limits=SessionLimits(), permitted=frozenset(), hello_name="c.test")
+        admission = Admission(address="192.0.2.7", may_relay=True, permitted=frozenset())
+        reception = Reception(desk, admission, view, "s")
+        envelope = Envelope.parse("\r\n".join((sender, *recipients)).encode())
+        for recipient in envelope.recipients:
+            command = Rcpt(recipient.forward_path, recipient.parameters)
+            await reception.answer(RecipientProposed(command, envelope.reverse_path), lambda line: None)
+        await reception.answer(ContentProposed(envelope), lambda line: None)
+        for start in range(0, len(content), 1000):
+            await reception.note(ContentReceived(content[start : start + 1000]))
+        facts = ContentFacts(size=len(content))
+        (reply,) = await reception.answer(MessageProposed(envelope, facts), lambda line: None)
+        then(sink, journal, reply)
+
+    run_simulated(run, seed=1)
+
+
+def test_an_alias_with_several_targets_is_reported_as_expanded() -> None:
+    def then(sink: Sink, journal: Journal, reply: Reply) -> None:
+        (message, octets), (report, text) = sink.taken
+        assert reply.code == 250
+        assert str(message.message_id) in reply.text
+        assert [str(each) for each in map(_line, message.envelope.recipients)] == [
+            "<alice@home.test> NOTIFY=FAILURE ORCPT=rfc822;team@home.test",
+            "<bob@home.test> NOTIFY=FAILURE ORCPT=rfc822;team@home.test",
+        ]
+        assert report.envelope.encode() == b"<>\r\n<sender@home.test> NOTIFY=NEVER\r\n"
+        assert report.routes == (Route.parse("maildir:sender"),)
+        assert b"Final-Recipient: rfc822; team@home.test\r\nAction: expanded\r\nStatus: 2.0.0\r\n" in text
+        assert b"Original-Envelope-Id: E1\r\n" in text
+        assert header_of(octets) in text
+        assert b"alice" not in text
+        assert b"At eight." not in text
+
+    received("<team@home.test> NOTIFY=SUCCESS,FAILURE", sender=f"{SENDER} ENVID=E1 RET=FULL", then=then)
+
+
+def _line(recipient: Recipient) -> str:
+    return recipient.encode().decode()
+
+
+def test_nobody_else_earns_the_report() -> None:
+    def then(sink: Sink, journal: Journal, reply: Reply) -> None:
+        assert len(sink.taken) == 1
+        assert journal.faults == []
+
+    received("<team@home.test>", then=then)
+    received("<team@home.test> NOTIFY=FAILURE,DELAY", then=then)
+    received("<one@home.test> NOTIFY=SUCCESS", "<alice@home.test> NOTIFY=SUCCESS", then=then)
+    received("<team@home.test> NOTIFY=SUCCESS", sender="<>", then=then)
+    received("<team@home.test> NOTIFY=SUCCESS", sender="<nobody@home.test>", then=then)
+    received("<team@home.test> NOTIFY=SUCCESS", reports=False, then=then)
+
+
+def test_a_message_that_is_not_taken_is_not_reported() -> None:
+    def then(sink: Sink, journal: Journal, reply: Reply) -> None:
+        assert (reply.code, sink.taken, journal.faults) == (452, [], [])
+
+    received("<team@home.test> NOTIFY=SUCCESS", full_after=0, then=then)
+
+
+def test_a_report_that_can_not_be_kept_does_not_undo_the_250() -> None:
+    def then(sink: Sink, journal: Journal, reply: Reply) -> None:
+        assert (reply.code, len(sink.taken)) == (250, 1)
+        assert journal.faults == ["an expanded report is lost: 452 4.3.1 No room for the message now"]
+
+    received("<team@home.test> NOTIFY=SUCCESS", full_after=1, then=then)
+
+
+def test_no_more_of_a_large_message_is_kept_for_the_report_than_its_beginning() -> None:
+    def then(sink: Sink, journal: Journal, reply: Reply) -> None:
+        assert len(sink.taken[0][1]) > 1_000_000
+        assert len(sink.taken[1][1]) < 3000
+
+    received("<team@home.test> NOTIFY=SUCCESS", content=CONTENT + b"x" * 1_000_000, then=then)
