@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.peers.jail import Mailboxes
+from tests.peers.jail import Mailboxes, wait_until
 from tests.serving import Served, served
 
 Fields: TypeAlias = dict[str, str]
@@ -96,7 +96,8 @@ class House:
         return found
 
     def clear(self) -> None:
-        """Empty all mailboxes."""
+        """Empty all mailboxes, and the queue before them: nothing old arrives later."""
+        wait_until(lambda: self.server.waiting_messages() == 0, "an empty queue", 20)
         for user in USERS:
             for path in (self.mailboxes.maildir(user) / "new").glob("*"):
                 path.unlink()
