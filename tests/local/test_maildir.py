@@ -102,7 +102,7 @@ def test_without_line_feeds_every_octet_is_kept(tmp_path: Path) -> None:
 
 def test_a_maildir_that_may_not_be_written_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OSError, match="File exists|Not a directory"):
+    with pytest.raises(OSError, match=r"File exists|Not a directory"):
         put_on_disk(letter(str(tmp_path / "file" / "m")))
 
 
