@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from heloise.delivery.allowance import Bounds
 from heloise.delivery.deliverer import DeliveryOptions
 from heloise.mail.ids import MessageId
 from heloise.queue.model import RecipientState
@@ -416,7 +417,7 @@ def test_one_slow_route_does_not_hold_up_the_others() -> None:
         await asyncio.sleep(60)
         assert len(fast.messages) == 1
 
-    options = DeliveryOptions(attempts=4, attempts_per_route=2, backlog_per_route=2)
+    options = DeliveryOptions(attempts=4, bounds_of=lambda names: Bounds(concurrency=2), backlog_per_route=2)
     in_a_house(scenario, options=options)
 
 
@@ -468,7 +469,7 @@ def test_stopping_does_not_wait_longer_because_all_hands_are_full() -> None:
         await house.deliverer.stop(5.0)
         assert house.simulation.clock.now() - begin < 6
 
-    in_a_house(scenario, options=DeliveryOptions(attempts=1, attempts_per_route=1, backlog_per_route=1))
+    in_a_house(scenario, options=DeliveryOptions(attempts=1, bounds_of=lambda names: Bounds(concurrency=1), backlog_per_route=1))
 
 
 def test_a_verbose_session_hears_the_conversation() -> None:

@@ -2,6 +2,7 @@
 
 from heloise.app.journal import Journal
 from heloise.config.schema import Configuration
+from heloise.delivery.allowance import Bounds
 from heloise.delivery.attempt import DeliveryDoors, discover_agents
 from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer, DeliveryOptions
@@ -35,7 +36,7 @@ def make_deliverer(
     )
     options = DeliveryOptions(
         attempts=delivery.concurrency,
-        attempts_per_route=delivery.per_destination,
+        bounds_of=lambda names: Bounds(concurrency=delivery.per_destination),
         schedule=RetrySchedule(
             intervals=tuple(retry.intervals), expire_after=retry.expire_after, warn_after=retry.warn_after
         ),

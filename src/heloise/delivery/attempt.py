@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from heloise.delivery.next_hop import Found, NextHopGroup
+from heloise.delivery.sessions import Sessions
+from heloise.delivery.troubles import Troubles
 from heloise.local.mailboxes import LocalMailboxes
 from heloise.mail.content import Content
 from heloise.mail.outcome import Outcome
@@ -33,13 +36,23 @@ class DeliveryAttempt:
     """
 
     def __init__(
-        self, message: QueuedMessage, route: Route, content: Content, *, narrate: Narrate = silent, told: bool = False
+        self,
+        message: QueuedMessage,
+        route: Route,
+        content: Content,
+        *,
+        group: NextHopGroup | None = None,
+        narrate: Narrate = silent,
+        told: bool = False,
     ) -> None:
         self.message = message  # with the recipients of this attempt only
         self.route = route
         self.content = content
+        self.group = group  # what the agent found for the route
         self.narrate = narrate
         self.told = told  # does somebody listen?
+        self.is_last: Callable[[], bool] = lambda: True  # does nothing else wait for the same next hops?
+        self.host_is_busy: Callable[[], bool] = lambda: False  # has it taken mail lately?
         self._outcomes: dict[int, Outcome] = {}
 
     def decide(self, recipient: QueuedRecipient, outcome: Outcome) -> None:
@@ -70,7 +83,8 @@ class DeliveryDoors:
     """What agents need of the outside and of the house.
 
     `hostname` is our name: in EHLO, in reports, and the one that no MX may lead back to (`own_names` has the others).
-    `background` runs what nobody waits for, such as the farewell to a peer.
+    `background` runs what nobody waits for, such as the farewell to a peer. `sessions` are kept open for the next
+    message, `hosts` are the addresses known not to answer.
     """
 
     world: World
@@ -82,15 +96,23 @@ class DeliveryDoors:
     timeouts: ClientTimeouts = field(default=ClientTimeouts())
     connect_timeout: float = 30.0  # seconds
     smtp_port: int = 25
+    sessions: Sessions = field(default_factory=Sessions)
+    hosts: Troubles = field(default_factory=Troubles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryAgent:
-    """Makes attempts for the transports it names. `attempt` decides each recipient; to raise is a fault of ours."""
+    """Makes attempts for the transports it names. `attempt` decides each recipient; to raise is a fault of ours.
+
+    `find` says where a route leads at the moment, for agents that give mail to other servers: what leads to the same
+    hosts goes in one attempt, and no more of it at a time than they bear. `lmtp` keeps its hosts apart from others.
+    """
 
     transports: frozenset[Transport]
     summary: str
     attempt: Callable[[DeliveryDoors, DeliveryAttempt], Coroutine[Any, Any, None]]
+    find: Callable[[DeliveryDoors, Route], Coroutine[Any, Any, Found]] | None = None
+    lmtp: bool = False
 
 
 Agents: TypeAlias = Mapping[Transport, DeliveryAgent]

@@ -1,21 +1,31 @@
 """The deliverer: takes leases from the queue, lets agents attempt them, settles what came of it.
 
-One task takes leases; each group of recipients with one route is a task of its own, bounded in total and per route.
-A group is settled as soon as it has ended, so that what was delivered is known to the disk before anything else
-happens (RFC 5321 §4.5.4.1): a crash may repeat an attempt, never forget one. No error of an agent ends the deliverer.
+One task takes leases; recipients that lead to the same next hops are a group, and a task of its own, which waits for
+its turn at that destination. A group is settled as soon as it has ended, so that what was delivered is known to the
+disk before anything else happens (RFC 5321 §4.5.4.1): a crash may repeat an attempt, never forget one. No error of an
+agent ends the deliverer.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from heloise.delivery.allowance import Bounds
 from heloise.delivery.attempt import Agents, DeliveryAttempt, DeliveryDoors, silent
 from heloise.delivery.classify import without_next_hop
-from heloise.delivery.destinations import Destination, Destinations, is_remote
+from heloise.delivery.destinations import (
+    BoundsOf,
+    Destination,
+    Destinations,
+    DestinationView,
+    waits_for_its_turn,
+)
+from heloise.delivery.finding import Finder, by_route
 from heloise.delivery.journal import DeliveryFault, DeliveryJournal
 from heloise.delivery.narration import ended
-from heloise.delivery.settle import Reporting, decide, postpone, settle
+from heloise.delivery.next_hop import NextHopGroup, NoNextHop
+from heloise.delivery.settle import Reporting, decide, expiry, postpone, settle, warning_at
 from heloise.dsn.submission import RouteReport
 from heloise.mail.content import Content
 from heloise.mail.ids import new_message_id
@@ -23,7 +33,7 @@ from heloise.mail.outcome import Action, Outcome, Stage
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route
 from heloise.queue.errors import StoreFault, StoreFull
-from heloise.queue.model import Lease, QueuedMessage, QueuedRecipient, Settlement
+from heloise.queue.model import Lease, QueuedMessage, RecipientState, Settlement
 from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
 from heloise.smtp import replies
@@ -35,16 +45,13 @@ _STORE_TRIES = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOptions:
-    """`attempts` run at once, `attempts_per_route` to one route; `backlog_per_route` more may wait here for a slot.
-
-    What is beyond the backlog of a route goes back to the queue for `postponement` seconds, so that one slow route
-    does not fill all hands.
+    """`attempts` run at once; `bounds_of` says how many to one destination, by its names. `backlog_per_route` messages
+    may wait here for their turn at one destination; others go back into the queue until about theirs.
     """
 
     attempts: int = 100
-    attempts_per_route: int = 20
     backlog_per_route: int = 100
-    postponement: float = 10.0
+    bounds_of: BoundsOf = lambda names: Bounds()
     schedule: RetrySchedule = field(default=RetrySchedule())
 
 
@@ -66,7 +73,8 @@ class Deliverer:
         self._route_report = route_report
         self._journal = journal
         self._options = options if options is not None else DeliveryOptions()
-        self._destinations = Destinations(attempts_per_route=self._options.attempts_per_route)
+        self._destinations = Destinations(doors.world.clock, self._options.bounds_of)
+        self._finder = Finder(doors, agents)
         self._free = asyncio.Semaphore(self._options.attempts)
         self._loop: asyncio.Task[None] | None = None
         # Dicts and not sets: a set's order follows addresses in memory, and a simulated run must be repeatable.
@@ -86,9 +94,12 @@ class Deliverer:
         """
         self._stopping = True
         self._queue.stop_leasing()
+        self._destinations.send_home()
+        self._doors.sessions.close(self._doors.background)
         running = [*self._groups, *(() if self._loop is None else (self._loop,))]
         if running:
             await asyncio.wait(running, timeout=patience)
+        self._finder.close()
         for attempt in tuple(self._attempts):
             attempt.cancel()
         if self._loop is not None:
@@ -97,8 +108,18 @@ class Deliverer:
             await asyncio.wait(self._groups)
 
     def forgive(self, route: Route | None = None) -> None:
-        """Try routes that were in trouble again at once: after ETRN, or when an operator says retry."""
-        self._destinations.forgive(route)
+        """Try what was in trouble again at once: after ETRN, or when an operator says retry.
+
+        For one route as for all: which hosts it leads to now only the DNS could tell, and to ask the others once more
+        costs a connection each.
+        """
+        self._finder.forgive()
+        self._doors.hosts.forgive()
+        self._destinations.forgive()
+
+    def destinations(self) -> tuple[DestinationView, ...]:
+        """What goes where at the moment, for people."""
+        return self._destinations.views()
 
     @property
     def running(self) -> int:
@@ -123,18 +144,25 @@ class Deliverer:
                 self._begin(lease)
 
     async def _room(self) -> None:
-        """Wait while as many groups are in hand as may be: leases are for those who can use them."""
-        limit = self._options.attempts + self._options.backlog_per_route
-        while len(self._groups) >= limit and not self._stopping:
+        """Wait while more groups are in hand than memory should hold. Those that wait for a turn never fill it: from
+        half of it on they go back into the queue."""
+        while len(self._groups) >= 2 * self._crowd and not self._stopping:
             await asyncio.wait(self._groups, return_when=asyncio.FIRST_COMPLETED)
+
+    @property
+    def _crowd(self) -> int:
+        return self._options.attempts + 10 * self._options.backlog_per_route
 
     def _begin(self, lease: Lease) -> None:
         # A lease that ran out while we were at it, since a peer was slow or the outcome could not be stored, comes to
         # us again. To begin once more would make a duplicate; if the outcome is lost, this lease runs out as well.
         fresh = [recipient for recipient in lease.message.recipients if recipient.id not in self._in_hand]
-        for route, recipients in _by_route(fresh):
-            message = replace(lease.message, recipients=recipients)
-            self._spawn(self._hold(message, route, lease.content), self._groups)
+        self._in_hand.update(recipient.id for recipient in fresh)
+        parts = by_route(lease.message, fresh)
+        if len(parts) > 1:
+            self._spawn(self._sort(parts, lease.content), self._groups)
+        elif parts:
+            self._spawn(self._hold(parts[0], lease.content), self._groups)
 
     def _spawn(self, work: Coroutine[Any, Any, None], tasks: dict[asyncio.Task[None], None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -142,55 +170,92 @@ class Deliverer:
         task.add_done_callback(tasks.pop)
         return task
 
+    async def _sort(self, parts: Sequence[QueuedMessage], content: Content) -> None:
+        """Put together what leads to the same hosts; what takes long to find goes by itself."""
+        for group in await self._finder.sorted_out(parts):
+            self._spawn(self._hold(group, content), self._groups)
+
     # One group of recipients
 
-    async def _hold(self, message: QueuedMessage, route: Route, content: Content) -> None:
+    async def _hold(self, message: QueuedMessage, content: Content) -> None:
         """Deliver, and know of it meanwhile."""
-        recipients = [recipient.id for recipient in message.recipients]
-        self._in_hand.update(recipients)
         try:
-            await self._deliver(message, route, content)
+            await self._deliver(message, content)
         finally:
-            self._in_hand.difference_update(recipients)
+            self._in_hand.difference_update(recipient.id for recipient in message.recipients)
 
-    async def _deliver(self, message: QueuedMessage, route: Route, content: Content) -> None:
+    async def _deliver(self, message: QueuedMessage, content: Content) -> None:
         watch = self._queue.watch_of(message.message_id)
         narrate = silent if watch is None else watch.say
+        route = message.recipients[0].route
         attempt = DeliveryAttempt(message, route, content, narrate=narrate, told=watch is not None)
-        destination = self._destinations.enter(route)
-        try:
-            settlement = await self._attempt_and_decide(attempt, destination)
-        finally:
-            self._destinations.leave(route)
-        await self._apply(settlement)
+        await self._apply(await self._attempt_and_decide(attempt))
         if watch is not None:
             watch.settled(len(message.recipients))
 
-    async def _attempt_and_decide(self, attempt: DeliveryAttempt, destination: Destination) -> Settlement:
-        full = destination.in_hand > self._options.attempts_per_route + self._options.backlog_per_route
-        if full and not attempt.told:
-            return self._postponed(attempt.message)
-        async with destination.slots, self._free:
-            if self._stopping:
-                return self._postponed(attempt.message)
-            await self._attempt(attempt, destination)
-        return await self._settlement(attempt)
+    async def _attempt_and_decide(self, attempt: DeliveryAttempt) -> Settlement:
+        try:
+            found = await self._finder.find(attempt.route)
+        except asyncio.CancelledError:
+            return self._postponed(attempt.message, 0.0)  # by stop
+        except Exception as error:
+            self._fault(attempt, error)
+            return await self._settlement(attempt)
+        if isinstance(found, NoNextHop):
+            attempt.decide_all(without_next_hop(found.reply))
+            return await self._settlement(attempt)
+        attempt.group = found
+        return await self._in_turn(attempt, self._destination(attempt.route, found))
+
+    def _destination(self, route: Route, found: NextHopGroup | None) -> Destination:
+        if found is None:
+            return self._destinations.of(route, (str(route),), str(route), careful=False)
+        lmtp = self._agents[route.transport].lmtp
+        return self._destinations.of((lmtp, found.names), found.names, str(route), careful=True)
+
+    async def _in_turn(self, attempt: DeliveryAttempt, destination: Destination) -> Settlement:
+        trouble = None if attempt.told else destination.known_trouble()
+        if trouble is None and not attempt.told:
+            room = self._options.backlog_per_route if len(self._groups) < self._crowd else 0
+            wait = destination.putting_off(room)
+            if wait is not None:
+                trouble = self._is_to_be_told(attempt.message, destination)
+                if trouble is None:
+                    return self._postponed(attempt.message, wait, destination)
+        if trouble is not None:
+            attempt.decide_all(trouble)
+            return await self._settlement(attempt, destination)
+        if not await destination.turn(first=attempt.told):
+            return self._postponed(attempt.message, 0.0)
+        begun, has_begun = self._doors.world.clock.monotonic(), False
+        try:
+            async with self._free:
+                if self._stopping:
+                    return self._postponed(attempt.message, 0.0)
+                has_begun = True
+                await self._attempt(attempt, destination)
+        finally:
+            outcomes = tuple(outcome for _, outcome in attempt.outcomes()) if has_begun else ()
+            destination.leave(outcomes, begun=begun)
+        return await self._settlement(attempt, destination)
+
+    def _is_to_be_told(self, message: QueuedMessage, destination: Destination) -> Outcome | None:
+        """A message that waits for its turn is not tried, and counts no attempt; but when its time is up, or its
+        sender is to be warned, it is decided like one that was."""
+        now, schedule = self._doors.world.clock.now(), self._options.schedule
+        late = now >= expiry(message, schedule) or now >= warning_at(message, schedule) > _last_word(message)
+        return waits_for_its_turn(destination.name) if late else None
 
     async def _attempt(self, attempt: DeliveryAttempt, destination: Destination) -> None:
         """Have everybody decided, whatever happens."""
-        now = self._doors.world.clock.monotonic()
-        trouble = None if attempt.told else destination.known_trouble(now)
-        if trouble is not None:
-            attempt.decide_all(trouble)
-            return
         agent = self._agents.get(attempt.route.transport)
         if agent is None:
             attempt.decide_all(without_next_hop(replies.no_route(str(attempt.route))))
             return
+        clock = self._doors.world.clock
+        attempt.is_last = lambda: destination.is_last
+        attempt.host_is_busy = lambda: destination.allowance.took_lately(clock.monotonic())
         await self._run(self._spawn(agent.attempt(self._doors, attempt), self._attempts), attempt)
-        if is_remote(attempt.route):
-            outcomes = tuple(outcome for _, outcome in attempt.outcomes())
-            destination.learn(outcomes, self._doors.world.clock.monotonic())
 
     async def _run(self, task: asyncio.Task[None], attempt: DeliveryAttempt) -> None:
         """Wait for the agent, in a task of its own, so that cutting it off does not cut off the settlement."""
@@ -201,12 +266,15 @@ class Deliverer:
         if error is None and attempt.undecided:
             error = DeliveryFault(f"the agent for {attempt.route} left {len(attempt.undecided)} recipients undecided")
         if isinstance(error, Exception):
-            self._journal.delivery_fault(attempt.message.message_id, error)
-            attempt.decide_all(_delayed(replies.delivery_fault(error)))
+            self._fault(attempt, error)
+
+    def _fault(self, attempt: DeliveryAttempt, error: Exception) -> None:
+        self._journal.delivery_fault(attempt.message.message_id, error)
+        attempt.decide_all(_delayed(replies.delivery_fault(error)))
 
     # Settling
 
-    async def _settlement(self, attempt: DeliveryAttempt) -> Settlement:
+    async def _settlement(self, attempt: DeliveryAttempt, destination: Destination | None = None) -> Settlement:
         world = self._doors.world
         now = world.clock.now()
         schedule = self._options.schedule
@@ -214,6 +282,9 @@ class Deliverer:
         for recipient, outcome in decision.outcomes:
             self._journal.attempted(attempt.message, recipient, outcome)
             attempt.narrate(ended(recipient.recipient.forward_path, outcome))
+        for due in {change.due for change in decision.changes if change.state is RecipientState.WAITING}:
+            if destination is not None:
+                destination.put_off(due)
         reporting = Reporting(
             hostname=self._doors.hostname,
             report_id=new_message_id(now, world.entropy.octets(4)),
@@ -243,9 +314,15 @@ class Deliverer:
             self._journal.delivery_fault(attempt.message.message_id, error)
         return bytes(taken[:size])
 
-    def _postponed(self, message: QueuedMessage) -> Settlement:
-        world = self._doors.world
-        due = world.clock.now() + self._options.postponement * (0.5 + world.entropy.random())
+    def _postponed(self, message: QueuedMessage, wait: float, destination: Destination | None = None) -> Settlement:
+        """Back into the queue for about `wait` seconds, not past the moment at which the sender is to be told."""
+        world, schedule = self._doors.world, self._options.schedule
+        now = world.clock.now()
+        due = now + wait * (0.9 + 0.2 * world.entropy.random())
+        warning = warning_at(message, schedule)
+        due = min(due, expiry(message, schedule), warning if now < warning else due)
+        if destination is not None:
+            destination.put_off(due)
         return Settlement(message_id=message.message_id, changes=postpone(message.recipients, due=due))
 
     async def _apply(self, settlement: Settlement) -> None:
@@ -274,8 +351,7 @@ def _delayed(reply: Reply) -> Outcome:
     return Outcome(action=Action.DELAYED, stage=Stage.CONTENT, reply=reply)
 
 
-def _by_route(recipients: Sequence[QueuedRecipient]) -> Iterable[tuple[Route, tuple[QueuedRecipient, ...]]]:
-    groups: dict[Route, list[QueuedRecipient]] = {}
-    for recipient in recipients:
-        groups.setdefault(recipient.route, []).append(recipient)
-    return ((route, tuple(group)) for route, group in groups.items())
+def _last_word(message: QueuedMessage) -> float:
+    """When somebody last said something about it."""
+    words = (recipient.last_word for recipient in message.recipients)
+    return max((word.at for word in words if word is not None), default=0.0)

@@ -1,88 +1,284 @@
-"""What is known of each route while the process lives: how many attempts run, and whether it is worth another.
+"""Where mail goes at the moment, and in which order: a line of waiting messages for each destination.
 
-A dead host costs one connect and not one for each message (RFC 5321 §4.5.4.1): after an attempt that reached nobody,
-further ones to the same route get its outcome without trying, for a while that doubles each time.
+A destination is a set of next hops, whatever domains lead there: hosts bear so much, not names. Whoever has a message
+for it enters, waits for his turn, and leaves with what came of it. One destination never holds up another: each has
+its own line, and what does not fit into a line goes back into the queue until about its turn. That costs a write and
+no connection, and it makes room: the queue leases by due time, and knows no destinations. (It could pass over routes
+that are full; but then every lease would read past all that waits for them, where putting off reads it once.)
+
+How long a message is put off is guessed from how fast the destination works; the guess is a short one, since to come
+too early costs another write, while to come too late would leave the destination idle.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+import heapq
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 
+from heloise.delivery.allowance import Allowance, Bounds
 from heloise.mail.outcome import Action, Outcome, Stage
-from heloise.mail.route import Route, Transport
+from heloise.mail.status import Severity
+from heloise.smtp import replies
+from heloise.world import Clock
 
-FIRST_PAUSE = 30.0  # seconds
-LONGEST_PAUSE = 900.0
-REMEMBERED = 20_000  # routes; past this the troubles are forgotten, since spam goes to endless many dead domains
+REMEMBERED = 10_000  # destinations; past this those that are idle are forgotten
+LONGEST_WAIT = 60.0  # seconds a message waits here for a pause to end; for longer ones it goes back into the queue
+SHORTEST_PUTTING_OFF = 5.0  # seconds
+SUPPLY = 200.0  # messages a second: as often are those that were put off looked at, whatever the destination does
+SHOWN_ROUTES = 5
 _UNREACHED = frozenset({Stage.ROUTE, Stage.CONNECT, Stage.GREETING, Stage.HELLO})
-_REMOTE = frozenset({Transport.SMTP, Transport.LMTP, Transport.MX})
+_CLOSING = 421
+
+BoundsOf = Callable[[Sequence[str]], Bounds]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationView:
+    """One destination at one moment, for people.
+
+    `waiting` messages are in the line here, `queued` are known to be in the queue for later, `next_try` is when the
+    next of all of them is tried (seconds since the epoch; None when nothing waits). `pace` is in messages a minute.
+    """
+
+    name: str
+    routes: tuple[str, ...]
+    running: int
+    waiting: int
+    queued: int
+    next_try: float | None
+    last_reply: str | None
+    last_at: float | None
+    why: str
+    window: int
+    pace: float | None
+
+
 class Destination:
-    """One route at work. `slots` bounds its attempts; `in_hand` counts those that run or wait for a slot."""
+    """One line. Made and owned by `Destinations`."""
 
-    slots: asyncio.Semaphore
-    in_hand: int = 0
-    pause: float = 0.0
-    paused_until: float = 0.0
-    trouble: Outcome | None = field(default=None)
+    def __init__(self, name: str, bounds: Bounds, clock: Clock) -> None:
+        self.name = name
+        self.allowance = Allowance(bounds, clock.monotonic())
+        self.running = 0
+        self.trouble: Outcome | None = None  # why it is paused
+        self.last: tuple[float, str] | None = None
+        self._clock = clock
+        self._line: deque[asyncio.Future[bool]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._later: list[float] = []  # a heap: when those that went back into the queue are due
+        self._routes: dict[str, None] = {}
 
-    def known_trouble(self, now: float) -> Outcome | None:
-        """The outcome of an attempt that need not be made now (`now` monotonic), or None."""
-        return self.trouble if now < self.paused_until else None
+    @property
+    def waiting(self) -> int:
+        """How many are in the line."""
+        return len(self._line)
 
-    def learn(self, outcomes: tuple[Outcome, ...], now: float) -> None:
-        """Take in how an attempt ended."""
-        if outcomes and all(_reached_nobody(outcome) for outcome in outcomes):
-            self.pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, self.pause * 2))
-            self.paused_until = now + self.pause
-            self.trouble = outcomes[-1]
+    @property
+    def is_idle(self) -> bool:
+        """Is there nothing that would be missed if it were forgotten?"""
+        now = self._clock.monotonic()
+        return not (self.running or self._line or self.queued or self.allowance.delay(now) > 0)
+
+    @property
+    def queued(self) -> int:
+        """How many went back into the queue and are not due yet."""
+        now = self._clock.now()
+        while self._later and self._later[0] <= now:
+            heapq.heappop(self._later)
+        return len(self._later)
+
+    @property
+    def is_last(self) -> bool:
+        """Is there just one attempt, and nobody behind it?"""
+        return self.running == 1 and not self._line and not self.queued
+
+    def known_trouble(self) -> Outcome | None:
+        """The outcome of an attempt that need not be made now. Not of a host that is only busy: that one is waited
+        for, and no message's retry is spent on it."""
+        now = self._clock.monotonic()
+        resting = self.allowance.paused_until > now and not self.allowance.took_lately(now)
+        return self.trouble if resting else None
+
+    def putting_off(self, room: int) -> float | None:
+        """For how many seconds the next message has to go back into the queue; None when it may wait in the line."""
+        now = self._clock.monotonic()
+        pause = max(0.0, self.allowance.paused_until - now)
+        if len(self._line) < room and pause <= LONGEST_WAIT:
+            return None
+        if not self._line and self.running < self.allowance.window and self.allowance.delay(now) == 0:
+            return None
+        known = self.allowance.pace(now)
+        pace = max(known or 0.0, self.allowance.throughput(now) if known is None else 0.0, 0.01)
+        queued = self.queued
+        turn = (len(self._line) + queued) / (2 * pace)
+        # Nobody knows how fast it may become; so all that was put off is looked at now and then.
+        longest = max(600.0 if known is not None else 60.0, queued / SUPPLY)
+        return pause + max(SHORTEST_PUTTING_OFF, min(turn, longest))
+
+    def put_off(self, due: float) -> None:
+        """A message went back into the queue until `due` (seconds since the epoch)."""
+        heapq.heappush(self._later, due)
+
+    def led_here(self, route: str) -> None:
+        """Remember a route, for people to see."""
+        if route not in self._routes:
+            while len(self._routes) >= SHOWN_ROUTES:
+                del self._routes[next(iter(self._routes))]
+            self._routes[route] = None
+
+    async def turn(self, *, first: bool = False) -> bool:
+        """Wait for a turn, at the end of the line or at its head. False: go home, nobody is served any more."""
+        mine: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if first:
+            self._line.appendleft(mine)
         else:
-            self.forgive()
+            self._line.append(mine)
+        self._serve()
+        try:
+            return await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled() and mine.result():
+                self.leave((), begun=self._clock.monotonic())
+            raise
+
+    def leave(self, outcomes: Sequence[Outcome], *, begun: float) -> None:
+        """After a turn: `outcomes` of the attempt that was `begun` then, none when there was none."""
+        self.running -= 1
+        self._learn(outcomes, begun)
+        self._serve()
+
+    def send_home(self) -> None:
+        """Let nobody wait any more."""
+        while self._line:
+            waiting = self._line.popleft()
+            if not waiting.done():
+                waiting.set_result(False)
 
     def forgive(self) -> None:
-        """Try again at once: somebody who knows says so (ETRN, an operator), or it works again."""
-        self.pause, self.paused_until, self.trouble = 0.0, 0.0, None
+        """Try again at once."""
+        self.allowance.forgive()
+        self.trouble = None
+        self._serve()
+
+    def view(self) -> DestinationView:
+        """As it is now."""
+        now, moment = self._clock.monotonic(), self._clock.now()
+        delay = self.allowance.delay(now)
+        queued = self.queued
+        later = [self._later[0]] if queued else []
+        pace = self.allowance.pace(now)
+        return DestinationView(
+            name=self.name,
+            routes=tuple(self._routes),
+            running=self.running,
+            waiting=len(self._line),
+            queued=queued,
+            next_try=moment + delay if self._line else min(later, default=None),
+            last_reply=None if self.last is None else self.last[1],
+            last_at=None if self.last is None else self.last[0],
+            why=self._why(now, delay),
+            window=self.allowance.window,
+            pace=None if pace is None else pace * 60,
+        )
+
+    def _why(self, now: float, delay: float) -> str:
+        if self.allowance.paused_until > now:
+            busy = self.allowance.took_lately(now)
+            return "it asked for a pause" if busy else "it takes no mail"
+        if self._line and self.running >= self.allowance.window:
+            return "as many connections as it may have"
+        if self._line and delay > 0:
+            return "kept to its pace"
+        if self.queued:
+            return "tried before, or put off until its turn"
+        return ""
+
+    def _serve(self) -> None:
+        """Give turns to whom may have one now, and come back when the next one may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._line and self.running < self.allowance.window:
+            now = self._clock.monotonic()
+            delay = self.allowance.delay(now)
+            if delay > 0:
+                self._timer = asyncio.get_running_loop().call_later(delay, self._serve)
+                return
+            waiting = self._line.popleft()
+            if not waiting.done():
+                self.running += 1
+                self.allowance.spend(now)
+                waiting.set_result(True)
+
+    def _learn(self, outcomes: Sequence[Outcome], begun: float) -> None:
+        if not outcomes:
+            return
+        now = self._clock.monotonic()
+        last = outcomes[-1]
+        self.last = (self._clock.now(), str(last.reply))
+        refused = next((outcome for outcome in outcomes if asks_for_a_pause(outcome)), None)
+        if refused is not None and (refused.stage not in _UNREACHED or self.allowance.took_lately(now)):
+            self.trouble = refused
+            self.allowance.too_much(begun=begun, now=now)
+        elif any(_broke_off(outcome) for outcome in outcomes):
+            self.allowance.too_slow(begun=begun, now=now)
+        elif any(outcome.action is not Action.DELAYED for outcome in outcomes):
+            self.trouble = None
+            self.allowance.taken(now)
 
 
 class Destinations:
-    """All routes that have something to do or to remember."""
+    """All destinations that have something to do or to remember. `bounds_of` knows what the operator allows, by the
+    names of hosts and of routes."""
 
-    def __init__(self, *, attempts_per_route: int) -> None:
-        self._attempts_per_route = attempts_per_route
-        self._destinations: dict[Route, Destination] = {}
+    def __init__(self, clock: Clock, bounds_of: BoundsOf) -> None:
+        self._clock = clock
+        self._bounds_of = bounds_of
+        self._destinations: dict[Hashable, Destination] = {}
 
-    def enter(self, route: Route) -> Destination:
-        """The destination of `route`, with one more in hand."""
-        destination = self._destinations.get(route)
+    def of(self, key: Hashable, names: Sequence[str], route: str, *, careful: bool) -> Destination:
+        """The destination of this key; made when there is none."""
+        destination = self._destinations.get(key)
         if destination is None:
             if len(self._destinations) >= REMEMBERED:
-                self.forgive()
-            destination = Destination(asyncio.Semaphore(self._attempts_per_route))
-            self._destinations[route] = destination
-        destination.in_hand += 1
+                self._destinations = {key: each for key, each in self._destinations.items() if not each.is_idle}
+            bounds = self._bounds_of((*names, route))
+            destination = Destination(", ".join(names), replace(bounds, careful=careful), self._clock)
+            self._destinations[key] = destination
+        destination.led_here(route)
         return destination
 
-    def leave(self, route: Route) -> None:
-        """One less in hand; what has nothing to remember is forgotten."""
-        destination = self._destinations[route]
-        destination.in_hand -= 1
-        if destination.in_hand == 0 and destination.trouble is None:
-            del self._destinations[route]
+    def send_home(self) -> None:
+        """Let nobody wait any more."""
+        for destination in self._destinations.values():
+            destination.send_home()
 
-    def forgive(self, route: Route | None = None) -> None:
-        """Forget the trouble of `route`, or of all."""
-        for each, destination in list(self._destinations.items()):
-            if route is None or each == route:
-                destination.forgive()
-                if destination.in_hand == 0:
-                    del self._destinations[each]
+    def forgive(self) -> None:
+        """Try all again at once."""
+        for destination in self._destinations.values():
+            destination.forgive()
 
-
-def is_remote(route: Route) -> bool:
-    """Does it lead to another server, that may be dead?"""
-    return route.transport in _REMOTE
+    def views(self) -> tuple[DestinationView, ...]:
+        """All of them, those with the most to do first."""
+        views = [destination.view() for destination in self._destinations.values()]
+        return tuple(sorted(views, key=lambda view: (-(view.waiting + view.queued + view.running), view.name)))
 
 
-def _reached_nobody(outcome: Outcome) -> bool:
-    return outcome.action is Action.DELAYED and outcome.stage in _UNREACHED
+def asks_for_a_pause(outcome: Outcome) -> bool:
+    """421, or 4.7.z. Not at RCPT: there 4.7.z is how greylisting asks each sender to come again, one by one."""
+    reply = outcome.reply
+    if outcome.action is not Action.DELAYED or outcome.remote_mta is None:
+        return False
+    by_policy = reply.status is not None and reply.status.subject == 7 and reply.severity is Severity.TRANSIENT
+    return reply.code == _CLOSING or (by_policy and outcome.stage is not Stage.RCPT)
+
+
+def _broke_off(outcome: Outcome) -> bool:
+    """A conversation that had begun came to no end."""
+    return outcome.action is Action.DELAYED and outcome.remote_mta is None and outcome.stage not in _UNREACHED
+
+
+def waits_for_its_turn(name: str) -> Outcome:
+    """For a message that waited so long that its sender has to be told."""
+    return Outcome(action=Action.DELAYED, stage=Stage.ROUTE, reply=replies.destination_busy(name))

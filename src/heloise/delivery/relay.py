@@ -12,9 +12,11 @@ from dataclasses import replace
 
 from heloise.delivery.attempt import DeliveryAttempt, DeliveryDoors
 from heloise.delivery.classify import belongs_elsewhere, classify, classify_failure, classify_misfit, combine
+from heloise.delivery.destinations import asks_for_a_pause
 from heloise.delivery.fitting import Fit, Fitter, Fitting
 from heloise.delivery.narration import NarratingRecorder, connecting
-from heloise.delivery.next_hop import NextHop
+from heloise.delivery.next_hop import NextHop, in_order
+from heloise.delivery.sessions import Sessions
 from heloise.link.converse import Conversation
 from heloise.link.dial import DialFailure, dial
 from heloise.mail.envelope import Envelope
@@ -22,13 +24,15 @@ from heloise.mail.outcome import Outcome
 from heloise.mail.reply import Reply
 from heloise.queue.model import QueuedRecipient
 from heloise.smtp.client_plan import WireForm
-from heloise.smtp.transaction import ClientOptions, RecipientAnswer
+from heloise.smtp.transaction import ClientOptions, Offers, RecipientAnswer
 
 MAXIMUM_RECIPIENTS = 100  # RFC 5321 §4.5.3.1.8: what every server takes in one transaction
 
 
-async def relay(doors: DeliveryDoors, attempt: DeliveryAttempt, hops: Sequence[NextHop], *, lmtp: bool = False) -> None:
-    """Try `hops` in order, until each recipient of `attempt` is decided."""
+async def relay(doors: DeliveryDoors, attempt: DeliveryAttempt, *, lmtp: bool = False) -> None:
+    """Try the next hops that were found for `attempt`, until each of its recipients is decided."""
+    assert attempt.group is not None  # the agent found it
+    hops = _prefer_open_ones(in_order(attempt.group, doors.world.entropy), doors.sessions, lmtp=lmtp)
     relaying = _Relaying(doors, attempt, lmtp=lmtp)
     for number, hop in enumerate(hops, start=1):
         relaying.is_choosy = number < len(hops)
@@ -40,6 +44,11 @@ async def relay(doors: DeliveryDoors, attempt: DeliveryAttempt, hops: Sequence[N
         if not relaying.pending:
             return
     relaying.give_up()
+
+
+def _prefer_open_ones(hops: Sequence[NextHop], sessions: Sessions, *, lmtp: bool) -> list[NextHop]:
+    """Among equals, first those that a session is open to."""
+    return sorted(hops, key=lambda hop: (hop.preference, not sessions.has((hop.endpoint, lmtp))))
 
 
 class _Relaying:
@@ -56,13 +65,25 @@ class _Relaying:
         self.passed_over: list[NextHop] = []
         self._lmtp = lmtp
         self._fitter = Fitter(attempt.message, attempt.content, doors.hostname)
+        self._recorder: NarratingRecorder | None = None
+        self._may_be_dead = False  # an open session that has not answered yet
+        self._was_dead = False
         self._troubles: dict[int, list[Outcome]] = {recipient.id: [] for recipient in self.pending}
 
     async def try_hop(self, hop: NextHop) -> None:
-        """As many connections to one address as get somebody decided."""
+        """As many connections to one address as get somebody decided.
+
+        An open session that turns out to be dead, or that the peer ends, is no trouble of the message: the next one
+        is tried at once.
+        """
         while self.pending:
             before = len(self.pending)
-            if not await self._connect(hop) or len(self.pending) == before:
+            conversation = self._open_session(hop)
+            self._may_be_dead = conversation is not None
+            if conversation is None and (conversation := await self._connect(hop)) is None:
+                return
+            goes_on = await self._use(conversation, hop)
+            if not self._was_dead and (not goes_on or len(self.pending) == before):
                 return
 
     def give_up(self) -> None:
@@ -70,40 +91,66 @@ class _Relaying:
         for recipient in self.pending:
             self._attempt.decide(recipient, combine(self._troubles[recipient.id]))
 
-    async def _connect(self, hop: NextHop) -> bool:
-        """One connection; False when the next address is to be tried."""
-        recorder = NarratingRecorder(self._attempt.narrate)
-        self._attempt.narrate(connecting(self.pending, f"{hop.shown} via {'lmtp' if self._lmtp else 'esmtp'}"))
+    def _open_session(self, hop: NextHop) -> Conversation | None:
+        """One that another message left. Not when somebody listens: he is to hear the conversation from its start."""
+        return None if self._attempt.told else self._doors.sessions.take((hop.endpoint, self._lmtp))
+
+    async def _connect(self, hop: NextHop) -> Conversation | None:
+        """A new connection; None when there is none, and the next address is to be tried."""
+        attempt, clock = self._attempt, self._doors.world.clock
+        begun = clock.monotonic()
+        known = None if attempt.told else self._doors.hosts.known(hop.endpoint, begun)
+        if known is not None:
+            self._trouble(self.pending, known)
+            return None
+        self._recorder = NarratingRecorder(attempt.narrate) if attempt.told else None
+        attempt.narrate(connecting(self.pending, f"{hop.shown} via {'lmtp' if self._lmtp else 'esmtp'}"))
         dialled = await dial(
             self._doors.world,
             hop.endpoint,
             self._options(),
             self._doors.extensions,
-            recorder=recorder,
+            recorder=self._recorder,
             connect_timeout=self._doors.connect_timeout,
         )
-        if isinstance(dialled, DialFailure):
-            self._trouble(self.pending, classify_failure(dialled, peer=hop.mta, shown=hop.shown))
-            return False
+        if not isinstance(dialled, DialFailure):
+            self._doors.hosts.works(hop.endpoint)
+            return dialled
+        outcome = classify_failure(dialled, peer=hop.mta, shown=hop.shown)
+        self._trouble(self.pending, outcome)
+        if not (attempt.host_is_busy() and asks_for_a_pause(outcome)):
+            self._doors.hosts.failed(hop.endpoint, outcome, begun=begun, now=clock.monotonic())
+        return None
+
+    async def _use(self, conversation: Conversation, hop: NextHop) -> bool:
+        """Converse, then keep the session or say farewell; False when the next address is to be tried."""
+        keep = False
         try:
-            return await self._converse(dialled, hop)
+            goes_on = await self._converse(conversation, hop)
+            keep = True
+            return goes_on
         finally:
-            recorder.stop()
+            if self._recorder is not None:
+                self._recorder.stop()
             # Nobody waits for the answer to QUIT: what was decided is settled meanwhile.
-            self._doors.background(dialled.quit())
+            if keep:
+                self._doors.sessions.give((hop.endpoint, self._lmtp), conversation, self._doors.background)
+            else:
+                self._doors.background(conversation.quit())
 
     def _options(self) -> ClientOptions:
         return ClientOptions(
             hello_name=self._doors.hostname,
             lmtp=self._lmtp,
-            only_transaction=len(self.pending) == 1,  # the promise of ONEX: one recipient can not need a second
+            # The promise of ONEX: one recipient can not need a second transaction, and nobody else waits for one.
+            only_transaction=len(self.pending) == 1 and self._attempt.is_last(),
             timeouts=self._doors.timeouts,
         )
 
     async def _converse(self, conversation: Conversation, hop: NextHop) -> bool:
-        limit = min(MAXIMUM_RECIPIENTS, conversation.offers.recipient_limit or MAXIMUM_RECIPIENTS)
+        self._was_dead = False
         while self.pending and conversation.usable:
-            batch = self.pending[:limit]
+            batch = self._next_batch(conversation.offers)
             envelope = self._envelope(batch)
             form = conversation.form(envelope, self._attempt.message.facts)
             fit = await self._fitter.fit(form)
@@ -111,11 +158,27 @@ class _Relaying:
                 self._does_not_fit(batch, conversation, hop, fit)
                 return False
             answers = await conversation.deliver(_to_be_sent(envelope, form), fit.content, fit.facts)
+            if self._may_be_dead and all(map(belongs_elsewhere, answers)):
+                self._was_dead = True
+                return False
             before = len(self.pending)
             self._answered(batch, answers, hop)
+            self._may_be_dead = False
             if any(map(belongs_elsewhere, answers)) or len(self.pending) == before:
                 return False
         return True
+
+    def _next_batch(self, offers: Offers) -> list[QueuedRecipient]:
+        """As many as go into one transaction, put to the head of the line. RFC 9422 §4."""
+        most = min(MAXIMUM_RECIPIENTS, offers.recipient_limit or MAXIMUM_RECIPIENTS)
+        domains = offers.limits.get("RCPTDOMAINMAX")
+        if domains is None:
+            return self.pending[:most]
+        names = dict.fromkeys(_domain(recipient) for recipient in self.pending)
+        chosen = set(list(names)[:domains])
+        self.pending.sort(key=lambda recipient: _domain(recipient) not in chosen)
+        fitting = sum(_domain(recipient) in chosen for recipient in self.pending)
+        return self.pending[: min(most, fitting)]
 
     def _envelope(self, batch: Sequence[QueuedRecipient]) -> Envelope:
         return replace(self._attempt.message.envelope, recipients=tuple(queued.recipient for queued in batch))
@@ -143,6 +206,10 @@ class _Relaying:
     def _trouble(self, recipients: Sequence[QueuedRecipient], outcome: Outcome) -> None:
         for recipient in recipients:
             self._troubles[recipient.id].append(outcome)
+
+
+def _domain(queued: QueuedRecipient) -> str:
+    return (queued.recipient.forward_path.domain or "").lower()
 
 
 def _to_be_sent(envelope: Envelope, form: WireForm) -> Envelope:

@@ -361,6 +361,12 @@ DELIVERY_FAULT = _kind(
     "The attempt to deliver met an error of this server; it is made again.",
     "The log has the details under the id of the message. " + LATER,
 )
+DELIVERY_CONGESTED = _kind(
+    "delivery.congested",
+    "RFC 5321 §4.5.4.1",
+    "The next hop takes mail more slowly than it comes in, and the message still waits for its turn.",
+    "`heloise queue destinations` shows the pace and why. " + LATER,
+)
 LOCAL_DELIVERED = _kind("local.delivered", "RFC 5321 §4.4", "The message lies in the mailbox.", NOTHING)
 LOCAL_DISCARDED = _kind("local.discarded", "RFC 5321 §4.2.5", "The route of this recipient throws mail away.", OPERATOR)
 LOCAL_TROUBLE = _kind("local.trouble", "RFC 5321 §4.2.4", "The message could not be written to the mailbox.", LATER)

@@ -330,6 +330,12 @@ def loops_back(domain: str, host: str) -> Reply:
     return reply(554, "5.4.6", f"Mail for {domain} loops back to {host}", cause)
 
 
+def destination_busy(name: str) -> Reply:
+    """451 4.4.5: the message waits for its turn at a slow next hop."""
+    cause = causes.DELIVERY_CONGESTED.because(destination=name)
+    return reply(451, "4.4.5", "The message waits for its turn: the next hop takes mail slowly", cause)
+
+
 def expired(last: str, cause: Cause) -> Reply:
     """554 5.4.7: given up; `last` is the last trouble in full."""
     return reply(554, "5.4.7", f"Given up after the last trouble: {last}", cause)
