@@ -52,12 +52,17 @@ async def freeze_disk(stage: Stage) -> None:
     stage.at_end.append(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard)))
 
 
-async def message_waits(stage: Stage) -> None:
+async def send_to(stage: Stage, *recipients: str) -> None:
     client = await stage.connect("127.0.0.1")
     await client.reply()
-    await client.talk("HELO other.test", "MAIL FROM:<bob@example.test>", "RCPT TO:<eve@elsewhere.test>", "DATA")
+    commands = (f"RCPT TO:<{recipient}@elsewhere.test>" for recipient in recipients)
+    await client.talk("HELO other.test", "MAIL FROM:<bob@example.test>", *commands, "DATA")
     client.say(b"Subject: later\r\n\r\n")
     await client.talk(".", "QUIT")
+
+
+async def message_waits(stage: Stage, *recipients: str) -> None:
+    await send_to(stage, *recipients or ("eve",))
     await stage.until_logged("delivery.attempted")
     while stage.server.deliverer.running:  # noqa: ASYNC110 - what was attempted is being settled, which tells nobody
         await asyncio.sleep(0)
@@ -84,11 +89,7 @@ async def client_hangs_up(stage: Stage) -> None:
 
 
 async def message_is_under_way(stage: Stage) -> None:
-    client = await stage.connect("127.0.0.1")
-    await client.reply()
-    await client.talk("HELO other.test", "MAIL FROM:<bob@example.test>", "RCPT TO:<eve@elsewhere.test>", "DATA")
-    client.say(b"Subject: later\r\n\r\n")
-    await client.talk(".", "QUIT")
+    await send_to(stage, "eve")
     assert stage.peer is not None
     while not stage.peer.commands:  # noqa: ASYNC110 - the script of the peer tells nobody how far it is; time is virtual
         await asyncio.sleep(0.1)
@@ -104,6 +105,7 @@ ACTS: dict[str, Act] = {
     "the spool directory is lost": lose_spool,
     "nothing can be written to the disk any more": freeze_disk,
     "a message for elsewhere.test waits, since its server did not answer": message_waits,
+    "a message for two people at elsewhere.test waits": lambda stage: message_waits(stage, "eve", "eric"),
     "delivery to elsewhere.test is tried again": next_attempt,
     "the client hangs up, and the message is delivered": client_hangs_up,
     "bob gets a report": report_comes,

@@ -560,6 +560,15 @@ ETRN = (
         play=EHLO + f"-- {WAITING}\nC: ETRN @test\nS: 253 2.0.0 1 pending messages\n" + _ARRIVES,
     ),
     Scenario(
+        title="a message for two people counts once",
+        code=253,
+        status="2.0.0",
+        cause="etrn.started",
+        play=EHLO
+        + "-- a message for two people at elsewhere.test waits\n"
+        + "C: ETRN elsewhere.test\nS: 253 2.0.0 1 pending messages\n",
+    ),
+    Scenario(
         title="the mail for the node is being delivered already",
         code=252,
         status="2.0.0",
@@ -792,6 +801,24 @@ S: 250 2.1.0
 C: RCPT TO:<jürgen@example.test>
 S: 250 2.1.5
 """,
+    ),
+    Scenario(
+        title="VRFY that may be answered in UTF-8",
+        code=250,
+        status="2.1.5",
+        cause="vrfy.confirmed",
+        rule="[[user]]",
+        configuration='[[user]]\nname = "jürgen"\nfull_name = "Jürgen Adler"\n',
+        play=EHLO + "C: VRFY jürgen SMTPUTF8\nS: 250 2.1.5 Jürgen Adler <jürgen@example.test>\n",
+    ),
+    Scenario(
+        title="VRFY that may not",
+        code=252,
+        status="2.6.8",
+        cause="vrfy.cannot-tell",
+        rule="[[user]]",
+        configuration='[[user]]\nname = "jürgen"\nfull_name = "Jürgen Adler"\n',
+        play=EHLO + "C: VRFY Adler\nS: 252 2.6.8\n",
     ),
     Scenario(
         title="a sender outside ASCII, without the word",

@@ -19,6 +19,7 @@ from heloise.routing.tables import RoutingTables
 from heloise.smtp import replies
 from heloise.world import World
 
+_COUNTED = 1000  # messages that ETRN counts; of more it does not say how many
 VERBOSE_TIME = 60.0  # seconds a VERB client waits for the first attempt; RFC 5321 §4.5.3.2.6 gives it ten minutes
 
 
@@ -66,9 +67,9 @@ class ServerDesk:
         try:
             # Past the back-off of the destination as well; for many domains at once that of all of them.
             self._forgive(None if kind else _route_to(self._tables, node))
-            started = await self._queue.retry(selection, due=self._world.clock.now())
-            if started:
-                return replies.queue_run_started(shown, started)
+            waiting = await self._queue.list(replace(selection, state=RecipientState.WAITING), limit=_COUNTED)
+            if await self._queue.retry(selection, due=self._world.clock.now()):
+                return _started(shown, len(waiting))
             under_way = await self._queue.count(replace(selection, state=RecipientState.LEASED))
         except StoreFault as error:
             return replies.queue_run_trouble(shown, str(error))
@@ -100,6 +101,10 @@ class ServerDesk:
             return answer
         finally:
             self._queue.unwatch(submission.message_id)
+
+
+def _started(node: str, messages: int) -> Reply:
+    return replies.queue_run_started(node, messages) if 0 < messages < _COUNTED else replies.queue_run_begun(node)
 
 
 def _route_to(tables: RoutingTables, node: str) -> Route:

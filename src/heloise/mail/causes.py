@@ -71,7 +71,8 @@ COMMAND_SYNTAX = _kind(
 COMMAND_NOT_IMPLEMENTED = _kind(
     "command.not-implemented",
     "RFC 5321 §4.2.4",
-    "The command is known but not offered: SEND, SOML, SAML and TURN are obsolete (appendix F).",
+    "The command is known but not offered: SEND, SOML, SAML and TURN are obsolete (appendix F); STARTTLS and AUTH are "
+    "there only when EHLO says so.",
     "Do without it.",
 )
 COMMAND_DISABLED = _kind(

@@ -217,10 +217,10 @@ class Reception:
                 return reply
             case ConnectionProposed():
                 return self._greeting or replies.greeting(self._desk.hostname, self._desk.words)
-            case VerifyProposed(text=text):
-                return self._desk.names.verify(text, may_relay=self._admission.may_relay)
-            case ExpandProposed(text=text):
-                return self._desk.names.expand(text, may_relay=self._admission.may_relay)
+            case VerifyProposed(text=text, utf8=utf8):
+                return self._desk.names.verify(text, may_relay=self._admission.may_relay, utf8=utf8)
+            case ExpandProposed(text=text, utf8=utf8):
+                return self._desk.names.expand(text, may_relay=self._admission.may_relay, utf8=utf8)
             case QueueRunProposed(kind=kind, node=node):
                 return await self._desk.queue.run(kind, node)
             case StatusProposed():

@@ -103,7 +103,7 @@ _CLASSIC = (
         "Go on; after the end of a message, forget it: it must not be sent again.",
         "RFC 5321 §4.2.3, §4.2.5",
         "hello.accepted mail.accepted recipient.accepted message.taken chunk.taken reset.done noop.done verb.on "
-        "verb.off onex.promised vrfy.confirmed expn.expanded local.delivered local.discarded peer.said",
+        "verb.off onex.promised etrn.started vrfy.confirmed expn.expanded local.delivered local.discarded peer.said",
     ),
     _code(
         251,
@@ -154,7 +154,8 @@ _CLASSIC = (
         "Something went wrong on the server; nothing was kept.",
         _AGAIN,
         "RFC 5321 §4.2.3",
-        "session.fault storage.fault lookup.failed local.trouble dns.failure delivery.fault peer.nonsense "
+        "session.fault storage.fault lookup.failed local.trouble dns.failure delivery.fault delivery.congested "
+        "peer.nonsense "
         "policy.not-now",
     ),
     _code(

@@ -263,6 +263,11 @@ def queue_run_started(node: str, count: int) -> Reply:
     return reply(253, "2.0.0", f"{count} pending messages for {node} started", cause)
 
 
+def queue_run_begun(node: str) -> Reply:
+    """250, RFC 1985 §5: more messages for the node than were counted are being delivered."""
+    return reply(250, "2.0.0", f"Queuing for node {node} started", causes.ETRN_STARTED.because(node=node))
+
+
 def queue_run_under_way(node: str) -> Reply:
     """252, RFC 1985 §5: what there is for the node is being delivered already."""
     return reply(252, "2.0.0", f"Pending messages for {node} started", causes.ETRN_UNDER_WAY.because(node=node))
