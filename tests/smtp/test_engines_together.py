@@ -76,17 +76,21 @@ def test_wherever_the_octets_are_cut_both_sides_see_the_same(
 def test_both_sides_have_the_same_transcript(
     serving: Serving, asking: Asking, verdicts: list[int], helo_only: bool
 ) -> None:
+    # Of a last chunk the client tells that it was sent; the server does not tell of one that it refused unread.
     letters = tuple((envelope, arrived(content)) for envelope, content in asking.messages)
     asking = replace(asking, lmtp=serving.lmtp, messages=letters)
     met = meet(serving, asking, verdicts=verdicts, helo_only=helo_only)
     server, client = met.served.ledger, met.asked.auditor
     assert said(server, Direction.SERVER) == said(client, Direction.SERVER)
-    heard, commands = said(server, Direction.CLIENT), said(client, Direction.CLIENT)
+    heard, commands = (
+        [text for text in said(side, Direction.CLIENT) if not asking.chunking or not text.startswith("[message")]
+        for side in (server, client)
+    )
     if server.replies[-1].code == 421:  # what was pipelined behind the command that it answers is not read
         assert heard == commands[: len(heard)]
     else:
         assert heard == commands
-    if "PIPELINING" in serving.without:
+    if "PIPELINING" in serving.without and not asking.chunking:
         # Nothing is said before the answer is there, so both have it in the same order; but 050 comes at any time.
         assert in_order(server) == in_order(client)
 
