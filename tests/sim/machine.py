@@ -27,6 +27,7 @@ class Diary(Journal):
         self._trace = simulation.trace
         self._judge = judge
         self._addresses: dict[str, list[str]] = {}
+        self._unsettled: dict[str, None] = {}
         self.bugs: list[str] = []
         self.is_open = True
 
@@ -39,14 +40,25 @@ class Diary(Journal):
 
     def delivery_fault(self, message_id: str, error: Exception) -> None:
         super().delivery_fault(message_id, error)
-        if isinstance(error, DeliveryFault) and "outcome is lost" in str(error):
-            for address in self._addresses.get(message_id, ()):
-                self._judge.excuse(address, f"{self._name} could not store an outcome")
+        if isinstance(error, StoreFault):
+            self._unsettled[message_id] = None
+        elif isinstance(error, DeliveryFault) and "outcome is lost" in str(error):
+            self._excuse(message_id, "could not store an outcome")
         self._expect(error)
 
     def fault(self, session: str, error: Exception) -> None:
         super().fault(session, error)
         self._expect(error)
+
+    def close(self) -> None:
+        """The server died, perhaps with outcomes that it had been trying to store for long."""
+        self.is_open = False
+        for message_id in self._unsettled:
+            self._excuse(message_id, "died with an outcome that could not be stored")
+
+    def _excuse(self, message_id: str, why: str) -> None:
+        for address in self._addresses.get(message_id, ()):
+            self._judge.excuse(address, f"{self._name} {why}")
 
     def _expect(self, error: Exception) -> None:
         if self.is_open and not isinstance(error, _EXPECTED):
@@ -131,7 +143,7 @@ class Machine:
 
     def _die(self) -> None:
         if self._diary is not None:
-            self._diary.is_open = False
+            self._diary.close()
         self.server = None
         self._judge.crashed(self.host.name)
 
