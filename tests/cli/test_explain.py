@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+from pathlib import Path
 from types import ModuleType
 from typing import TypeGuard
 
@@ -129,3 +130,58 @@ def test_what_is_piped_has_no_colour_and_no_blanks_at_line_ends() -> None:
     assert "\x1b" not in text
     assert not any(line.endswith(" ") for line in text.splitlines())
     assert max(map(len, text.splitlines())) <= 80
+
+
+BOUNCE = b"""\
+From: MAILER-DAEMON@postfix.test
+Subject: Undelivered Mail Returned to Sender
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; postfix.test
+Arrival-Date: Mon, 6 Jul 2026 10:00:00 +0000
+
+Final-Recipient: rfc822; bob@remote.test
+Action: failed
+Status: 5.1.1
+Remote-MTA: dns; mx.remote.test
+Diagnostic-Code: smtp; 550 5.1.1 no such user
+
+Final-Recipient: rfc822; carol@remote.test
+Action: delayed
+Status: 4.4.1
+Will-Retry-Until: Sat, 11 Jul 2026 10:00:00 +0000
+--b
+Content-Type: text/rfc822-headers
+
+Subject: lunch
+--b--
+"""
+
+
+def test_a_bounce_in_a_file_is_told_in_plain_words(tmp_path: Path) -> None:
+    file = tmp_path / "bounce.eml"
+    file.write_bytes(BOUNCE)
+    result = explain(str(file))
+    assert result.exit_code == 0
+    text = " ".join(result.stdout.split())
+    assert text.startswith('A report of postfix.test about the message "lunch" of Mon, 6 Jul 2026 10:00:00 +0000. bob')
+    assert "bob@remote.test failed 5.1.1 The message was not delivered to this address" in text
+    assert "mx.remote.test said: 550 5.1.1 no such user" in text
+    assert "carol@remote.test delayed 4.4.1 The message is not delivered yet" in text
+    assert "It will be tried until Sat, 11 Jul 2026" in text
+    assert text.count("What to do: ") == 2
+
+
+def test_a_bounce_is_read_from_standard_input_too() -> None:
+    result = CliRunner().invoke(main, ["explain", "--json", "-"], input=BOUNCE)
+    told = json.loads(result.stdout)
+    assert [each["severity"] for each in told["recipients"]] == ["permanent", "transient"]
+
+
+def test_a_message_that_is_no_report_is_told_so() -> None:
+    result = CliRunner().invoke(main, ["explain", "-"], input=b"Subject: lunch\n\nAt noon?\n")
+    assert result.exit_code == 1
+    assert result.stderr == "This message is no report about a delivery, as far as can be seen.\n"

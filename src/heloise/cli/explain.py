@@ -1,13 +1,16 @@
-"""`heloise explain`: what a code, an enhanced status or a cause means, and what to do."""
+"""`heloise explain`: what a code, an enhanced status, a cause or a bounce means, and what to do."""
 
 import json
+import sys
 from dataclasses import asdict
 from itertools import groupby
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.text import Text
 
+from heloise.cli.bounces import Fate, read_bounce
 from heloise.cli.explanations import Explanation, all_names, explain_text
 from heloise.cli.terminal import STYLES, ExitCode, console, paragraph, rows
 from heloise.mail.causes import CATALOGUE
@@ -19,13 +22,16 @@ from heloise.smtp.codes import REPLY_CODES
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def explain(ctx: click.Context, what: tuple[str, ...], as_json: bool) -> None:
-    """Tell what a reply code (550), an enhanced status (5.7.1) or a cause (size.over-limit) means.
+    """Tell what a reply code (550), an enhanced status (5.7.1) or a cause (size.over-limit) means; or what a bounce
+    says: give the file of the message, or - for standard input.
 
     Without an argument: list what can be asked about.
     """
     if not what:
         _list(console())
         return
+    if len(what) == 1 and _is_file(what[0]):
+        ctx.exit(_explain_bounce(what[0], as_json=as_json))
     found = [(text, explain_text(text)) for text in what]
     explanations = [explanation for _, all_of_it in found for explanation in all_of_it]
     if as_json:
@@ -37,6 +43,36 @@ def explain(ctx: click.Context, what: tuple[str, ...], as_json: bool) -> None:
         click.echo(f'Nothing is known as "{text}"{_suggestion(text)}', err=True)
     if unknown:
         ctx.exit(ExitCode.USAGE)
+
+
+def _is_file(text: str) -> bool:
+    return text == "-" or (not explain_text(text) and Path(text).is_file())
+
+
+def _explain_bounce(name: str, *, as_json: bool) -> ExitCode:
+    octets = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    bounce = read_bounce(octets)
+    if bounce is None:
+        click.echo("This message is no report about a delivery, as far as can be seen.", err=True)
+        return ExitCode.REFUSED
+    about, fates = bounce
+    if as_json:
+        recipients = [{**asdict(fate), "severity": fate.severity.name.lower()} for fate in fates]
+        click.echo(json.dumps({"about": about, "recipients": recipients}, indent=2, ensure_ascii=False))
+    else:
+        _print_bounce(console(), about, fates)
+    return ExitCode.OK
+
+
+def _print_bounce(out: Console, about: str, fates: tuple[Fate, ...]) -> None:
+    paragraph(out, about)
+    for fate in fates:
+        out.print()
+        heading = Text.assemble((fate.address, "name"), "  ", (fate.title, STYLES[fate.severity]))
+        paragraph(out, heading)
+        for text in filter(None, (fate.what, fate.said, fate.why)):
+            paragraph(out, text, indent=5)
+        paragraph(out, Text.assemble(("What to do: ", "why"), fate.advice), indent=5)
 
 
 def _suggestion(text: str) -> str:
