@@ -207,6 +207,17 @@ def test_smtputf8_that_nothing_needs_is_left_out() -> None:
     in_a_house(scenario)
 
 
+def test_mail_from_nobody_arrives_converted_whatever_is_signed_in_it() -> None:
+    async def scenario(house: House) -> None:
+        peer = await open_peer(house.simulation, "full.test", "192.0.2.9")
+        await house.submit(("<x@full.test>", ROUTE), sender="<>", content=SEALED)
+        await house.settled(1)
+        (sent,) = peer.messages
+        assert sent.isascii()
+
+    in_a_house(scenario)
+
+
 def test_nothing_is_returned_for_good_by_a_host_that_could_not_say_what_it_offers() -> None:
     async def scenario(house: House) -> None:
         peer = await open_peer(house.simulation, "full.test", "192.0.2.9", {"EHLO": None})

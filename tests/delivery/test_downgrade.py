@@ -34,7 +34,7 @@ def surveyed(octets: bytes, form: WireForm = SEVEN_BIT, cut: int = 65536) -> Cha
 def converted(octets: bytes, form: WireForm = SEVEN_BIT, cut: int = 65536) -> bytes:
     changes = surveyed(octets, form, cut)
     assert isinstance(changes, Changes), changes
-    rewriter = Rewriter(changes.by_part)
+    rewriter = Rewriter(changes)
     return b"".join(map(rewriter.feed, pieces_of(octets, cut))) + rewriter.finish()
 
 
@@ -256,6 +256,22 @@ def test_a_signature_on_top_will_not_survive_and_that_is_known() -> None:
     untouched = surveyed(message(b"x\r\n", b"DKIM-Signature: v=1; a=rsa-sha256"))
     assert isinstance(untouched, Changes)
     assert not untouched.break_signature
+
+
+def test_a_report_is_rather_altered_in_what_it_returns_than_lost() -> None:
+    signed = b"Content-Type: multipart/signed; boundary=s\r\n\r\n" + multipart(b"s", TEXT + b"\r\n" + GREETINGS)
+    returned = b"Content-Type: message/rfc822\r\n\r\n" + b"Subject: \xfcber\r\nMIME-Version: 1.0\r\n" + signed
+    octets = mime(multipart(b"b", TEXT + b"\r\nfailed", returned), b"Content-Type: multipart/report; boundary=b")
+    assert obstacle(octets) is Obstacle.HEADER
+    surveyor = Surveyor(SEVEN_BIT, from_nobody=True)
+    surveyor.feed(octets)
+    changes = surveyor.finish()
+    assert isinstance(changes, Changes)
+    rewriter = Rewriter(changes)
+    result = rewriter.feed(octets) + rewriter.finish()
+    assert b"Subject: ?ber\r\n" in result
+    assert result.isascii()
+    assert leaves(result) == leaves(octets)
 
 
 def test_the_size_is_that_of_what_is_sent_note_included() -> None:

@@ -39,7 +39,11 @@ class Fitter:
     async def fit(self, form: WireForm) -> Fit:
         """The content in `form`, or the words for why there is none. Raises what reading the content raises."""
         if form not in self._known:
-            self._known[form] = _judged(await convert(self._content, self._message.facts, form, self._note(form)))
+            message = self._message
+            found = await convert(
+                self._content, message.facts, form, self._note(form), from_nobody=message.reverse_path.is_null
+            )
+            self._known[form] = _judged(found)
         return self._known[form]
 
     def _note(self, form: WireForm) -> bytes:

@@ -23,17 +23,19 @@ class Converted:
     breaks_signature: bool = False
 
 
-async def convert(content: Content, facts: ContentFacts, form: WireForm, note: bytes) -> Converted | Unconvertible:
+async def convert(
+    content: Content, facts: ContentFacts, form: WireForm, note: bytes, *, from_nobody: bool = False
+) -> Converted | Unconvertible:
     """`content` in `form`. `note` is a header field that goes on top when something had to change; else the content
-    is the one that was given. Raises what reading it raises."""
-    surveyor = Surveyor(form)
+    is the one that was given. `from_nobody`: see `Surveyor`. Raises what reading the content raises."""
+    surveyor = Surveyor(form, from_nobody=from_nobody)
     async with aclosing(_read(content)) as chunks:
         async for chunk in chunks:
             surveyor.feed(chunk)
     changes = surveyor.finish()
     if isinstance(changes, Unconvertible):
         return changes
-    if not changes.by_part:
+    if not changes.has_any:
         return Converted(content, facts)
     return await _measured(content, changes, note)
 
@@ -69,7 +71,7 @@ class ConvertedContent:
 
 
 async def _rewritten(content: Content, changes: Changes, note: bytes) -> AsyncGenerator[bytes, None]:
-    rewriter = Rewriter(changes.by_part)
+    rewriter = Rewriter(changes)
     pieces = note
     async with aclosing(_read(content)) as chunks:
         async for chunk in chunks:

@@ -4,7 +4,7 @@ Input: the octets, once. Output: the changes by the number of the part, or why t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import assert_never
@@ -70,17 +70,32 @@ class Unconvertible:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """By the number of the part. `break_signature`: there is a DKIM signature, which will not verify afterwards."""
+    """By the number of the part. `break_signature`: there is a DKIM signature, which will not verify afterwards.
+
+    `questioned` are the parts in whose header what is not ASCII becomes a question mark: only in mail from nobody.
+    """
 
     by_part: Mapping[int, Change]
     break_signature: bool = False
+    questioned: frozenset[int] = frozenset()
+
+    @property
+    def has_any(self) -> bool:
+        """Is there something to change?"""
+        return bool(self.by_part or self.questioned)
 
 
 class Surveyor:
-    """Give octets to `feed`, then ask `finish`."""
+    """Give octets to `feed`, then ask `finish`.
 
-    def __init__(self, form: WireForm) -> None:
+    `from_nobody`: the mail has the null reverse path. Nobody would hear that it could not be converted, so what it
+    returns is rather altered than lost: signed parts are converted, and headers within lose what is not ASCII.
+    """
+
+    def __init__(self, form: WireForm, *, from_nobody: bool = False) -> None:
         self._form = form
+        self._from_nobody = from_nobody
+        self._questioned: set[int] = set()
         self._walker = Walker()
         self._changes: dict[int, Change] = {}
         self._leaf: Part | None = None
@@ -103,7 +118,11 @@ class Surveyor:
             self._take(self._walker.finish())
         if self._found is not None:
             return self._found
-        return Changes(MappingProxyType(self._changes), break_signature=self._is_signed and bool(self._changes))
+        return Changes(
+            MappingProxyType(self._changes),
+            break_signature=self._is_signed and bool(self._changes),
+            questioned=frozenset(self._questioned),
+        )
 
     def _take(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
@@ -120,7 +139,13 @@ class Surveyor:
                     assert_never(piece)
 
     def _begin(self, part: Part) -> None:
-        self._found = self._found or _judge_header(part.header, self._form)
+        if self._from_nobody:
+            part = replace(part, sealed=False)
+        objection = _judge_header(part.header, self._form)
+        if objection is not None and objection.obstacle is Obstacle.HEADER and self._from_nobody and part.number:
+            self._questioned.add(part.number)
+        else:
+            self._found = self._found or objection
         if part.number == 0:
             self._is_signed = part.header.has(_DKIM)
         if part.role is Role.LEAF:
