@@ -33,6 +33,7 @@ from tests.sim.next_hop import GENTLE, PATIENCE, NextHop, Temper
 
 HOUR, DAY = 3600.0, 86400.0
 HOME, AWAY = "192.0.2.1", "192.0.2.2"
+LOCK = "/var/mail/alice/.locked"
 TEAM = ("alice@home.example", "bob@home.example", "dora@gentle.example")
 
 _HOME = """
@@ -337,25 +338,28 @@ class Scenario:
         self._world.zones.heal(name)
 
     async def _lock_mailbox(self, machine: Machine, generator: random.Random) -> None:
-        path = "/var/mail/alice/.locked"
         files = self._home.host.disk
         files.make_directory("/var/mail/alice")
-        if not files.exists(path):
-            files.create(path).close()
+        if not files.exists(LOCK):
+            files.create(LOCK).close()
         await asyncio.sleep(generator.uniform(60, 2 * HOUR))
+        self._unlock_mailbox()
+
+    def _unlock_mailbox(self) -> None:
         files = self._home.host.disk
-        if files.exists(path):
-            files.remove(path)
+        if files.exists(LOCK):
+            files.remove(LOCK)
 
     async def _turn(self, machine: Machine, generator: random.Random) -> None:
         """ETRN, RFC 1985: some client asks for the mail of a domain."""
         client, domain = generator.choice(self._clients), generator.choice(("gentle", "rough", "mxed", "away"))
         for _ in range(3):
-            with suppress(LinkError):
+            with suppress(LinkError, TimeoutError):
                 stream = await client.world.network.connect(Endpoint(HOME, 25), timeout=30)
                 stream.send(f"EHLO {client.name}\r\nETRN {domain}.example\r\nHELP STATUS\r\nQUIT\r\n".encode())
-                while await stream.receive():
-                    pass
+                async with asyncio.timeout(900):
+                    while await stream.receive():
+                        pass
                 stream.close()
             await asyncio.sleep(generator.uniform(1, 600))
 
@@ -376,6 +380,7 @@ class Scenario:
         for machine in (self._home, self._away):
             machine.host.disk.faults = replace(machine.host.disk.faults, quota=BOUNDLESS)
             machine.host.disk.fail_syncs(0)
+        self._unlock_mailbox()  # a power cut may have brought the lock back
         await self._keep_up()
         for machine in (self._home, self._away):
             assert machine.server is not None

@@ -1,7 +1,7 @@
 """The judge catches servers that break the order of things: each one here is wrong on purpose."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -79,12 +79,12 @@ def test_an_answer_before_the_commit_loses_mail(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_deliverer_that_settles_before_it_delivers_loses_mail(monkeypatch: pytest.MonkeyPatch) -> None:
-    deliver = Deliverer._deliver
+    deliver: Callable[..., Awaitable[None]] = Deliverer._deliver
 
-    async def in_the_wrong_order(deliverer: Deliverer, message: Any, route: Any, content: Any) -> None:
+    async def in_the_wrong_order(deliverer: Deliverer, message: Any, *rest: Any) -> None:
         changes = _ended(message.recipients)
         await deliverer._queue.settle(Settlement(message_id=message.message_id, changes=changes))
-        await deliver(deliverer, message, route, content)
+        await deliver(deliverer, message, *rest)
 
     monkeypatch.setattr(Deliverer, "_deliver", in_the_wrong_order)
     assert "lost" in laws_broken(CRASHES, "lost")
