@@ -1,12 +1,14 @@
 """Content-Transfer-Encodings, octets in pieces of any size. RFC 2045 §6.7, §6.8.
 
-The same octets give the same encoding, however they are cut. An encoder is fed with the body of one leaf, and finished
+Decoded, the octets come back, however they were cut. An encoder is fed with the body of one leaf, and finished
 once; `is_last` when nothing follows, so that the encoding has to end its last line itself.
 """
 
 import binascii
 import re
 from typing import Protocol
+
+from heloise.delivery.downgrade.lines import LONGEST, has_bare_line_ending
 
 _LINE = 75  # RFC 2045 §6.7 (5): at most 76, the = of a soft break included
 _NOT_LITERAL = re.compile(rb"[^\t\x20-\x3c\x3e-\x7e]")
@@ -74,25 +76,41 @@ class QuotedPrintable:
     """RFC 2045 §6.7. CRLF stays a line's end; anything else that is not printable ASCII is quoted."""
 
     def __init__(self) -> None:
-        self._held = b""  # octets whose form depends on the next
+        self._line = b""  # the beginning of one, or of what is left of one that is too long to be kept
         self._column = 0
+        self._is_long = False
 
     def feed(self, octets: bytes) -> bytes:
-        """All but octets that may be the last of a line."""
-        *lines, rest = (self._held + octets).split(b"\r\n")
-        encoded: list[bytes] = []
-        for line in lines:
-            encoded += (self._text(_end_of_line(line)), b"\r\n")
-            self._column = 0
-        cut = len(rest) - _held_back(rest[-2:])
-        self._held = rest[cut:]
-        encoded.append(self._text(_quoted(rest[:cut])))
-        return b"".join(encoded)
+        """Whole lines, and the beginning of one that is too long."""
+        octets = self._line + octets
+        encoded = b""
+        end = octets.rfind(b"\r\n") + 2
+        if end > 1:
+            encoded = self._lines(octets[:end])
+            octets = octets[end:]
+        if self._is_long or len(octets) > LONGEST:
+            self._is_long = True
+            cut = len(octets) - _held_back(octets[-2:])
+            encoded += self._text(_quoted(octets[:cut]))
+            octets = octets[cut:]
+        self._line = octets
+        return encoded
 
     def finish(self, *, is_last: bool) -> bytes:
-        """The octets held back; a soft break, when the last line has no end."""
-        last = self._text(_end_of_line(self._held))
+        """The last line; a soft break, when it has no end."""
+        last = self._text(_end_of_line(self._line))
         return last + b"=\r\n" if is_last and self._column else last
+
+    def _lines(self, octets: bytes) -> bytes:
+        """Lines that are complete; the first may have begun before."""
+        lines = octets.split(b"\r\n")
+        if self._is_long or max(map(len, lines)) > LONGEST or has_bare_line_ending(octets.replace(b"\r\n", b"")):
+            encoded = b""
+            for line in lines[:-1]:
+                encoded += self._text(_end_of_line(line)) + b"\r\n"
+                self._column, self._is_long = 0, False
+            return encoded
+        return binascii.b2a_qp(octets, istext=True)  # quick, and right for whole lines with CRLF alone
 
     def _text(self, quoted: bytes) -> bytes:
         """A piece of a line, with soft breaks."""

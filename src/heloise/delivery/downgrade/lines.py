@@ -26,8 +26,13 @@ class LineSplitter:
 
     def finish(self) -> list[bytes]:
         """What is left."""
-        rest, self._rest = self._rest, b""
+        rest = self.take_back()
         return [rest] if rest else []
+
+    def take_back(self) -> bytes:
+        """The beginning of a line, which is then to be given again."""
+        rest, self._rest = self._rest, b""
+        return rest
 
 
 def has_bare_line_ending(line: bytes) -> bool:

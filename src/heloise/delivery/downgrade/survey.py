@@ -180,10 +180,12 @@ class _Tally:
         self.size += len(octets)
         if not octets.isascii():
             self.high += len(octets) - len(octets.translate(None, _HIGH))
-        for index, text in enumerate(octets.split(b"\r\n")):
-            self._line = len(text) if index else self._line + len(text)
-            self.longest = max(self.longest, self._line)
-            self.is_bare = self.is_bare or has_bare_line_ending(text)
+        first, *lengths = map(len, octets.split(b"\r\n"))
+        self._line += first
+        self.longest = max(self.longest, self._line, *lengths)
+        if lengths:
+            self._line = lengths[-1]
+        self.is_bare = self.is_bare or has_bare_line_ending(octets.replace(b"\r\n", b""))
 
 
 def _judge_header(header: PartHeader, form: WireForm) -> Unconvertible | None:

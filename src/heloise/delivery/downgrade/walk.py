@@ -100,10 +100,23 @@ class Walker:
 
     def feed(self, octets: bytes) -> list[Piece]:
         """The pieces that can be told now."""
+        if self._place is _In.LEAF:
+            octets = self._pass_at_once(self._lines.take_back() + octets)
         for line in self._lines.feed(octets):
             self._line(line)
         pieces, self._pieces = self._pieces, []
         return pieces
+
+    def _pass_at_once(self, octets: bytes) -> bytes:
+        """Most of a leaf are lines that are no delimiter, and need not be looked at one by one. What is left of it."""
+        may_end = b"\r\n--" in octets or (self._at_line_start and octets.startswith(b"--"))
+        end = -1 if self._open and may_end else octets.rfind(b"\r\n")
+        if end < 0:
+            return octets
+        self._leaf_goes_on(octets[:end])
+        self._held = b"\r\n"
+        self._at_line_start = True
+        return octets[end + 2 :]
 
     def finish(self) -> list[Piece]:
         """The message is complete."""
