@@ -17,8 +17,9 @@ from heloise.mail.route import Route
 from heloise.mail.sink import Submission, Taken
 from heloise.mail.trace import Origin
 from heloise.queue.memory import MemoryStore
-from heloise.queue.model import QueuedMessage, QueuedRecipient, Selection
+from heloise.queue.model import QueuedMessage, QueuedRecipient, QueueStore, Selection
 from heloise.queue.queue import Queue
+from heloise.queue.sqlite import SqliteStore
 from heloise.smtp.registry import discover
 from heloise.smtp.server import content_facts
 from heloise.testing import SimulatedHost, SimulatedWorld
@@ -113,7 +114,7 @@ class House:
 
     simulation: SimulatedWorld
     host: SimulatedHost
-    store: MemoryStore
+    store: QueueStore
     queue: Queue
     deliverer: Deliverer
     journal: Journal
@@ -173,11 +174,14 @@ async def open_house(
     *,
     reports: str | None = "maildir:a",
     options: DeliveryOptions | None = None,
+    on_disk: bool = False,
 ) -> House:
     """A house called mx.example.test; `reports` is the route of reports, None when there is none."""
     host = simulation.host("mx.example.test", "192.0.2.1")
     world = host.world
-    store = MemoryStore()
+    # The store in memory is simple, and slow when there is much in it.
+    disk = SqliteStore("/var/lib/heloise/queue", world, vfs=host.sqlite_vfs(), exclusive=True) if on_disk else None
+    store = disk or MemoryStore()
     queue = Queue(store, world, spool_directory=None)
     await queue.open()
     accounts = [Account.under("/var/mail", "a"), Account.under("/var/mail", "alice", quota=100_000)]

@@ -469,7 +469,10 @@ def test_stopping_does_not_wait_longer_because_all_hands_are_full() -> None:
         await house.deliverer.stop(5.0)
         assert house.simulation.clock.now() - begin < 6
 
-    in_a_house(scenario, options=DeliveryOptions(attempts=1, bounds_of=lambda names: Bounds(concurrency=1), backlog_per_route=1))
+    in_a_house(
+        scenario,
+        options=DeliveryOptions(attempts=1, bounds_of=lambda names: Bounds(concurrency=1), backlog_per_route=1),
+    )
 
 
 def test_a_verbose_session_hears_the_conversation() -> None:

@@ -150,10 +150,12 @@ class Allowance:
             return
         minutes = (now - self._grown_at) / _MINUTE
         self._grown_at = now
-        share = _FAST
-        if bucket.pace >= _NEAR * self._too_much:
+        near, most = _NEAR * self._too_much, max(self._too_much, bucket.pace)
+        if bucket.pace < near:
+            pace = min(near, bucket.pace + minutes * _FAST * most)
+        else:
             share = min(_FASTEST, _SLOW * 2 ** min(16.0, (now - self._peace_since) / _DOUBLES))
-        pace = bucket.pace + minutes * share * max(self._too_much, bucket.pace)
+            pace = bucket.pace + minutes * share * most
         if pace > _FREE * self._too_much:
             self._learned = None
         else:

@@ -112,8 +112,9 @@ class Destination:
         pace = max(known or 0.0, self.allowance.throughput(now) if known is None else 0.0, 0.01)
         queued = self.queued
         turn = (len(self._line) + queued) / (2 * pace)
-        # Nobody knows how fast it may become; so all that was put off is looked at now and then.
-        longest = max(600.0 if known is not None else 60.0, queued / SUPPLY)
+        # Nobody knows how fast it may become that has no known pace; so all that was put off is looked at often.
+        may_grow = known is None and self.allowance.took_lately(now)
+        longest = max(60.0 if may_grow else 600.0, queued / SUPPLY)
         return pause + max(SHORTEST_PUTTING_OFF, min(turn, longest))
 
     def put_off(self, due: float) -> None:

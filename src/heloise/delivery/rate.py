@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 _WRITTEN = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})?([smhd])")
+_MARGIN = 0.98
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -45,10 +46,11 @@ class Bucket:
     def of(cls, rate: Rate, now: float) -> Self:
         """One that lets at most `rate` through, in any stretch of its seconds.
 
-        A tenth may come at once; what flows in is less by as much, or a burst after a rest would be too many.
+        A tenth may come at once; what flows in is less by as much, or a burst after a rest would be too many. And a
+        little less than that: what leaves here at a distance may arrive closer together.
         """
         capacity = max(1, rate.count // 10)
-        return cls((rate.count - capacity + 1) / rate.seconds, float(capacity), now)
+        return cls(_MARGIN * (rate.count - capacity + 1) / rate.seconds, float(capacity), now)
 
     def delay(self, now: float) -> float:
         """Seconds until there is a token; 0 when there is one."""

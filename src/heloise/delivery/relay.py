@@ -26,6 +26,7 @@ from heloise.queue.model import QueuedRecipient
 from heloise.smtp.client_plan import WireForm
 from heloise.smtp.transaction import ClientOptions, Offers, RecipientAnswer
 
+_POLICY = 7  # RFC 3463 §3.8
 MAXIMUM_RECIPIENTS = 100  # RFC 5321 §4.5.3.1.8: what every server takes in one transaction
 
 
@@ -73,12 +74,13 @@ class _Relaying:
     async def try_hop(self, hop: NextHop) -> None:
         """As many connections to one address as get somebody decided.
 
-        An open session that turns out to be dead, or that the peer ends, is no trouble of the message: the next one
-        is tried at once.
+        An open session that turns out to be dead, or that the peer ends, is no trouble of the message: a new one is
+        tried at once.
         """
+        self._was_dead = False
         while self.pending:
             before = len(self.pending)
-            conversation = self._open_session(hop)
+            conversation = None if self._was_dead else self._open_session(hop)
             self._may_be_dead = conversation is not None
             if conversation is None and (conversation := await self._connect(hop)) is None:
                 return
@@ -158,7 +160,7 @@ class _Relaying:
                 self._does_not_fit(batch, conversation, hop, fit)
                 return False
             answers = await conversation.deliver(_to_be_sent(envelope, form), fit.content, fit.facts)
-            if self._may_be_dead and all(map(belongs_elsewhere, answers)):
+            if self._may_be_dead and all(map(_says_nothing_of_us, answers)):
                 self._was_dead = True
                 return False
             before = len(self.pending)
@@ -206,6 +208,12 @@ class _Relaying:
     def _trouble(self, recipients: Sequence[QueuedRecipient], outcome: Outcome) -> None:
         for recipient in recipients:
             self._troubles[recipient.id].append(outcome)
+
+
+def _says_nothing_of_us(answer: RecipientAnswer) -> bool:
+    """The session was idle or used for too long; but 4.7.z would be the answer in a new one, too."""
+    status = answer.reply.status
+    return belongs_elsewhere(answer) and (status is None or status.subject != _POLICY)
 
 
 def _domain(queued: QueuedRecipient) -> str:
