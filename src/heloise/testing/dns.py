@@ -88,7 +88,7 @@ class Zones:
         return waiting.pop(0) if waiting else self._broken.get(_key(name))
 
     def records(self, name: str) -> _Records:
-        """What is known of `name`. Raises ResolverError: NO_SUCH_DOMAIN, or SERVER_FAILURE when aliases go in circles."""
+        """What is known of `name`. Raises ResolverError: NO_SUCH_DOMAIN, or SERVER_FAILURE for aliases in circles."""
         key, steps = _key(name), 0
         while key in self._aliases:
             key, steps = self._aliases[key], steps + 1
