@@ -5,10 +5,12 @@ use it. Nothing but the server that runs ever opens its store: two writers on on
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any, Protocol, TypeAlias
 
+from heloise.delivery.destinations import DestinationView
 from heloise.mail.ids import MessageId
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import QueueCounts, QueuedMessage, QueuedRecipient, RecipientState, Selection
@@ -49,6 +51,11 @@ class QueueControl:
     async def counts(self) -> Json:
         """`messages`, `waiting`, `leased`, `held`."""
         return await self._ask({"do": "counts"})
+
+    async def destinations(self) -> Sequence[Json] | None:
+        """See `heloise.delivery.destinations.DestinationView`; None when no server runs."""
+        views: Sequence[Json] | None = (await self._ask({"do": "destinations"}))["destinations"]
+        return views
 
     async def change(self, what: str, selection: Selection) -> int:
         """`what` is hold, release, retry or remove; the number of recipients it happened to."""
@@ -108,7 +115,15 @@ def _recipient_json(queued: QueuedRecipient) -> Json:
 class ControlDesk:
     """Does what a request says."""
 
-    def __init__(self, queue: QueueOperations, clock: Clock, *, retried: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        queue: QueueOperations,
+        clock: Clock,
+        *,
+        retried: Callable[[], None] = lambda: None,
+        destinations: Callable[[], Sequence[DestinationView]] | None = None,
+    ) -> None:
+        self._destinations = destinations  # None when nothing is being delivered
         self._retried = retried  # so that destinations in trouble are tried again at once, too
         self._queue = queue
         self._clock = clock
@@ -139,6 +154,9 @@ class ControlDesk:
                 return {"recipients": await self._queue.retry(selection, due=now)}
             case "remove":
                 return {"recipients": await self._queue.remove(selection)}
+            case "destinations":
+                views = None if self._destinations is None else [asdict(view) for view in self._destinations()]
+                return {"destinations": views}
             case unknown:
                 raise ValueError(f"no operation {unknown!r}")
 

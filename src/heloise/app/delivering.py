@@ -1,5 +1,7 @@
 """Configuration → deliverer."""
 
+from collections.abc import Sequence
+
 from heloise.app.journal import Journal
 from heloise.config.schema import Configuration
 from heloise.delivery.allowance import Bounds
@@ -11,7 +13,9 @@ from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
 from heloise.routing.router import Router
 from heloise.smtp.registry import Registry
-from heloise.world import World
+from heloise.world import Endpoint, World
+
+_SMTP_PORT = 25
 
 
 def make_deliverer(
@@ -32,13 +36,36 @@ def make_deliverer(
         extensions=registry,
         mailboxes=mailboxes,
         background=background,
+        own_names=_own_names(configuration),
         connect_timeout=delivery.connect_timeout,
     )
     options = DeliveryOptions(
         attempts=delivery.concurrency,
-        bounds_of=lambda names: Bounds(concurrency=delivery.per_destination),
+        bounds_of=lambda names: bounds_of(configuration, names),
         schedule=RetrySchedule(
             intervals=tuple(retry.intervals), expire_after=retry.expire_after, warn_after=retry.warn_after
         ),
     )
     return Deliverer(queue, doors, discover_agents(), router.route_own, journal, options)
+
+
+def bounds_of(configuration: Configuration, names: Sequence[str]) -> Bounds:
+    """What is allowed to the destination of these hosts, each with its port: by the first [[destination]] that names
+    one of them, else by [delivery]."""
+    hosts = [name.rpartition(":")[0].strip("[]").lower() for name in names]
+    delivery = configuration.delivery
+    for each in configuration.destinations:
+        if any(_is_named(host, pattern) for host in hosts for pattern in each.hosts):
+            concurrency = each.concurrency if each.concurrency is not None else delivery.per_destination
+            return Bounds(concurrency=concurrency, rate=each.rate if each.rate is not None else delivery.rate)
+    return Bounds(concurrency=delivery.per_destination, rate=delivery.rate)
+
+
+def _is_named(host: str, pattern: str) -> bool:
+    return host.endswith(pattern) if pattern.startswith(".") else host == pattern
+
+
+def _own_names(configuration: Configuration) -> frozenset[str]:
+    """Our addresses on the port where exchangers are expected: mail that is led there would come back to us."""
+    addresses = [listener.address for listener in configuration.listeners]
+    return frozenset(each.host for each in addresses if isinstance(each, Endpoint) and each.port == _SMTP_PORT)

@@ -141,7 +141,10 @@ class MailServer:
             door = self._door(listener, index)
             self._running.listening.append(await network.listen(listener.address, door.serve))
             self._running.doors.append(door)
-        desk = ControlDesk(self.queue, self._world.clock, retried=self.deliverer.forgive)
+        deliverer = self.deliverer
+        desk = ControlDesk(
+            self.queue, self._world.clock, retried=deliverer.forgive, destinations=deliverer.destinations
+        )
         self._running.control = await serve_control(network, configuration.control_socket, desk)
         for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
             self._journal.server("listening", address=str(endpoint), protocol=listener.protocol.value)

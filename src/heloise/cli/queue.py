@@ -31,7 +31,7 @@ def _filtered(command: F) -> F:
 
 @click.group(short_help="Look at the mail that waits, hold, retry or remove it.")
 def queue() -> None:
-    """List, show, hold, release, retry and remove what waits to be delivered.
+    """List, show, hold, release, retry and remove what waits to be delivered, and show where it goes.
 
     Asks the running server, or reads the queue itself when none runs.
     """
@@ -60,6 +60,20 @@ def show(ctx: click.Context, /, path: str, message_id: str, as_json: bool) -> No
     from heloise.cli.queueing import show_message
 
     _do(ctx, path, lambda queue: show_message(queue, message_id, as_json=as_json))
+
+
+@queue.command()
+@config_option
+@_JSON
+@click.pass_context
+def destinations(ctx: click.Context, /, path: str, as_json: bool) -> None:
+    """Show where mail goes at the moment: how much waits for each destination, why, and its pace.
+
+    Only of a running server. What is in the queue since before it started, and was not tried since, is not counted.
+    """
+    from heloise.cli.destinations import show_destinations
+
+    _do(ctx, path, lambda queue: show_destinations(queue, as_json=as_json))
 
 
 def _changing(what: str, help_text: str) -> click.Command:

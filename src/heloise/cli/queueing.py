@@ -73,6 +73,8 @@ async def _empty(request: dict[str, Any]) -> dict[str, Any]:
             return {"messages": []}
         case "counts":
             return dict.fromkeys(("messages", "waiting", "leased", "held"), 0)
+        case "destinations":
+            return {"destinations": None}
         case _:
             return {"recipients": 0}
 

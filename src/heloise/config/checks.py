@@ -112,6 +112,23 @@ def numbers(draft: Configuration) -> Iterator[Problem]:
             yield problem(draft, ("limits", key), f"{key} is at least {least} octets, as RFC 5321 §4.5.3.1 asks")
 
 
+def destinations(draft: Configuration) -> Iterator[Problem]:
+    """Each has hosts, and something to say of them; each host is in one."""
+    seen: dict[str, Path] = {}
+    for index, destination in enumerate(draft.destinations):
+        if not destination.hosts:
+            yield problem(draft, ("destination", index, "hosts"), "the destination has no hosts")
+        if destination.concurrency is not None and destination.concurrency < 1:
+            yield problem(draft, ("destination", index, "concurrency"), "concurrency is more than 0")
+        if destination.concurrency is None and destination.rate is None:
+            yield problem(draft, ("destination", index), "the destination has neither concurrency nor rate")
+        for number, host in enumerate(destination.hosts):
+            path: Path = ("destination", index, "hosts", number)
+            if host in seen:
+                yield problem(draft, path, f'"{host}" is in another one, {draft.places.nearest(*seen[host])}')
+            seen.setdefault(host, path)
+
+
 def retry(draft: Configuration) -> Iterator[Problem]:
     """There is a next attempt, and it comes before giving up."""
     intervals = draft.retry.intervals
@@ -165,6 +182,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"local", "route"}), routes),
     (frozenset({"local"}), maildir),
     (frozenset({"limits", "delivery"}), numbers),
+    (frozenset({"destination"}), destinations),
     (frozenset({"retry"}), retry),
     (frozenset({"etrn"}), etrn),
     (frozenset({"dns"}), nameservers),

@@ -4,7 +4,8 @@
 
 from dataclasses import dataclass
 
-from heloise.config.kinds import AbsolutePath, Seconds
+from heloise.config.kinds import AbsolutePath, RouteDomain, Seconds
+from heloise.delivery.rate import Rate
 from heloise.observe.log import LogFormat, LogLevel
 from heloise.world.network import AnyEndpoint
 
@@ -35,10 +36,30 @@ class Delivery:
     """Attempts at a time, to all destinations together."""
 
     per_destination: int = 20
-    """Connections at a time to one destination."""
+    """Connections at a time to one destination, which is a set of mail exchangers, whatever domains they serve. It
+    begins with few, and has more as the destination takes mail."""
+
+    rate: Rate | None = None
+    """Messages in a time to one destination, such as "100/1m"; without it as many as it takes. A limit that a
+    destination has and tells nobody is found out by what it says; `heloise queue destinations` shows the pace."""
 
     connect_timeout: Seconds = Seconds(30)
     """How long to wait for a connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationLimits:
+    """`[[destination]]`: how hard some next hops may be worked, when it is other than [delivery] says. There may be
+    several; the first that names a host counts."""
+
+    hosts: tuple[RouteDomain, ...]
+    """Names of mail exchangers or of hosts in a route; ".google.com" means all below google.com."""
+
+    concurrency: int | None = None
+    """Connections at a time."""
+
+    rate: Rate | None = None
+    """Messages in a time, such as "100/1m" or "5/1s"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from heloise.config.addressing import DomainRoute, Forward, Local, User
 from heloise.config.kinds import AbsolutePath, Domain, Name
 from heloise.config.listening import Etrn, Limits, Listener, Relay
 from heloise.config.places import Places
-from heloise.config.running import Delivery, Dns, Log, Retry
+from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Retry
 from heloise.mail.cause import Rule
 from heloise.mail.route import Route
 from heloise.reception.admission import Audience
@@ -56,6 +56,7 @@ class Configuration:
     limits: Limits = Limits()
     retry: Retry = Retry()
     delivery: Delivery = Delivery()
+    destinations: tuple[DestinationLimits, ...] = field(default=(), metadata={"key": "destination"})
     etrn: Etrn = Etrn()
     dns: Dns = Dns()
     log: Log = Log()

@@ -231,7 +231,7 @@ class Destination:
 
 class Destinations:
     """All destinations that have something to do or to remember. `bounds_of` knows what the operator allows, by the
-    names of hosts and of routes."""
+    names of hosts."""
 
     def __init__(self, clock: Clock, bounds_of: BoundsOf) -> None:
         self._clock = clock
@@ -244,8 +244,9 @@ class Destinations:
         if destination is None:
             if len(self._destinations) >= REMEMBERED:
                 self._destinations = {key: each for key, each in self._destinations.items() if not each.is_idle}
-            bounds = self._bounds_of((*names, route))
-            destination = Destination(", ".join(names), replace(bounds, careful=careful), self._clock)
+            # What is on this machine has no pace: its deliveries are only kept from being all at once.
+            bounds = self._bounds_of(names) if careful else replace(self._bounds_of(()), rate=None, careful=False)
+            destination = Destination(", ".join(names), bounds, self._clock)
             self._destinations[key] = destination
         destination.led_here(route)
         return destination
