@@ -8,7 +8,7 @@ import pytest
 from heloise.delivery.allowance import Bounds
 from heloise.delivery.deliverer import DeliveryOptions
 from heloise.mail.ids import MessageId
-from heloise.queue.model import RecipientState
+from heloise.queue.model import Lease, RecipientState, Selection
 from heloise.testing import DiskFaults, SimulatedWorld, run_simulated
 from heloise.world import Endpoint, ResolverFault
 from tests.delivery.house import CONTENT, House, Peer, open_house, open_peer
@@ -512,5 +512,25 @@ def test_a_verbose_session_hears_of_trouble() -> None:
         assert "<z@down.test>... Deferred: Connection refused by down.test." in heard
         assert "<alice@example.test>... Connecting to local..." in heard
         assert "<alice@example.test>... Sent" in heard
+
+    in_a_house(scenario)
+
+
+def test_an_unexpected_trouble_of_the_store_does_not_end_the_deliverer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(house: House) -> None:
+        lease = house.store.lease
+        troubles = [RuntimeError("a bug of the store")]
+
+        async def troubled(*, now: float, until: float, limit: int) -> tuple[Lease, ...]:
+            if troubles:
+                raise troubles.pop()
+            return await lease(now=now, until=until, limit=limit)
+
+        monkeypatch.setattr(house.store, "lease", troubled)
+        await house.submit(("<alice@example.test>", "maildir:alice?on-request"))
+        await house.queue.retry(Selection(), due=house.host.world.clock.now())
+        await house.settled(1)
+        assert not troubles
+        assert len(letters(house, "alice")) == 1
 
     in_a_house(scenario)

@@ -134,7 +134,8 @@ class Deliverer:
             await self._room()
             try:
                 leases = await self._queue.next_leases(self._options.attempts)
-            except StoreFault as fault:
+            except Exception as fault:
+                # Not only StoreFault: whatever it is, the mail of everybody waits for this loop to go on.
                 self._journal.delivery_fault("-", fault)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_STORE_PAUSE)
