@@ -236,6 +236,20 @@ def test_a_dead_address_is_remembered_while_another_one_serves() -> None:
     in_a_house(scenario)
 
 
+def test_a_dead_host_is_probed_by_one_connection_at_a_time() -> None:
+    async def scenario(house: House) -> None:
+        dead = await open_provider(house.simulation, "dead.test", "192.0.2.8", lambda line: "421 4.3.2 down")
+        for number in range(200):
+            await house.submit((f"<x{number}@dead.test>", "smtp:192.0.2.8:25"))
+        await asyncio.sleep(20)
+        assert dead.connections <= 4
+        await asyncio.sleep(HOUR)
+        assert dead.connections <= 4 + 8  # pauses of 30 seconds, one minute, two, and so on
+        assert all(each.attempts >= 3 for each in await house.waiting())
+
+    in_a_house(scenario)
+
+
 def test_a_busy_host_spends_no_retries_of_those_that_wait_behind_the_first() -> None:
     async def scenario(house: House) -> None:
         busy = False

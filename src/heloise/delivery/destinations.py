@@ -222,7 +222,7 @@ class Destination:
         if refused is not None and (refused.stage not in _UNREACHED or self.allowance.took_lately(now)):
             self.trouble = refused
             self.allowance.too_much(begun=begun, now=now)
-        elif any(_broke_off(outcome) for outcome in outcomes):
+        elif any(_came_to_nothing(outcome) for outcome in outcomes):
             self.allowance.too_slow(begun=begun, now=now)
         elif any(outcome.action is not Action.DELAYED for outcome in outcomes):
             self.trouble = None
@@ -276,9 +276,9 @@ def asks_for_a_pause(outcome: Outcome) -> bool:
     return reply.code == _CLOSING or (by_policy and outcome.stage is not Stage.RCPT)
 
 
-def _broke_off(outcome: Outcome) -> bool:
-    """A conversation that had begun came to no end."""
-    return outcome.action is Action.DELAYED and outcome.remote_mta is None and outcome.stage not in _UNREACHED
+def _came_to_nothing(outcome: Outcome) -> bool:
+    """There was no connection, or a conversation without an end: whoever comes back from that is treated gently."""
+    return outcome.action is Action.DELAYED and outcome.remote_mta is None
 
 
 def waits_for_its_turn(name: str) -> Outcome:
