@@ -40,7 +40,6 @@ def test_a_hidden_limit_is_found_and_kept_to(limit: type[SlidingLimit], verb: st
                 await house.submit((f"<x{minute}.{number}@big.test>", "smtp:192.0.2.9:25"))
             await asyncio.sleep(start + (minute + 1) * MINUTE - clock())
         hour = peer.taken_between(start + 15 * MINUTE, start + 75 * MINUTE)
-        print(hour / (60 * allowed), peer.refused, len(peer.taken_at), peer.connections)
         assert 0.8 <= hour / (60 * allowed) <= 1.0
         assert peer.refused < 0.04 * len(peer.taken_at)
         (view,) = house.deliverer.destinations()
