@@ -33,7 +33,6 @@ GO_AHEAD = reply(354, None, "Send the message, end with a dot on a line by itsel
 VERBOSE = reply(250, "2.0.0", "Verbose mode", causes.VERB_ON)
 NOT_VERBOSE = reply(250, "2.0.0", "Verbose mode off", causes.VERB_OFF)
 ONE_TRANSACTION = reply(250, "2.0.0", "Only one transaction", causes.ONEX_PROMISED)
-CHUNKS_COMPLETE = reply(250, "2.0.0", "Chunk taken", causes.CHUNK_TAKEN)
 
 # 4yz
 SHUTDOWN = reply(421, "4.3.2", "The server is being stopped, try again later", causes.SESSION_SHUTDOWN)

@@ -344,15 +344,7 @@ class ServerSession:
         self._proposal = HelloProposed(command, replies.hello(self.view.hostname, command.name, keywords))
 
     def _propose_mail(self, command: Mail) -> None:
-        objection = self._unknown_parameter(command) or next(
-            (
-                reply
-                for extension in self._registry
-                if extension.keyword in self.view.permitted
-                and (reply := extension.check_mail(self.view, command)) is not None
-            ),
-            None,
-        )
+        objection = self._objection(command)
         if objection is not None:
             self._say(objection)
         elif not command.reverse_path.is_ascii and "SMTPUTF8" not in command.parameters:
@@ -366,21 +358,29 @@ class ServerSession:
             limit = self._limits.recipients
             self._say(replies.too_many_recipients(limit, self.view.rules.get("recipients")))
             return
-        objection = self._unknown_parameter(command) or next(
-            (
-                reply
-                for extension in self._registry
-                if extension.keyword in self.view.permitted
-                and (reply := extension.check_rcpt(self.view, command)) is not None
-            ),
-            None,
-        )
+        objection = self._objection(command)
         if objection is not None:
             self._refuse_recipient(objection)
         elif not command.forward_path.is_ascii and "SMTPUTF8" not in self.view.mail.parameters:
             self._refuse_recipient(replies.RECIPIENT_NOT_ASCII)
         else:
             self._proposal = RecipientProposed(command, self.view.mail.reverse_path)
+
+    def _objection(self, command: Mail | Rcpt) -> Reply | None:
+        """The first word against the command's parameters: one that was not offered, or what an extension says."""
+        unknown = self._unknown_parameter(command)
+        if unknown is not None:
+            return unknown
+        for extension in self._registry:
+            if extension.keyword not in self.view.permitted:
+                continue
+            if isinstance(command, Mail):
+                reply = extension.check_mail(self.view, command)
+            else:
+                reply = extension.check_rcpt(self.view, command)
+            if reply is not None:
+                return reply
+        return None
 
     def _unknown_parameter(self, command: Mail | Rcpt) -> Reply | None:
         """RFC 5321 §4.1.1.11: 555 for a parameter that was not offered; after HELO none is (§4.1.4)."""

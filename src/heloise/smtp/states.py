@@ -65,7 +65,6 @@ BASE_TRANSITIONS: Transitions = _base()
 
 # Rows for a verb that works anywhere and changes no state, for extensions to use.
 ANYWHERE: frozenset[ServerState] = frozenset(_ANY)
-OUTSIDE_TRANSACTION: frozenset[ServerState] = frozenset((S.READY,))
 
 
 def out_of_place(state: ServerState, verb: str) -> Reply:
