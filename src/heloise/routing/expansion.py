@@ -3,14 +3,17 @@
 Pure: asks tables only. Whether a mailbox takes mail now is the router's question.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from heloise.mail import causes
+from heloise.mail.address import Mailbox
 from heloise.mail.cause import Rule
 from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route, Transport
+from heloise.routing.lists import owner_of
 from heloise.routing.lookup import find_catch_all, find_entry, find_route, find_user, smells_of_routing, without_tag
 from heloise.routing.tables import (
     Alias,
@@ -38,11 +41,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One end of an expansion: a path, its route, and the user behind it when it is a mailbox of ours."""
+    """One end of an expansion: a path, its route, and the user behind it when it is a mailbox of ours.
+
+    `owner` when it is reached as the member of a mailing list: of the last one, when lists lie in lists.
+    """
 
     path: ForwardPath
     route: Route
     user: User | None = None
+    owner: Mailbox | None = None
     rule: Rule | None = None
 
 
@@ -146,7 +153,7 @@ class Expansion:
                 targets.append(Target(path=target, route=Route(Transport.MAILDIR, str(target.mailbox))))
         if len(refusals) == len(alias.targets):
             return refusals[0]
-        return Expanded(targets=tuple(targets), rule=alias.rule)
+        return Expanded(targets=owned(targets, owner_of(self._tables, alias, domain)), rule=alias.rule)
 
     def _follow_forward(self, path: ForwardPath, forward: Forward) -> Found:
         if forward.kind is ForwardKind.TELL:
@@ -206,6 +213,13 @@ class Expansion:
             return None
         entry = find_entry(self._tables, path.mailbox.local_part, path.mailbox.domain.lower())
         return None if entry is None else entry.rule
+
+
+def owned(targets: Sequence[Target], owner: Mailbox | None) -> tuple[Target, ...]:
+    """The members of a list of `owner`; those of a list inside of it stay with theirs."""
+    if owner is None:
+        return tuple(targets)
+    return tuple(target if target.owner is not None else replace(target, owner=owner) for target in targets)
 
 
 def _one(target: Target) -> Expanded:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Protocol, TypeAlias
 
 from heloise.mail import causes
+from heloise.mail.address import Mailbox
 from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route, Transport
@@ -37,15 +38,24 @@ class Mailboxes(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """Mail for the recipient is taken: say `reply` (250 or 251) and store `expansions`.
+class Exploded:
+    """A mailing list: what goes to `members` has `owner` as its reverse path. RFC 5321 §3.9.2."""
 
-    `expansions` has more than one entry when the name is an alias with several targets. `told` is what a verbose
-    session hears about it (VERB), without code.
+    owner: Mailbox
+    members: tuple[tuple[ForwardPath, Route], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Mail for the recipient is taken: say `reply` (250 or 251), store `expansions` and the members of `lists`.
+
+    `expansions` has more than one entry when the name is an alias with several targets, and none when it leads to
+    lists only. `told` is what a verbose session hears about it (VERB), without code.
     """
 
     reply: Reply
     expansions: tuple[tuple[ForwardPath, Route], ...]
+    lists: tuple[Exploded, ...] = ()
     told: tuple[str, ...] = ()
 
 
@@ -96,9 +106,10 @@ class Router:
     def _objection(self, path: ForwardPath, found: Expanded) -> Reply | None:
         """The reply of the one mailbox behind the name, when it takes no mail now.
 
-        Of several mailboxes one in trouble does not refuse the mail of the others: it waits in the queue.
+        Of several mailboxes one in trouble does not refuse the mail of the others: it waits in the queue. The only
+        member of a list does not either: that is between him and the owner.
         """
-        if len(found.targets) != 1:
+        if len(found.targets) != 1 or found.targets[0].owner is not None:
             return None
         target = found.targets[0]
         if target.user is None or target.route.transport is not Transport.MAILDIR:
@@ -122,12 +133,20 @@ class Router:
 
 
 def _accepted(path: ForwardPath, found: Expanded) -> Accepted:
-    expansions = tuple((target.path, target.route) for target in found.targets)
+    expansions = tuple((target.path, target.route) for target in found.targets if target.owner is None)
     if found.forwarded_to is not None:
         cause = causes.RECIPIENT_FORWARDED.because(found.rule, recipient=path, to=found.forwarded_to)
         reply = replies.will_forward(found.forwarded_to, cause)
     else:
-        routes = ", ".join(str(route) for _, route in expansions)
+        routes = ", ".join(str(target.route) for target in found.targets)
         cause = causes.RECIPIENT_ACCEPTED.because(found.rule, recipient=path, route=routes)
         reply = replies.RECIPIENT_OK.with_cause(cause)
-    return Accepted(reply=reply, expansions=expansions, told=found.told)
+    return Accepted(reply=reply, expansions=expansions, lists=_lists(found), told=found.told)
+
+
+def _lists(found: Expanded) -> tuple[Exploded, ...]:
+    members: dict[Mailbox, list[tuple[ForwardPath, Route]]] = {}
+    for target in found.targets:
+        if target.owner is not None:
+            members.setdefault(target.owner, []).append((target.path, target.route))
+    return tuple(Exploded(owner=owner, members=tuple(reached)) for owner, reached in members.items())

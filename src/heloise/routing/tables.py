@@ -71,17 +71,22 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
-    """A name that stands for others, here or elsewhere. RFC 5321 §3.9.1."""
+    """A name that stands for others, here or elsewhere. RFC 5321 §3.9.1.
+
+    With an `owner` (written like a target) it is a mailing list: what goes on to its members goes on under the
+    owner's reverse path, so that he hears of members who get no mail (§3.9.2). See `heloise.routing.lists`.
+    """
 
     name: str
     targets: tuple[str, ...]
+    owner: str | None = None
     rule: Rule | None = None
 
     def __post_init__(self) -> None:
         name_key(self.name)
         if not self.targets:
             raise AddressError(f"the alias {self.name} has no target")
-        for target in self.targets:
+        for target in (*self.targets, *(() if self.owner is None else (self.owner,))):
             name_key(target)
 
 
