@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from heloise.local.maildir import MaildirLetter, put, without_return_path
+from heloise.local.final import without_return_path
+from heloise.local.maildir import MaildirLetter, put
 from heloise.mail.content import MemoryContent
 from heloise.mail.path import NULL_REVERSE_PATH, ForwardPath, ReversePath
 from heloise.net import real_world

@@ -5,24 +5,20 @@ The name in `new` is made of the message and the recipient, so that a delivery t
 one ended before it was settled, replaces the message instead of doubling it. The octets are those that came, so that
 signatures verify; `line_feeds` writes LF for CRLF, for programs that read Maildirs and know nothing else.
 
-Runs as one unit of blocking work for messages up to `_PIECE`; larger ones are written piece by piece.
+Runs as one unit of blocking work for messages up to `PIECE`; larger ones are written piece by piece.
 """
 
-import re
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from heloise.local.final import final_pieces
 from heloise.mail.content import Content
 from heloise.mail.path import ForwardPath, ReversePath
-from heloise.mail.trace import return_path_field
 from heloise.world.blocking import Blocking
 from heloise.world.files import File, Files
 
-_PIECE = 1 << 20
 _PARTS = ("tmp", "new", "cur")
-_LINE = re.compile(rb".*?\r\n|.+", re.DOTALL)  # binary content may have bare CR and LF in its header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +45,7 @@ async def put(letter: MaildirLetter, files: Files, blocking: Blocking) -> int:
 
     Raises OSError; then it is not there, and nothing of it either.
     """
-    pieces = _pieces(letter)
+    pieces = final_pieces(letter.content, letter.reverse_path, letter.forward_path, line_feeds=letter.line_feeds)
     first = await anext(pieces, b"")
     second = await anext(pieces, None)
     writing = MaildirWriting(files, letter)
@@ -135,84 +131,3 @@ class MaildirWriting:
         for directory in (*map(str, reversed(PurePosixPath(maildir).parents)), maildir):
             with suppress(PermissionError):  # one we may not read was not made by us
                 self._files.sync_directory(directory)
-
-
-async def _pieces(letter: MaildirLetter) -> AsyncIterator[bytes]:
-    """The letter in pieces of about `_PIECE`, as they go to the disk."""
-    endings = _LineFeeds() if letter.line_feeds else _Untouched()
-    waiting = [endings.turn(_top(letter))]
-    size = 0
-    header_seen = False
-    async for piece in _gathered(letter.content):
-        octets = piece if header_seen else without_return_path(piece)
-        header_seen = True
-        waiting.append(endings.turn(octets))
-        size += len(octets)
-        if size >= _PIECE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    waiting.append(endings.rest())
-    if rest := b"".join(waiting):
-        yield rest
-
-
-async def _gathered(content: Content) -> AsyncIterator[bytes]:
-    """The chunks of the content put together to pieces of about `_PIECE`, so that a header is whole in the first."""
-    waiting: list[bytes] = []
-    size = 0
-    async for chunk in content.chunks():
-        waiting.append(chunk)
-        size += len(chunk)
-        if size >= _PIECE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    yield b"".join(waiting)
-
-
-def _top(letter: MaildirLetter) -> bytes:
-    """RFC 5321 §4.4: Return-Path is written at final delivery, on top of everything."""
-    to = str(letter.forward_path)[1:-1]
-    return return_path_field(letter.reverse_path) + f"Delivered-To: {to}\r\n".encode()
-
-
-def without_return_path(octets: bytes) -> bytes:
-    """The content without the Return-Path fields of its header: those of earlier deliveries are replaced, not kept."""
-    if octets.startswith(b"\r\n"):
-        return octets  # there is no header
-    end = octets.find(b"\r\n\r\n")
-    header, body = (octets, b"") if end < 0 else (octets[: end + 2], octets[end + 2 :])
-    if b"return-path:" not in header.lower():
-        return octets
-    kept: list[bytes] = []
-    dropping = False
-    for line in _LINE.findall(header):
-        if not line.startswith((b" ", b"\t")):  # RFC 5322 §2.2.3: a folded line belongs to the field before
-            dropping = line[:12].lower() == b"return-path:"
-        if not dropping:
-            kept.append(line)
-    return b"".join(kept) + body
-
-
-class _LineFeeds:
-    """CRLF becomes LF, also when it is cut between two pieces."""
-
-    def __init__(self) -> None:
-        self._held = b""
-
-    def turn(self, octets: bytes) -> bytes:
-        octets = self._held + octets
-        self._held = b"\r" if octets.endswith(b"\r") else b""
-        return (octets[:-1] if self._held else octets).replace(b"\r\n", b"\n")
-
-    def rest(self) -> bytes:
-        return self._held
-
-
-class _Untouched:
-    """Octets as they are."""
-
-    def turn(self, octets: bytes) -> bytes:
-        return octets
-
-    def rest(self) -> bytes:
-        return b""

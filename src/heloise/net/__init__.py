@@ -1,4 +1,4 @@
-"""The real doors: sockets, DNS, disk, threads, time. The only room that knows asyncio's transports.
+"""The real doors: sockets, DNS, disk, threads, programs, time. The only room that knows asyncio's transports.
 
 `real_world()` puts them together; nothing is opened, resolved or started before its first use.
 """
@@ -9,7 +9,9 @@ from heloise.net.blocking import Threads
 from heloise.net.clock import SystemClock
 from heloise.net.entropy import SystemEntropy
 from heloise.net.files import DiskFiles
+from heloise.net.http import WebClient
 from heloise.net.network import SocketNetwork
+from heloise.net.processes import SystemProcesses
 from heloise.net.resolver import DnsResolver
 from heloise.net.stream import SocketStream
 from heloise.world import Endpoint, World
@@ -21,7 +23,9 @@ __all__ = [
     "SocketStream",
     "SystemClock",
     "SystemEntropy",
+    "SystemProcesses",
     "Threads",
+    "WebClient",
     "real_world",
 ]
 
@@ -41,4 +45,6 @@ def real_world(*, nameservers: Sequence[Endpoint] = (), threads: int = 8, share_
         network=SocketNetwork(share_ports=share_ports),
         files=DiskFiles(),
         blocking=Threads(name="heloise-blocking", count=threads),
+        processes=SystemProcesses(),
+        http=WebClient(),
     )

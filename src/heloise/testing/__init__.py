@@ -16,9 +16,11 @@ from heloise.testing.judge import Attempt, Judge, JudgementError, Queued, Violat
 from heloise.testing.letters import Found, FoundLetter, FoundReport, Letter, Stranger, read_mail
 from heloise.testing.loop import Stuck, VirtualLoop, VirtualTime, run_in_virtual_time
 from heloise.testing.network import SimulatedNetwork
+from heloise.testing.programs import ProgramRun, SimulatedProcesses
 from heloise.testing.sqlite_vfs import SimulatedVfs
 from heloise.testing.stream import SimulatedStream
 from heloise.testing.trace import Happening, Trace
+from heloise.testing.web import SimulatedWeb, WebCall
 from heloise.testing.world import SimulatedHost, SimulatedWorld, run_simulated
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Judge",
     "JudgementError",
     "Letter",
+    "ProgramRun",
     "Queued",
     "SeededEntropy",
     "Side",
@@ -44,8 +47,10 @@ __all__ = [
     "SimulatedDisk",
     "SimulatedHost",
     "SimulatedNetwork",
+    "SimulatedProcesses",
     "SimulatedStream",
     "SimulatedVfs",
+    "SimulatedWeb",
     "SimulatedWorld",
     "Stranger",
     "Stuck",
@@ -55,6 +60,7 @@ __all__ = [
     "Violation",
     "VirtualLoop",
     "VirtualTime",
+    "WebCall",
     "Zones",
     "check_blocking",
     "check_files",

@@ -28,8 +28,10 @@ from heloise.testing.inode import Unsynced
 from heloise.testing.life import Life
 from heloise.testing.loop import VirtualTime, run_in_virtual_time
 from heloise.testing.network import Internet, SimulatedNetwork
+from heloise.testing.programs import SimulatedProcesses
 from heloise.testing.sqlite_vfs import SimulatedVfs
 from heloise.testing.trace import Trace
+from heloise.testing.web import SimulatedWeb
 from heloise.world import World
 
 T = TypeVar("T")
@@ -39,12 +41,16 @@ DIRECTORIES: Final = ("/tmp", "/var/lib/heloise", "/var/mail")
 
 
 class SimulatedHost:
-    """One machine: its doors, its disk, and the life of the program on it. Made by `SimulatedWorld.host`."""
+    """One machine: its doors, its disk, and the life of the program on it. Made by `SimulatedWorld.host`.
+
+    `programs` are those that can be run on it, to be filled.
+    """
 
     def __init__(self, simulation: "SimulatedWorld", name: str, network: SimulatedNetwork, disk: SimulatedDisk) -> None:
         self.name = name
         self.network = network
         self.disk = disk
+        self.programs = SimulatedProcesses()
         self._simulation = simulation
         self._starts = 0
         self._vfs: SimulatedVfs | None = None
@@ -102,6 +108,8 @@ class SimulatedHost:
             network=self.network,
             files=self.disk,
             blocking=self._blocking,
+            processes=self.programs,
+            http=self._simulation.web,
         )
 
 
@@ -110,6 +118,7 @@ class SimulatedWorld:
 
     Attributes:
         zones: the DNS, to be filled; `host` enters the addresses and names of hosts.
+        web: the web services there are, to be filled.
         trace: what happened.
     """
 
@@ -120,6 +129,7 @@ class SimulatedWorld:
         self.clock = SimulatedClock(self.time)
         self.trace = Trace(self.time)
         self.zones = Zones()
+        self.web = SimulatedWeb()
         self.internet = Internet(seed=seed, plan=faults, trace=self.trace)
         self.resolver = SimulatedResolver(
             self.zones, rates=faults.rates, generator=random.Random(f"{seed}/dns"), trace=self.trace

@@ -1,4 +1,5 @@
-"""The doors through which heloise meets the outside: clock, entropy, resolver, network, files, blocking work.
+"""The doors through which heloise meets the outside: clock, entropy, resolver, network, files, blocking work,
+programs, web services.
 
 Everything above this room takes a `World` as an argument and touches time, randomness, DNS, sockets and disks
 through it only. The real doors are in `heloise.net`, the simulated ones in `heloise.testing`.
@@ -9,7 +10,9 @@ from heloise.world.clock import Clock
 from heloise.world.entropy import Entropy
 from heloise.world.errors import LinkError, LinkFault, ResolverError, ResolverFault
 from heloise.world.files import File, Files
+from heloise.world.http import Http, HttpAnswer, HttpRequest
 from heloise.world.network import AnyEndpoint, Endpoint, Listening, Network, Stream, UnixEndpoint
+from heloise.world.processes import Processes, Program, ProgramEnd
 from heloise.world.resolver import MailExchanger, Resolver
 from heloise.world.world import World
 
@@ -21,11 +24,17 @@ __all__ = [
     "Entropy",
     "File",
     "Files",
+    "Http",
+    "HttpAnswer",
+    "HttpRequest",
     "LinkError",
     "LinkFault",
     "Listening",
     "MailExchanger",
     "Network",
+    "Processes",
+    "Program",
+    "ProgramEnd",
     "Resolver",
     "ResolverError",
     "ResolverFault",

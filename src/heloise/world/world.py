@@ -6,7 +6,9 @@ from heloise.world.blocking import Blocking
 from heloise.world.clock import Clock
 from heloise.world.entropy import Entropy
 from heloise.world.files import Files
+from heloise.world.http import Http
 from heloise.world.network import Network
+from heloise.world.processes import Processes
 from heloise.world.resolver import Resolver
 
 
@@ -20,3 +22,5 @@ class World:
     network: Network
     files: Files
     blocking: Blocking
+    processes: Processes
+    http: Http

@@ -1,6 +1,6 @@
 """What becomes of a message in a Maildir: only Return-Path goes, only CRLF is turned, however it is cut."""
 
-from heloise.local.maildir import _LineFeeds, without_return_path
+from heloise.local.final import _LineFeeds, without_return_path
 from tests.fuzz.supply import Supply, pieces
 from tests.fuzz.targets import Target
 from tests.fuzz.tokens import HEADERS, LINE_ENDS
