@@ -30,7 +30,7 @@ maildir = "mail/{{user}}"
 [limits]
 minimum_free = 0
 [retry]
-intervals = ["1s"]
+intervals = ["{retry}"]
 {users}{routes}{extra}"""
 
 # What final delivery and reception put on top, and nothing else. RFC 5321 §4.4.
@@ -111,9 +111,13 @@ def house(
     port: int = 0,
     domain: str = DOMAIN,
     users: Collection[str] = USERS,
+    retry: str = "1s",
     extra: str = "",
 ) -> Iterator[House]:
-    """heloise with mailboxes for `users` at `domain`, and with `routes` from domains to next hops."""
+    """heloise with mailboxes for `users` at `domain`, and with `routes` from domains to next hops.
+
+    `retry` is the time between two attempts. Its log is in heloise.log in `directory`.
+    """
     directory.mkdir(exist_ok=True)
     configuration, state = directory / "heloise.toml", directory / "state"
     text = _CONFIGURATION.format(
@@ -121,6 +125,7 @@ def house(
         domain=domain,
         users="".join(f'[[user]]\nname = "{user}"\n' for user in users),
         routes="".join(f'[[route]]\ndomains = ["{domain}"]\nto = "{hop}"\n' for domain, hop in (routes or {}).items()),
+        retry=retry,
         extra=extra,
     )
     configuration.write_text(text, encoding="utf-8")

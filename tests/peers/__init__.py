@@ -13,6 +13,7 @@ from tests.peers.opensmtpd import OpenSmtpd
 from tests.peers.postfix import Postfix
 from tests.peers.require import require
 from tests.peers.sendmail import Sendmail
+from tests.peers.sink import SmtpSink
 
 __all__ = [
     "DovecotLmtp",
@@ -21,6 +22,7 @@ __all__ = [
     "PeerError",
     "Postfix",
     "Sendmail",
+    "SmtpSink",
     "free_port",
     "require",
     "wait_until",
