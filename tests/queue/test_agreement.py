@@ -11,10 +11,23 @@ import pytest
 
 from heloise.mail.hints import Hints
 from heloise.mail.ids import MessageId
+from heloise.mail.path import ForwardPath
+from heloise.mail.route import Route
 from heloise.net import real_world
 from heloise.queue.errors import StoreFault
 from heloise.queue.memory import MemoryStore
-from heloise.queue.model import Lease, QueuedMessage, QueuedRecipient, QueueStore, RecipientState, Selection, Settlement
+from heloise.queue.model import (
+    LastWord,
+    Lease,
+    QueuedMessage,
+    QueuedRecipient,
+    QueueStore,
+    RecipientState,
+    Redirection,
+    Selection,
+    Settlement,
+    Touched,
+)
 from heloise.queue.sqlite import SqliteStore
 from heloise.testing.queue_contract import change, new_message
 
@@ -77,7 +90,7 @@ class Twins:
         messages = self._random.choice(self._leased[-8:])
         count = len(messages[0].recipients)
         plan = [
-            (place, self._random.choice(STATES))
+            (place, self._random.choice(STATES), self._word())
             for place in self._random.sample(range(count), self._random.randint(1, count))
         ]
         self._serial += 1
@@ -87,7 +100,10 @@ class Twins:
             store.settle(
                 Settlement(
                     message_id=message.message_id,
-                    changes=tuple(change(message.recipients[place], state, due=self._now + 4) for place, state in plan),
+                    changes=tuple(
+                        change(message.recipients[place], state, due=self._now + 4, word=word)
+                        for place, state, word in plan
+                    ),
                     reports=reports,
                 )
             )
@@ -98,11 +114,18 @@ class Twins:
     async def _operate(self) -> None:
         chosen, due = self._selection(), self._now + self._random.choice((0.0, 6.0))
         memory, sqlite = self.stores
+        told: tuple[list[Touched], list[Touched]] = ([], [])
+        path = self._random.choice((None, ForwardPath.parse(b"<new@example.org>")))
+        redirection = Redirection(route=Route.parse("smtp:elsewhere.example:25"), path=path)
         pairs = (
             (memory.hold(chosen), sqlite.hold(chosen)),
             (memory.release(chosen, due=due), sqlite.release(chosen, due=due)),
             (memory.retry(chosen, due=due), sqlite.retry(chosen, due=due)),
-            (memory.remove(chosen), sqlite.remove(chosen)),
+            (
+                memory.redirect(chosen, redirection, due=due, told=told[0].extend),
+                sqlite.redirect(chosen, redirection, due=due, told=told[1].extend),
+            ),
+            (memory.remove(chosen, told=told[0].extend), sqlite.remove(chosen, told=told[1].extend)),
             (memory.count(chosen), sqlite.count(chosen)),
             (memory.list(chosen, limit=3), sqlite.list(chosen, limit=3)),
         )
@@ -112,6 +135,8 @@ class Twins:
             else:
                 for call in pair:
                     call.close()
+        first, second = (sorted((each.message_id, each.recipient) for each in heard) for heard in told)
+        assert first == second
 
     async def _compare(self) -> None:
         memory, sqlite = self.stores
@@ -138,7 +163,22 @@ class Twins:
             domain=perhaps("example.org", "@example.org", "@org", "notexample.org"),
             route=perhaps("mx:example.org", "mx:example.net"),
             state=self._random.choice((None, None, None, *RecipientState)),
+            reason=perhaps("4.7.1", "GREYLISTED", "storage.full", "%", ""),
+            accepted_from=self._perhaps_at(),
+            accepted_before=self._perhaps_at(),
+            smallest=self._random.choice((None, None, None, 27, 28)),
+            size_below=self._random.choice((None, None, None, 28)),
         )
+
+    def _perhaps_at(self) -> float | None:
+        return self._now - self._random.choice((0.0, 1.0, 20.0)) if self._random.random() < 0.2 else None
+
+    def _word(self) -> LastWord | None:
+        replies = ("451 4.7.1 Greylisted", "452 4.3.1 No room for Ünsal", "450 Later")
+        causes = ("peer.reply", "storage.full")
+        if self._random.random() < 0.2:
+            return None
+        return LastWord(at=self._now, reply=self._random.choice(replies), cause=self._random.choice(causes))
 
 
 def _plain(result: object) -> object:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from heloise.mail.path import ForwardPath, ReversePath
+from heloise.mail.xtext import encode_xtext
 
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
 _VALUE = re.compile(r"[^\x00-\x20=\x7f]+")
@@ -104,6 +105,15 @@ class Recipient:
     def encode(self) -> bytes:
         """`<local@domain> NOTIFY=…`."""
         return b" ".join(filter(None, (self.forward_path.encode(), self.parameters.encode())))
+
+    def renamed(self, path: ForwardPath) -> "Recipient":
+        """The same recipient under another name: the one we change is kept as ORCPT, unless there is an ORCPT already,
+        so that a report names what the sender knows. RFC 3461 §5.2.1, §4.2."""
+        mailbox = self.forward_path.mailbox
+        if path == self.forward_path or mailbox is None or not mailbox.is_ascii or "ORCPT" in self.parameters:
+            return Recipient(path, self.parameters)
+        original = Parameter("ORCPT", f"rfc822;{encode_xtext(str(mailbox))}")
+        return Recipient(path, Parameters((*self.parameters.items, original)))
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:

@@ -1,6 +1,6 @@
 """A store in memory: for tests and simulations, and as the shortest description of what a store does."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from heloise.mail.content import Content, MemoryContent
@@ -14,9 +14,13 @@ from heloise.queue.model import (
     QueuedRecipient,
     RecipientChange,
     RecipientState,
+    Redirection,
     Selection,
     Settlement,
+    Told,
+    Touched,
     queued_message,
+    tell_nobody,
 )
 from heloise.queue.selecting import OPEN, matches
 
@@ -34,7 +38,7 @@ class MemoryStore:
 
     async def open(self) -> None:
         """Give leases back."""
-        self._update(Selection(), _L, _W, 0.0)
+        self._update(Selection(), (_L,), tell_nobody, lambda queued: replace(queued, state=_W, due=0.0))
 
     async def close(self) -> None:
         """Nothing to do."""
@@ -73,6 +77,20 @@ class MemoryStore:
         )[:limit]
         chosen = {number for _, number, _ in due}
         return tuple(self._lease(message_id, chosen, until) for message_id in dict.fromkeys(each[2] for each in due))
+
+    async def lease_selected(
+        self, selection: Selection, *, until: float, limit: int, after: int = 0
+    ) -> tuple[Lease, ...]:
+        """Lease what waits and is selected."""
+        found = sorted(
+            (queued.id, message_id, queued.due)
+            for message_id, message in self._messages.items()
+            for queued in message.recipients
+            if queued.id > after and matches(selection, message, queued, (_W,))
+        )[:limit]
+        dues = {number: due for number, _, due in found}
+        leases = [self._lease(message_id, set(dues), until) for message_id in dict.fromkeys(each[1] for each in found)]
+        return tuple(replace(lease, message=_as_it_was_due(lease.message, dues)) for lease in leases)
 
     def _end_leases(self, now: float) -> None:
         for message_id, message in self._messages.items():
@@ -152,6 +170,14 @@ class MemoryStore:
             for queued in message.recipients
         )
 
+    async def count_messages(self, selection: Selection, *, limit: int) -> int:
+        """Messages with a selected recipient that has not ended."""
+        found = (
+            any(matches(selection, message, queued, OPEN) for queued in message.recipients)
+            for message in self._messages.values()
+        )
+        return min(limit, sum(found))
+
     async def counts(self) -> QueueCounts:
         """Four numbers."""
         states = [queued.state for message in self._messages.values() for queued in message.recipients]
@@ -159,41 +185,61 @@ class MemoryStore:
             messages=len(self._messages), waiting=states.count(_W), leased=states.count(_L), held=states.count(_H)
         )
 
-    async def hold(self, selection: Selection) -> int:
+    async def hold(self, selection: Selection, *, told: Told = tell_nobody) -> int:
         """WAITING → HELD."""
-        return self._update(selection, _W, _H, None)
+        return self._update(selection, (_W,), told, lambda queued: replace(queued, state=_H))
 
-    async def release(self, selection: Selection, *, due: float) -> int:
+    async def release(self, selection: Selection, *, due: float, told: Told = tell_nobody) -> int:
         """HELD → WAITING."""
-        return self._update(selection, _H, _W, due)
+        return self._update(selection, (_H,), told, lambda queued: replace(queued, state=_W, due=due))
 
-    async def retry(self, selection: Selection, *, due: float) -> int:
+    async def retry(self, selection: Selection, *, due: float, told: Told = tell_nobody) -> int:
         """WAITING, due then."""
-        return self._update(selection, _W, _W, due)
+        return self._update(selection, (_W,), told, lambda queued: replace(queued, due=due))
 
-    async def remove(self, selection: Selection) -> int:
+    async def redirect(
+        self, selection: Selection, redirection: Redirection, *, due: float, told: Told = tell_nobody
+    ) -> int:
+        """Another route, and perhaps another address."""
+
+        def redirected(queued: QueuedRecipient) -> QueuedRecipient:
+            recipient = redirection.apply(queued.recipient)
+            return replace(queued, recipient=recipient, route=redirection.route, state=_W, due=due)
+
+        return self._update(selection, (_W, _H), told, redirected)
+
+    async def remove(self, selection: Selection, *, told: Told = tell_nobody) -> int:
         """Delete."""
-        removed = 0
-        for message in tuple(self._messages.values()):
-            left = tuple(queued for queued in message.recipients if not matches(selection, message, queued, (_W, _H)))
-            removed += len(message.recipients) - len(left)
-            self._put(replace(message, recipients=left))
-        return removed
+        return self._update(selection, (_W, _H), told, lambda queued: None)
 
-    def _update(self, selection: Selection, old: RecipientState, new: RecipientState, due: float | None) -> int:
-        changed = 0
+    def _update(
+        self,
+        selection: Selection,
+        states: tuple[RecipientState, ...],
+        told: Told,
+        changed: Callable[[QueuedRecipient], QueuedRecipient | None],
+    ) -> int:
+        """What becomes of those selected that are in `states`; None: they are gone."""
+        touched: list[Touched] = []
         for message in tuple(self._messages.values()):
-            recipients = []
+            left: list[QueuedRecipient] = []
             for queued in message.recipients:
-                if matches(selection, message, queued, (old,)):
-                    changed += 1
-                    queued = replace(queued, state=new, due=queued.due if due is None else due)
-                recipients.append(queued)
-            self._messages[message.message_id] = replace(message, recipients=tuple(recipients))
-        return changed
+                new: QueuedRecipient | None = queued
+                if matches(selection, message, queued, states):
+                    touched.append(Touched(message.message_id, str(queued.recipient.forward_path)))
+                    new = changed(queued)
+                left += () if new is None else (new,)
+            self._put(replace(message, recipients=tuple(left)))
+        told(touched)
+        return len(touched)
 
 
 def _settled(queued: QueuedRecipient, change: RecipientChange) -> QueuedRecipient:
     # An operator's hold outlives the attempt that was under way.
     state = _H if queued.state is _H and not change.state.is_final else change.state
     return replace(queued, state=state, due=change.due, attempts=change.attempts, last_word=change.last_word)
+
+
+def _as_it_was_due(message: QueuedMessage, dues: dict[int, float]) -> QueuedMessage:
+    recipients = tuple(replace(queued, due=dues[queued.id]) for queued in message.recipients)
+    return replace(message, recipients=recipients)

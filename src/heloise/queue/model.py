@@ -5,16 +5,16 @@ DELIVERED or FAILED. HELD is an operator's word: no lease is given. A message wh
 content and all, in the transaction that ended the last of them. The durability argument is in README.md here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from heloise.mail.content import Content, ContentFacts
 from heloise.mail.envelope import Envelope, Parameters, Recipient
 from heloise.mail.hints import Hints
 from heloise.mail.ids import MessageId
-from heloise.mail.path import ReversePath
+from heloise.mail.path import ForwardPath, ReversePath
 from heloise.mail.route import Route
 from heloise.mail.sink import Submission
 from heloise.mail.trace import Origin
@@ -165,7 +165,9 @@ class Selection:
     """Which messages and recipients an operator means; what is None does not narrow. Empty means all.
 
     `domain` is that of the recipient (`@example.org` includes its subdomains, RFC 1985 §5.1), `route` a whole route
-    in text form.
+    in text form. `reason` is in the reply of the last word, or in the id of its cause, in any case of letters. Messages
+    were accepted at `accepted_from` or later and before `accepted_before` (seconds since the epoch), and have
+    `smallest` octets or more and fewer than `size_below`.
     """
 
     message_id: MessageId | None = None
@@ -174,6 +176,38 @@ class Selection:
     domain: str | None = None
     route: str | None = None
     state: RecipientState | None = None
+    reason: str | None = None
+    accepted_from: float | None = None
+    accepted_before: float | None = None
+    smallest: int | None = None
+    size_below: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A recipient that an operator's word has changed; `recipient` is its path before."""
+
+    message_id: MessageId
+    recipient: str
+
+
+Told: TypeAlias = Callable[[Sequence[Touched]], None]
+
+
+def tell_nobody(touched: Sequence[Touched]) -> None:
+    """For changes that nobody keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirection:
+    """Another way for recipients: a route, and with `path` another address, too."""
+
+    route: Route
+    path: ForwardPath | None = None
+
+    def apply(self, recipient: Recipient) -> Recipient:
+        """The recipient as it is from now on."""
+        return recipient if self.path is None else recipient.renamed(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +225,7 @@ class QueueStore(Protocol):
 
     Every method that changes something returns after the change is on stable storage. A full disk raises
     `StoreFull`, any other trouble `StoreFault` (both in `heloise.queue.errors`); in both cases nothing was changed.
-    Only what an operator does to many recipients (hold, release, retry, remove) may come in parts.
+    Only what an operator does to many recipients (hold, release, retry, redirect, remove) may come in parts.
     """
 
     async def open(self) -> None:
@@ -212,6 +246,13 @@ class QueueStore(Protocol):
 
     async def lease(self, *, now: float, until: float, limit: int) -> tuple[Lease, ...]:
         """Lease recipients that are due, earliest first, at most `limit` of them; leases that ran out count as due."""
+        ...
+
+    async def lease_selected(
+        self, selection: Selection, *, until: float, limit: int, after: int = 0
+    ) -> tuple[Lease, ...]:
+        """Lease WAITING recipients that are selected, due or not, by their numbers from `after` on; each with the time
+        at which it would have been due."""
         ...
 
     async def settle(self, settlement: Settlement) -> None:
@@ -237,23 +278,33 @@ class QueueStore(Protocol):
         """How many selected recipients have not ended."""
         ...
 
+    async def count_messages(self, selection: Selection, *, limit: int) -> int:
+        """How many messages have a selected recipient that has not ended; `limit` when there are as many or more."""
+        ...
+
     async def counts(self) -> QueueCounts:
         """The whole queue in four numbers; cheap at any depth."""
         ...
 
-    async def hold(self, selection: Selection) -> int:
-        """WAITING → HELD; the number of recipients."""
+    async def hold(self, selection: Selection, *, told: Told = tell_nobody) -> int:
+        """WAITING → HELD; the number of recipients. Here and below, `told` hears which, in parts, as it is done."""
         ...
 
-    async def release(self, selection: Selection, *, due: float) -> int:
+    async def release(self, selection: Selection, *, due: float, told: Told = tell_nobody) -> int:
         """HELD → WAITING, due then; the number of recipients."""
         ...
 
-    async def retry(self, selection: Selection, *, due: float) -> int:
+    async def retry(self, selection: Selection, *, due: float, told: Told = tell_nobody) -> int:
         """Make WAITING recipients due then; the number of them. Does not touch HELD (an administrative hold)."""
         ...
 
-    async def remove(self, selection: Selection) -> int:
+    async def redirect(
+        self, selection: Selection, redirection: Redirection, *, due: float, told: Told = tell_nobody
+    ) -> int:
+        """Send WAITING and HELD recipients another way, due then; the number of them. Those HELD become WAITING."""
+        ...
+
+    async def remove(self, selection: Selection, *, told: Told = tell_nobody) -> int:
         """Delete WAITING and HELD recipients, without a report; the number of them."""
         ...
 

@@ -13,7 +13,14 @@ from heloise.queue.rows import (
     read_message,
     unreadable_message,
 )
-from heloise.queue.selecting import OPEN, condition, is_narrow
+from heloise.queue.selecting import (
+    OPEN,
+    asks_of_recipients,
+    condition,
+    is_narrow,
+    message_condition,
+    recipient_condition,
+)
 from heloise.queue.statements import UNREADABLE, Stored
 from heloise.queue.tally import Tally
 
@@ -41,20 +48,22 @@ def list_messages(
 def listing(selection: Selection, *, limit: int, after: MessageId | None) -> tuple[str, list[Any]]:
     """The statement that finds the numbers and the counts of recipients of a page of messages, and its values."""
     values: list[Any] = [after or ""]
-    chosen = ""
-    if selection != Selection():
+    clauses, more = message_condition(selection, "message")
+    values += more
+    if asks_of_recipients(selection):
         # Few recipients: find them, then their messages. Perhaps all of a million: look at each message of the page.
-        narrow = is_narrow(selection)
         states = OPEN if selection.state is None else (selection.state,)
-        where, more = condition(selection, states)
-        chosen = (
-            f"AND id IN (SELECT message FROM recipient WHERE {where})"
-            if narrow
-            else f"AND EXISTS (SELECT 1 FROM recipient NOT INDEXED WHERE recipient.id >= message.id"
+        of_recipient, more = recipient_condition(selection, states)
+        where = " AND ".join(of_recipient)
+        clauses.append(
+            f"id IN (SELECT message FROM recipient WHERE {where})"
+            if is_narrow(selection)
+            else f"EXISTS (SELECT 1 FROM recipient NOT INDEXED WHERE recipient.id >= message.id"
             f" AND recipient.id < message.id + message.recipients AND recipient.message = message.id AND {where})"
         )
         values += more
-    statement = f"SELECT id, recipients FROM message WHERE message_id > ? {chosen} ORDER BY message_id LIMIT ?"
+    chosen = "".join(f" AND {clause}" for clause in clauses)
+    statement = f"SELECT id, recipients FROM message WHERE message_id > ?{chosen} ORDER BY message_id LIMIT ?"
     return statement, [*values, limit]
 
 
@@ -81,6 +90,13 @@ def count(connection: apsw.Connection, selection: Selection) -> int:
     """How many selected recipients have not ended."""
     where, values = condition(selection, OPEN)
     return int(connection.execute(f"SELECT count(*) FROM recipient WHERE {where}", values).get)
+
+
+def count_messages(connection: apsw.Connection, selection: Selection, *, limit: int) -> int:
+    """How many messages have a selected recipient that has not ended, up to `limit`."""
+    where, values = condition(selection, OPEN)
+    chosen = f"SELECT DISTINCT message FROM recipient WHERE {where} LIMIT ?"
+    return int(connection.execute(f"SELECT count(*) FROM ({chosen})", [*values, limit]).get)
 
 
 def selected(connection: apsw.Connection, selection: Selection, states: tuple[RecipientState, ...]) -> list[int]:

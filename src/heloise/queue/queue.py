@@ -24,9 +24,12 @@ from heloise.queue.model import (
     QueueCounts,
     QueuedMessage,
     QueueStore,
+    Redirection,
     Selection,
     Settlement,
+    Told,
     first_due,
+    tell_nobody,
 )
 from heloise.queue.watch import Watch
 from heloise.smtp import replies
@@ -161,6 +164,11 @@ class Queue:
             await self._wait()
         return ()
 
+    async def lease_selected(self, selection: Selection, *, limit: int, after: int = 0) -> tuple[Lease, ...]:
+        """See `QueueStore.lease_selected`: for a site that came for its mail."""
+        until = self._world.clock.now() + LEASE_TIME
+        return await self._store.lease_selected(selection, until=until, limit=limit, after=after)
+
     def stop_leasing(self) -> None:
         """Hand nothing out any more; new messages wait in the store."""
         self._has_deliverer = False
@@ -193,25 +201,35 @@ class Queue:
         """See `QueueStore.count`."""
         return await self._store.count(selection)
 
+    async def count_messages(self, selection: Selection, *, limit: int) -> int:
+        """See `QueueStore.count_messages`."""
+        return await self._store.count_messages(selection, limit=limit)
+
     async def counts(self) -> QueueCounts:
         """See `QueueStore.counts`."""
         return await self._store.counts()
 
-    async def hold(self, selection: Selection) -> int:
+    async def hold(self, selection: Selection, *, told: Told = tell_nobody) -> int:
         """See `QueueStore.hold`."""
-        return await self._store.hold(selection)
+        return await self._store.hold(selection, told=told)
 
-    async def release(self, selection: Selection, *, due: float) -> int:
+    async def release(self, selection: Selection, *, due: float, told: Told = tell_nobody) -> int:
         """See `QueueStore.release`."""
-        return await self._changed(self._store.release(selection, due=due), due)
+        return await self._changed(self._store.release(selection, due=due, told=told), due)
 
-    async def retry(self, selection: Selection, *, due: float) -> int:
+    async def retry(self, selection: Selection, *, due: float, told: Told = tell_nobody) -> int:
         """See `QueueStore.retry`."""
-        return await self._changed(self._store.retry(selection, due=due), due)
+        return await self._changed(self._store.retry(selection, due=due, told=told), due)
 
-    async def remove(self, selection: Selection) -> int:
+    async def redirect(
+        self, selection: Selection, redirection: Redirection, *, due: float, told: Told = tell_nobody
+    ) -> int:
+        """See `QueueStore.redirect`."""
+        return await self._changed(self._store.redirect(selection, redirection, due=due, told=told), due)
+
+    async def remove(self, selection: Selection, *, told: Told = tell_nobody) -> int:
         """See `QueueStore.remove`."""
-        return await self._store.remove(selection)
+        return await self._store.remove(selection, told=told)
 
     # What follows is not for others.
 

@@ -23,19 +23,23 @@ from heloise.queue.model import (
     QueueCounts,
     QueuedMessage,
     RecipientState,
+    Redirection,
     Selection,
     Settlement,
+    Told,
     queued_message,
+    tell_nobody,
 )
 from heloise.queue.rows import new_rows
 from heloise.queue.shard import Shard
 from heloise.queue.spool import SpoolContent, remove_spool_files
-from heloise.queue.statements import Stored
+from heloise.queue.statements import Changed, Stored
 from heloise.queue.tally import Tally
 from heloise.queue.writer import Writer, as_store_error
 from heloise.world import Blocking, World
 
 T = TypeVar("T")
+_W, _H = RecipientState.WAITING, RecipientState.HELD
 _SLICE = 2000  # recipients that an operator changes in one transaction
 
 
@@ -115,6 +119,15 @@ class SqliteStore:
     async def lease(self, *, now: float, until: float, limit: int) -> tuple[Lease, ...]:
         """See `QueueStore.lease`."""
         expired = self._leases.take_expired(now)
+        return await self._lease(
+            lambda connection: statements.lease(connection, now=now, until=until, limit=limit, expired=expired),
+            until=until,
+            expired=expired,
+        )
+
+    async def _lease(
+        self, take: Callable[[apsw.Connection], tuple[list[Stored], Tally]], *, until: float, expired: Sequence[int] = ()
+    ) -> tuple[Lease, ...]:
         end, given = until, list[int]()
 
         def committed(result: tuple[list[Stored], Tally]) -> None:
@@ -124,10 +137,7 @@ class SqliteStore:
             self._leases.give(given, end)
 
         try:
-            found, _ = await self._write().do(
-                lambda connection: statements.lease(connection, now=now, until=until, limit=limit, expired=expired),
-                committed,
-            )
+            found, _ = await self._write().do(take, committed)
         except BaseException:
             # What ran out is looked at again the next time, and what was leased for somebody who is gone as well.
             end = 0.0
@@ -135,6 +145,17 @@ class SqliteStore:
             self._leases.give(expired, end)
             raise
         return tuple(Lease(message=stored.message, content=self._content(stored), until=until) for stored in found)
+
+    async def lease_selected(
+        self, selection: Selection, *, until: float, limit: int, after: int = 0
+    ) -> tuple[Lease, ...]:
+        """See `QueueStore.lease_selected`."""
+        return await self._lease(
+            lambda connection: statements.lease_selected(
+                connection, selection, until=until, limit=limit, after=after
+            ),
+            until=until,
+        )
 
     async def settle(self, settlement: Settlement) -> None:
         """See `QueueStore.settle`."""
@@ -175,44 +196,52 @@ class SqliteStore:
         """See `QueueStore.count`."""
         return await self._read(lambda connection: questions.count(connection, selection))
 
+    async def count_messages(self, selection: Selection, *, limit: int) -> int:
+        """See `QueueStore.count_messages`."""
+        return await self._read(lambda connection: questions.count_messages(connection, selection, limit=limit))
+
     async def counts(self) -> QueueCounts:
         """See `QueueStore.counts`."""
         return self._tally.counts()
 
-    async def hold(self, selection: Selection) -> int:
+    async def hold(self, selection: Selection, *, told: Told = tell_nobody) -> int:
         """See `QueueStore.hold`."""
-        return await self._change(selection, RecipientState.WAITING, RecipientState.HELD, None)
+        return await self._change(selection, (_W,), partial(statements.change, old=_W, new=_H, due=None), told)
 
-    async def release(self, selection: Selection, *, due: float) -> int:
+    async def release(self, selection: Selection, *, due: float, told: Told = tell_nobody) -> int:
         """See `QueueStore.release`."""
-        return await self._change(selection, RecipientState.HELD, RecipientState.WAITING, due)
+        return await self._change(selection, (_H,), partial(statements.change, old=_H, new=_W, due=due), told)
 
-    async def retry(self, selection: Selection, *, due: float) -> int:
+    async def retry(self, selection: Selection, *, due: float, told: Told = tell_nobody) -> int:
         """See `QueueStore.retry`."""
-        return await self._change(selection, RecipientState.WAITING, RecipientState.WAITING, due)
+        return await self._change(selection, (_W,), partial(statements.change, old=_W, new=_W, due=due), told)
 
-    async def remove(self, selection: Selection) -> int:
+    async def redirect(
+        self, selection: Selection, redirection: Redirection, *, due: float, told: Told = tell_nobody
+    ) -> int:
+        """See `QueueStore.redirect`."""
+        work = partial(statements.redirect, redirection=redirection, due=due)
+        return await self._change(selection, (_W, _H), work, told)
+
+    async def remove(self, selection: Selection, *, told: Told = tell_nobody) -> int:
         """See `QueueStore.remove`."""
-        removed = 0
-        for numbers in await self._slices(selection, (RecipientState.WAITING, RecipientState.HELD)):
-            count, spool, _ = await self._write().do(
-                partial(statements.remove, numbers=numbers), lambda result: self._tally.add(result[2])
-            )
-            removed += count
-            await self._sweep(spool)
-        return removed
+        return await self._change(selection, (_W, _H), statements.remove, told)
 
     # What follows is not for others.
 
-    async def _change(self, selection: Selection, old: RecipientState, new: RecipientState, due: float | None) -> int:
+    async def _change(
+        self, selection: Selection, states: tuple[RecipientState, ...], work: Callable[..., Changed], told: Told
+    ) -> int:
         changed = 0
-        for numbers in await self._slices(selection, (old,)):
-            count, _ = await self._write().do(
-                partial(statements.change, numbers=numbers, old=old, new=new, due=due),
-                lambda result: self._tally.add(result[1]),
-            )
-            changed += count
+        for numbers in await self._slices(selection, states):
+            done = await self._write().do(partial(work, numbers=numbers), lambda result: self._changed(result, told))
+            changed += len(done.touched)
+            await self._sweep(done.spool)
         return changed
+
+    def _changed(self, done: Changed, told: Told) -> None:
+        self._tally.add(done.tally)
+        told(done.touched)
 
     async def _slices(self, selection: Selection, states: tuple[RecipientState, ...]) -> Sequence[Sequence[int]]:
         """The selected recipients, so many at a time that nobody's commit waits long for an operator's."""

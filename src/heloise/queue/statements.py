@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
+from heloise.mail.envelope import Recipient
 from heloise.mail.ids import MessageId
-from heloise.queue.model import LastWord, QueuedMessage, RecipientChange, RecipientState
+from heloise.queue.model import LastWord, QueuedMessage, RecipientChange, RecipientState, Redirection, Selection, Touched
 from heloise.queue.rows import (
     MESSAGE_COLUMNS,
     RECIPIENT_COLUMNS,
@@ -17,6 +18,8 @@ from heloise.queue.rows import (
     read_message,
     write_last_word,
 )
+from heloise.queue.schema import domain_key
+from heloise.queue.selecting import condition
 from heloise.queue.tally import Tally
 
 _INSERT_MESSAGE = f"INSERT INTO message({MESSAGE_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -25,6 +28,7 @@ _INSERT_RECIPIENT = f"INSERT INTO recipient({RECIPIENT_COLUMNS}) VALUES(?,?,?,?,
 # The planner has no statistics and would take the index of states and domains, and sort all that wait.
 _DUE = "SELECT {} FROM recipient INDEXED BY recipient_due WHERE state = 0 AND due <= ? ORDER BY due, id LIMIT ?"
 ALL_DUE, NUMBERS_DUE = _DUE.format(RECIPIENT_COLUMNS), _DUE.format("id")
+SELECTED = "SELECT {} FROM recipient WHERE {} AND id > ? ORDER BY id LIMIT ?"
 _CHANGE_RECIPIENT = "UPDATE recipient SET state = ?, due = ?, attempts = ?, last_word = ? WHERE id = ?"
 _RECIPIENT = f"SELECT {RECIPIENT_COLUMNS} FROM recipient WHERE id = ?"
 _WHOLE_MESSAGE = (
@@ -63,21 +67,45 @@ def lease(
             "UPDATE recipient SET state = 0, due = min(due, ?) WHERE id = ? AND state = 1", (now, recipient)
         )
         tally.move(L, W, connection.changes())
-    rows = _due(connection, now, limit, tally)
+    rows = _readable(connection, ALL_DUE, NUMBERS_DUE, (now, limit), tally)
+    _mark_leased(connection, rows, until, tally)
+    return _by_message(connection, [(*row[:6], L.value, until, *row[8:]) for row in rows], tally), tally
+
+
+def lease_selected(
+    connection: apsw.Connection, selection: Selection, *, until: float, limit: int, after: int
+) -> tuple[list[Stored], Tally]:
+    """Lease what waits and is selected, due or not; the time at which it would have been due stays in what is given."""
+    tally = Tally()
+    where, chosen = condition(selection, (W,))
+    values = (*chosen, after, limit)
+    whole, numbers = SELECTED.format(RECIPIENT_COLUMNS, where), SELECTED.format("id", where)
+    rows = _readable(connection, whole, numbers, values, tally)
+    _mark_leased(connection, rows, until, tally)
+    return _by_message(connection, [(*row[:6], L.value, *row[7:]) for row in rows], tally), tally
+
+
+def _mark_leased(connection: apsw.Connection, rows: Sequence[Row], until: float, tally: Tally) -> None:
     connection.executemany("UPDATE recipient SET state = 1, due = ? WHERE id = ?", [(until, row[0]) for row in rows])
     tally.move(W, L, len(rows))
+
+
+def _by_message(connection: apsw.Connection, rows: Sequence[Row], tally: Tally) -> list[Stored]:
     by_message: dict[int, list[Row]] = {}
     for row in rows:
-        by_message.setdefault(row[1], []).append((*row[:6], L.value, until, *row[8:]))
+        by_message.setdefault(row[1], []).append(row)
     found = (_leased(connection, number, sorted(group), tally) for number, group in by_message.items())
-    return [stored for stored in found if stored is not None], tally
+    return [stored for stored in found if stored is not None]
 
 
-def _due(connection: apsw.Connection, now: float, limit: int, tally: Tally) -> list[Row]:
+def _readable(
+    connection: apsw.Connection, statement: str, of_numbers: str, values: Sequence[Any], tally: Tally
+) -> list[Row]:
+    """The rows of recipients; those that can not be read are set aside. `of_numbers` finds the numbers of the same."""
     try:
-        rows: list[Row] = connection.execute(ALL_DUE, (now, limit)).fetchall()
+        rows: list[Row] = connection.execute(statement, values).fetchall()
     except UNREADABLE:  # one of them; which one?
-        numbers: list[Row] = connection.execute(NUMBERS_DUE, (now, limit)).fetchall()
+        numbers: list[Row] = connection.execute(of_numbers, values).fetchall()
         rows = []
         for number in numbers:
             try:
@@ -171,10 +199,24 @@ def _delete_messages(connection: apsw.Connection, numbers: Iterable[int]) -> Non
     connection.executemany("DELETE FROM message WHERE id = ?", keys)
 
 
+class Changed(NamedTuple):
+    """What an operator's word has done: to whom, which spool files nobody needs now, what it adds to the counts."""
+
+    touched: list[Touched]
+    spool: list[str]
+    tally: Tally
+
+
 def change(
-    connection: apsw.Connection, numbers: Sequence[int], old: RecipientState, new: RecipientState, due: float | None
-) -> tuple[int, Tally]:
-    """`old` → `new` for those of these that are still `old`; `due` None keeps the time. The number of recipients."""
+    connection: apsw.Connection,
+    numbers: Sequence[int],
+    *,
+    old: RecipientState,
+    new: RecipientState,
+    due: float | None,
+) -> Changed:
+    """`old` → `new` for those of these that are still `old`; `due` None keeps the time."""
+    touched = _touched(connection, numbers, (old,))
     connection.execute(
         "UPDATE recipient SET state = ?, due = coalesce(?, due)"
         " WHERE id IN (SELECT value FROM json_each(?)) AND state = ?",
@@ -182,11 +224,34 @@ def change(
     )
     tally = Tally()
     tally.move(old, new, connection.changes())
-    return connection.changes(), tally
+    return Changed(touched, [], tally)
 
 
-def remove(connection: apsw.Connection, numbers: Sequence[int]) -> tuple[int, list[str], Tally]:
-    """Delete those of these that wait or are held, and messages left without recipients; their spool files."""
+def redirect(connection: apsw.Connection, numbers: Sequence[int], *, redirection: Redirection, due: float) -> Changed:
+    """Another way for those of these that wait or are held, due then."""
+    touched = _touched(connection, numbers, (W, H))
+    rows: list[Row] = connection.execute(
+        "SELECT id, path, parameters, state FROM recipient"
+        " WHERE id IN (SELECT value FROM json_each(?)) AND state IN (0, 4)",
+        (json.dumps(numbers),),
+    ).fetchall()
+    tally, changes = Tally(), list[Row]()
+    for number, path, parameters, state in rows:
+        recipient = redirection.apply(Recipient.parse(f"{path} {parameters}".rstrip().encode()))
+        domain = domain_key(recipient.forward_path.domain)
+        new = (str(recipient.forward_path), str(recipient.parameters), str(redirection.route), domain)
+        changes.append((*new, due, number))
+        tally.move(RecipientState(state), W)
+    connection.executemany(
+        "UPDATE recipient SET path = ?, parameters = ?, route = ?, domain = ?, state = 0, due = ? WHERE id = ?",
+        changes,
+    )
+    return Changed(touched, [], tally)
+
+
+def remove(connection: apsw.Connection, numbers: Sequence[int]) -> Changed:
+    """Delete those of these that wait or are held, and messages left without recipients."""
+    touched = _touched(connection, numbers, (W, H))
     tally, gone = Tally(), dict[int, int]()
     deleted: list[Row] = connection.execute(
         "DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(?)) AND state IN (0, 4)"
@@ -207,7 +272,27 @@ def remove(connection: apsw.Connection, numbers: Sequence[int]) -> tuple[int, li
                 spool += [name] if name is not None else []
     _delete_messages(connection, empty)
     tally.messages -= len(empty)
-    return len(deleted), spool, tally
+    return Changed(touched, spool, tally)
+
+
+def _touched(connection: apsw.Connection, numbers: Sequence[int], states: tuple[RecipientState, ...]) -> list[Touched]:
+    """Those of these that are in one of `states`, as they are before they are changed. As octets: what can not be read
+    is there all the same, and can be held and removed."""
+    rows: list[Row] = connection.execute(
+        "SELECT CAST(message_id AS BLOB), CAST(recipient.path AS BLOB)"
+        " FROM recipient LEFT JOIN message ON message.id = recipient.message"
+        f" WHERE recipient.id IN (SELECT value FROM json_each(?)) AND state IN ({_listed(states)})",
+        (json.dumps(numbers),),
+    ).fetchall()
+    return [Touched(MessageId(_text(name)), _text(path)) for name, path in rows]
+
+
+def _text(octets: bytes | None) -> str:
+    return (octets or b"").decode(errors="replace")
+
+
+def _listed(states: tuple[RecipientState, ...]) -> str:
+    return ", ".join(str(state.value) for state in states)
 
 
 def give_leases_back(connection: apsw.Connection, now: float) -> None:

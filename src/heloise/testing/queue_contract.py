@@ -39,8 +39,10 @@ from heloise.queue.model import (
     QueueStore,
     RecipientChange,
     RecipientState,
+    Redirection,
     Selection,
     Settlement,
+    Touched,
 )
 
 OpenStore: TypeAlias = Callable[[], Awaitable[QueueStore]]
@@ -485,6 +487,92 @@ async def every_selection_selects(open_store: OpenStore) -> None:
     await store.close()
 
 
+async def age_size_and_reason_select(open_store: OpenStore) -> None:
+    """A moment and a size belong to what begins with them; a reason is in the last word or in its cause."""
+    store = await open_store()
+    await store.insert(new_message("A", "one@example.org", "two@example.org"))
+    await store.insert(new_message("BBBB", at=LATER))
+    small = len(new_message("A").octets or b"")
+    (lease,) = await store.lease(now=NOW, until=LATER, limit=1)
+    word = LastWord(at=NOW, reply="451 4.7.1 Greylisted: 50% of all", cause="storage.full")
+    changes = (change(lease.message.recipients[0], RecipientState.WAITING, due=NOW, word=word),)
+    await store.settle(Settlement(message_id=MessageId("A"), changes=changes))
+    for selection, expected in (
+        (Selection(accepted_from=NOW), 3),
+        (Selection(accepted_from=LATER), 1),
+        (Selection(accepted_before=LATER), 2),
+        (Selection(accepted_from=NOW, accepted_before=NOW), 0),
+        (Selection(smallest=small), 3),
+        (Selection(smallest=small + 1), 1),
+        (Selection(size_below=small), 0),
+        (Selection(size_below=small + 1), 2),
+        (Selection(reason="4.7.1"), 1),
+        (Selection(reason="GREYlisted"), 1),
+        (Selection(reason="storage.full"), 1),
+        (Selection(reason="0% of"), 1),
+        (Selection(reason="0_ of"), 0),
+        (Selection(reason="5.1.1"), 0),
+        (Selection(reason="4.7.1", accepted_before=LATER, domain="example.org"), 1),
+        (Selection(reason="4.7.1", accepted_from=LATER), 0),
+    ):
+        assert await store.count(selection) == expected, f"{selection} selects {expected}"
+        listed = await store.list(selection, limit=10)
+        assert bool(listed) == bool(expected), f"{selection} lists its messages"
+    assert await store.hold(Selection(reason="greylisted")) == 1, "operations select alike"
+    await store.close()
+
+
+async def a_redirected_recipient_goes_another_way(open_store: OpenStore) -> None:
+    """By another route, or to another address; held or waiting, now; what is being tried is left alone."""
+    store = await open_store()
+    await store.insert(new_message("A", "one@example.org", "two@example.net", "three@example.com", at=LATER))
+    await store.insert(new_message("B", "four@example.org"), leased_until=LATER)
+    await store.hold(Selection(recipient="two@example.net"))
+    smarthost, moved = Route.parse("smtp:relay.example:25"), ForwardPath.parse(b"<new@Example.EDU>")
+    assert await store.redirect(Selection(domain="example.org"), Redirection(route=smarthost), due=NOW) == 1
+    other = Redirection(route=Route.parse("mx:example.edu"), path=moved)
+    assert await store.redirect(Selection(recipient="two@example.net"), other, due=NOW) == 1
+    (message,) = await store.list(Selection(message_id=MessageId("A")), limit=10)
+    one, two, three = message.recipients
+    assert (str(one.recipient.forward_path), one.route, one.due) == ("<one@example.org>", smarthost, NOW)
+    assert (two.recipient.forward_path, two.route, two.due) == (moved, other.route, NOW)
+    assert two.state is RecipientState.WAITING, "what was held is to be tried"
+    assert two.recipient.parameters.value("ORCPT") == "rfc822;two@example.net", "the sender knows the old name"
+    assert "ORCPT" not in one.recipient.parameters, "who keeps the name needs no other"
+    assert (three.route, three.due) == (Route.parse("mx:example.com"), LATER), "others stay as they were"
+    assert await store.counts() == QueueCounts(messages=2, waiting=3, leased=1, held=0)
+    assert await store.count(Selection(domain="example.edu")) == 1, "it is found under its new domain"
+    assert await store.count(Selection(domain="example.net")) == 0
+    back = Redirection(route=other.route, path=ForwardPath.parse(b"<newer@example.edu>"))
+    assert await store.redirect(Selection(recipient="new@example.edu"), back, due=NOW) == 1
+    (message,) = await store.list(Selection(recipient="newer@example.edu"), limit=10)
+    original = message.recipients[1].recipient.parameters.value("ORCPT")
+    assert original == "rfc822;two@example.net", "an ORCPT is kept, however often the name changes"
+    assert await _lease_ids(store, NOW) == ["A"], "two of three are due"
+    await store.close()
+
+
+async def whom_an_operator_touches_is_told(open_store: OpenStore) -> None:
+    """The message and the recipient, by the name it had."""
+    store = await open_store()
+    await store.insert(new_message("A", "one@example.org", "two@example.net"))
+    await store.insert(new_message("B", "one@example.org"), leased_until=LATER)
+    heard: list[Touched] = []
+    one, two = Touched(MessageId("A"), "<one@example.org>"), Touched(MessageId("A"), "<two@example.net>")
+    await store.hold(Selection(recipient="one@example.org"), told=heard.extend)
+    assert heard == [one]
+    await store.release(_EVERYTHING, due=NOW, told=heard.extend)
+    assert heard == [one, one]
+    await store.retry(Selection(domain="example.net"), due=NOW, told=heard.extend)
+    assert heard == [one, one, two]
+    moved = Redirection(route=Route.parse("mx:example.edu"), path=ForwardPath.parse(b"<new@example.edu>"))
+    await store.redirect(Selection(domain="example.net"), moved, due=NOW, told=heard.extend)
+    assert heard[3:] == [two]
+    await store.remove(Selection(domain="example.edu"), told=heard.extend)
+    assert heard[4:] == [Touched(MessageId("A"), "<new@example.edu>")]
+    await store.close()
+
+
 async def lists_come_in_pages(open_store: OpenStore) -> None:
     """By id, after the last one of the page before."""
     store = await open_store()
@@ -519,6 +607,9 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     a_removal_during_an_attempt_takes_nobody_else,
     a_retry_is_due_at_once,
     every_selection_selects,
+    age_size_and_reason_select,
+    a_redirected_recipient_goes_another_way,
+    whom_an_operator_touches_is_told,
     lists_come_in_pages,
 )
 
