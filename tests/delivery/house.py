@@ -194,7 +194,7 @@ async def open_house(
         background=background,
     )
 
-    def route_report(path: ForwardPath) -> list[tuple[ForwardPath, Route]]:
+    async def route_report(path: ForwardPath) -> list[tuple[ForwardPath, Route]]:
         return [] if reports is None else [(path, Route.parse(reports))]
 
     journal = Journal()

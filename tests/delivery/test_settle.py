@@ -1,11 +1,11 @@
 """Settling: pure decisions about who is tried again, who has ended, what the sender is told."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from heloise.delivery.settle import REPORT_LIFETIME, Reporting, decide, expiry, postpone, settle
+from heloise.dsn.submission import Routed
 from heloise.mail import causes
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Parameters, Recipient
@@ -61,15 +61,14 @@ FAILED = outcome(Action.FAILED, 550, "5.1.1")
 RELAYED = outcome(Action.RELAYED, 250, "2.0.0")
 
 
-def everywhere(path: ForwardPath) -> Sequence[tuple[ForwardPath, Route]]:
-    return ((path, Route.parse("maildir:a")),)
+SENDER = (ForwardPath.parse(b"<a@client.test>"), Route.parse("maildir:a"))
 
 
-def settled(subject: QueuedMessage, *outcomes: Outcome, now: float = 2000.0, routes: object = everywhere) -> Settlement:
+def settled(subject: QueuedMessage, *outcomes: Outcome, now: float = 2000.0, routed: Routed = (SENDER,)) -> Settlement:
     decision = decide(
         subject, tuple(zip(subject.recipients, outcomes, strict=True)), now=now, schedule=SCHEDULE, random=lambda: 0.5
     )
-    reporting = Reporting(hostname="mx.example.test", report_id=MessageId("R1"), route_report=routes)  # type: ignore[arg-type]
+    reporting = Reporting(hostname="mx.example.test", report_id=MessageId("R1"), routed=routed)
     return settle(decision, reporting, ORIGINAL[: decision.octets_wanted])
 
 
@@ -215,12 +214,12 @@ def test_success_is_reported_only_when_asked_for_and_not_by_the_next_hop() -> No
 
 
 def test_a_sender_who_can_not_be_reached_gets_no_report() -> None:
-    assert settled(message(), FAILED, routes=lambda path: ()).reports == ()
+    assert settled(message(), FAILED, routed=()).reports == ()
 
 
 def test_a_report_follows_the_aliases_of_the_sender() -> None:
     other = ForwardPath.parse(b"<b@example.test>")
-    (report,) = settled(message(), FAILED, routes=lambda path: ((other, Route.parse("maildir:b")),)).reports
+    (report,) = settled(message(), FAILED, routed=((other, Route.parse("maildir:b")),)).reports
     assert report.submission.envelope.recipients[0].forward_path == other
 
 

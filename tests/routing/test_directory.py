@@ -1,5 +1,7 @@
 """VRFY and EXPN: one reply for each state a name can be in."""
 
+import asyncio
+
 import pytest
 
 from heloise.mail.path import ForwardPath
@@ -60,36 +62,36 @@ def lines(octets: bytes) -> list[str]:
     ],
 )
 def test_vrfy_answers(asked: str, answer: str) -> None:
-    assert lines(DIRECTORY.verify(asked).encode()) == [answer]
+    assert lines(asyncio.run(DIRECTORY.verify(asked)).encode()) == [answer]
 
 
 def test_vrfy_lists_the_mailboxes_of_an_ambiguous_name() -> None:
-    assert lines(DIRECTORY.verify("Smith").encode()) == [
+    assert lines(asyncio.run(DIRECTORY.verify("Smith")).encode()) == [
         "553-5.1.4 User ambiguous; it may be",
         "553-5.1.4 Bob Smith <bob@example.test>",
         "553 5.1.4 Robert Smith <bob@virtual.test>",
     ]
-    assert DIRECTORY.verify("bob").code == 553
+    assert asyncio.run(DIRECTORY.verify("bob")).code == 553
 
 
 def test_vrfy_of_what_a_stranger_may_not_relay_is_denied() -> None:
-    assert DIRECTORY.verify("x@remote.test", may_relay=False).code == 550
-    assert DIRECTORY.verify("x@hub.test", may_relay=False).code == 252
+    assert asyncio.run(DIRECTORY.verify("x@remote.test", may_relay=False)).code == 550
+    assert asyncio.run(DIRECTORY.verify("x@hub.test", may_relay=False)).code == 252
 
 
 def test_vrfy_with_smtputf8_may_answer_in_utf8() -> None:
-    assert str(DIRECTORY.verify("zoë", utf8=True)) == "250 2.1.5 <zoë@example.test>"
-    assert str(DIRECTORY.verify("jose", utf8=True)) == "250 2.1.5 José Núñez <jose@example.test>"
+    assert str(asyncio.run(DIRECTORY.verify("zoë", utf8=True))) == "250 2.1.5 <zoë@example.test>"
+    assert str(asyncio.run(DIRECTORY.verify("jose", utf8=True))) == "250 2.1.5 José Núñez <jose@example.test>"
 
 
 def test_a_private_directory_answers_252_to_everything() -> None:
     directory = Directory(TABLES, private=True)
-    assert {directory.verify(name).code for name in ("alice", "nobody", "Smith", "moved")} == {252}
-    assert directory.expand("staff").code == 252
+    assert {asyncio.run(directory.verify(name)).code for name in ("alice", "nobody", "Smith", "moved")} == {252}
+    assert asyncio.run(directory.expand("staff")).code == 252
 
 
 def test_expn_flattens_an_alias_into_its_members() -> None:
-    assert lines(DIRECTORY.expand("staff").encode()) == [
+    assert lines(asyncio.run(DIRECTORY.expand("staff")).encode()) == [
         "250-2.1.5 Alice Liddell <alice@example.test>",
         "250-2.1.5 Bob Smith <bob@example.test>",
         "250 2.1.5 <ext@remote.test>",
@@ -97,8 +99,8 @@ def test_expn_flattens_an_alias_into_its_members() -> None:
 
 
 def test_expn_follows_nested_aliases() -> None:
-    assert len(DIRECTORY.expand("all", utf8=True).lines) == 4
-    assert DIRECTORY.expand("all").code == 252
+    assert len(asyncio.run(DIRECTORY.expand("all", utf8=True)).lines) == 4
+    assert asyncio.run(DIRECTORY.expand("all")).code == 252
 
 
 @pytest.mark.parametrize(
@@ -106,9 +108,9 @@ def test_expn_follows_nested_aliases() -> None:
     [("alice", 250), ("gone", 250), ("moved", 551), ("nobody", 550), ("ping", 554), ("x@remote.test", 252)],
 )
 def test_expn_answers(asked: str, code: int) -> None:
-    assert DIRECTORY.expand(asked).code == code
+    assert asyncio.run(DIRECTORY.expand(asked)).code == code
 
 
 def test_every_answer_has_a_cause() -> None:
-    assert DIRECTORY.verify("alice").cause.id == "vrfy.confirmed"
-    assert DIRECTORY.expand("staff").cause.id == "expn.expanded"
+    assert asyncio.run(DIRECTORY.verify("alice")).cause.id == "vrfy.confirmed"
+    assert asyncio.run(DIRECTORY.expand("staff")).cause.id == "expn.expanded"

@@ -13,7 +13,7 @@ CATCH = Route(Transport.CATCH, "")
 class CatchingRouter:
     """Every recipient is taken."""
 
-    def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
+    async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
         """See `heloise.reception.reception.RecipientRouter`."""
         cause = causes.RECIPIENT_ACCEPTED.because(recipient=path, route=CATCH)
         return Accepted(reply=replies.RECIPIENT_OK.with_cause(cause), expansions=((path, CATCH),))
@@ -22,10 +22,10 @@ class CatchingRouter:
 class CatchingNames:
     """Every name is one of ours, nobody knows more."""
 
-    def verify(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
+    async def verify(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
         """252: there are no users, all mail is caught."""
         return replies.cannot_verify(causes.VRFY_CANNOT_TELL.because(name=text))
 
-    def expand(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
+    async def expand(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
         """There are no lists."""
         return replies.name_unknown(text)

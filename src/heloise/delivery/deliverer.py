@@ -25,21 +25,24 @@ from heloise.delivery.finding import Finder, by_route
 from heloise.delivery.journal import DeliveryFault, DeliveryJournal
 from heloise.delivery.narration import ended
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop
-from heloise.delivery.settle import Reporting, decide, expiry, postpone, settle, warning_at
-from heloise.dsn.submission import RouteReport
+from heloise.delivery.settle import Decision, Reporting, decide, expiry, postpone, settle, warning_at, without_report
+from heloise.dsn.submission import Routed, RouteReport
 from heloise.mail.content import Content
 from heloise.mail.ids import new_message_id
 from heloise.mail.outcome import Action, Outcome, Stage
+from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route
 from heloise.queue.errors import StoreFault, StoreFull
 from heloise.queue.model import Lease, QueuedMessage, RecipientState, Settlement
 from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
+from heloise.routing.lookup import LookupFailed
 from heloise.smtp import replies
 
 _STORE_PAUSE = 1.0  # seconds between two tries of a store in trouble, at first
 _LONGEST_STORE_PAUSE = 8.0
+_LOOKUP_PAUSE = 300.0  # until it is tried again to tell a sender whose own address could not be looked up
 _STORE_TRIES = 30
 
 
@@ -286,11 +289,11 @@ class Deliverer:
         for due in {change.due for change in decision.changes if change.state is RecipientState.WAITING}:
             if destination is not None:
                 destination.put_off(due)
-        reporting = Reporting(
-            hostname=self._doors.hostname,
-            report_id=new_message_id(now, world.entropy.octets(4)),
-            route_report=self._route_report,
-        )
+        report_id = new_message_id(now, world.entropy.octets(4))
+        routed = await self._routed(decision)
+        if routed is None:
+            return without_report(decision, attempt.undecided, again=now + _LOOKUP_PAUSE)
+        reporting = Reporting(hostname=self._doors.hostname, report_id=report_id, routed=routed)
         original = await self._beginning(attempt, decision.octets_wanted)
         settlement = settle(decision, reporting, original)
         if attempt.undecided:
@@ -300,6 +303,18 @@ class Deliverer:
             fault = DeliveryFault(f"there is no way to send a report to {attempt.message.reverse_path}")
             self._journal.delivery_fault(attempt.message.message_id, fault)
         return settlement
+
+    async def _routed(self, decision: Decision) -> Routed | None:
+        """Where the report goes that is owed; None when that can not be told now."""
+        sender = decision.message.reverse_path.mailbox
+        if not decision.owes_report or sender is None:
+            return ()
+        try:
+            return await self._route_report(ForwardPath(sender))
+        except LookupFailed as trouble:
+            fault = DeliveryFault(f"where a report to <{sender}> goes can not be looked up now: {trouble}")
+            self._journal.delivery_fault(decision.message.message_id, fault)
+            return None
 
     async def _beginning(self, attempt: DeliveryAttempt, size: int) -> bytes:
         """The first `size` octets of the content; what can not be read is left out, a report without it is one too."""

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from heloise.dsn.compose import compose_report
 from heloise.dsn.report import RecipientReport, Report, outcome_is_owed, status_of
 from heloise.dsn.returned import returned, wanted
-from heloise.dsn.submission import RouteReport, submit_report
+from heloise.dsn.submission import Routed, submit_report
 from heloise.mail import causes
 from heloise.mail.content import ContentFacts
 from heloise.mail.ids import MessageId
@@ -55,12 +55,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporting:
-    """Who reports, under which id, and where reports go: `route_report` gives the recipients of a report to a path,
-    none when nobody can be reached there."""
+    """Who reports, under which id, and where a report to the sender goes: nowhere when `routed` is empty."""
 
     hostname: str
     report_id: MessageId
-    route_report: RouteReport
+    routed: Routed = ()
 
 
 def decide(
@@ -116,6 +115,19 @@ def settle(decision: Decision, reporting: Reporting, original: bytes = b"") -> S
         changes=decision.changes,
         reports=() if report is None else (report,),
     )
+
+
+def without_report(decision: Decision, undecided: Sequence[QueuedRecipient], *, again: float) -> Settlement:
+    """The settlement when the report that is owed can not be sent now.
+
+    Who failed fails once more at `again`, with the report: no failure is lost in silence (RFC 5321 §6.1). Everybody
+    else is settled, since to be told of a success or a delay is not worth a second copy.
+    """
+    failed = [recipient for recipient, outcome in decision.outcomes if outcome.action is Action.FAILED]
+    kept = {recipient.id for recipient in failed}
+    changes = tuple(change for change in decision.changes if change.recipient_id not in kept)
+    changes += postpone((*failed,), due=again) + postpone(undecided, due=decision.now)
+    return Settlement(message_id=decision.message.message_id, changes=changes)
 
 
 def expiry(message: QueuedMessage, schedule: RetrySchedule) -> float:
@@ -202,7 +214,7 @@ def _report(decision: Decision, reporting: Reporting, original: bytes) -> NewMes
     if composed is None:
         return None
     envelope, octets = composed
-    submission = submit_report(report, envelope, reporting.route_report)
+    submission = submit_report(report, envelope, reporting.routed)
     if submission is None:
         return None
     return NewMessage(

@@ -1,6 +1,6 @@
 """A report on its way into the queue, where it is ordinary mail. RFC 3464 §2, RFC 5321 §6.1."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -12,13 +12,14 @@ from heloise.mail.route import Route
 from heloise.mail.sink import Submission
 from heloise.mail.trace import Origin
 
-RouteReport: TypeAlias = Callable[[ForwardPath], Sequence[tuple[ForwardPath, Route]]]
+Routed: TypeAlias = Sequence[tuple[ForwardPath, Route]]
+RouteReport: TypeAlias = Callable[[ForwardPath], Awaitable[Routed]]
+"""Where a report to this path goes: nowhere when it is empty."""
 
 
-def submit_report(report: Report, envelope: Envelope, route_report: RouteReport) -> Submission | None:
+def submit_report(report: Report, envelope: Envelope, routed: Routed) -> Submission | None:
     """The submission of a composed report, or None when its recipient can not be routed: it would only fail again."""
     (addressed,) = envelope.recipients
-    routed = route_report(addressed.forward_path)
     if not routed:
         return None
     return Submission(

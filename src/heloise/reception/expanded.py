@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from heloise.dsn.compose import compose_report
 from heloise.dsn.report import RecipientReport, Report
 from heloise.dsn.returned import LARGEST_HEADER, Returned
-from heloise.dsn.submission import RouteReport, submit_report
+from heloise.dsn.submission import Routed, submit_report
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Recipient
 from heloise.mail.ids import MessageId
@@ -47,10 +47,11 @@ def expanded_report(
     *,
     hostname: str,
     report_id: MessageId,
-    route_report: RouteReport,
+    routed: Routed,
 ) -> ExpandedReport | None:
     """The report on the recipients of `submission` that were expanded (with what was said to RCPT), or None when the
-    sender can not be told. `beginning` are the first octets of the content."""
+    sender can not be told. `beginning` are the first octets of the content; `routed` is where a report to the sender
+    goes."""
     envelope, origin = submission.envelope, submission.origin
     report = Report(
         reporting_mta=hostname,
@@ -70,5 +71,5 @@ def expanded_report(
     composed = compose_report(report)
     if composed is None:
         return None
-    submitted = submit_report(report, composed[0], route_report)
+    submitted = submit_report(report, composed[0], routed)
     return None if submitted is None else ExpandedReport(submitted, composed[1])

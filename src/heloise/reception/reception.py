@@ -19,6 +19,7 @@ from heloise.mail.sink import Deposit, MessageSink, Refused, Submission, Taken
 from heloise.mail.trace import Origin, received_field
 from heloise.reception.admission import Admission
 from heloise.reception.expanded import BEGINNING, ExpandedReport, ReportNotKept, expanded_report
+from heloise.routing.lookup import LookupFailed
 from heloise.routing.propagate import recipients_of, wants_expanded_report
 from heloise.routing.router import Accepted, Routing
 from heloise.smtp import replies
@@ -48,7 +49,7 @@ Say = Callable[[str], None]
 class RecipientRouter(Protocol):
     """Where does a recipient go? `heloise.routing.Router`, or the one of `heloise dev` that catches everything."""
 
-    def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
+    async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
         """The decision."""
         ...
 
@@ -56,11 +57,11 @@ class RecipientRouter(Protocol):
 class NameBook(Protocol):
     """Answers VRFY and EXPN. `heloise.routing.Directory`."""
 
-    def verify(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
+    async def verify(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
         """The answer to VRFY."""
         ...
 
-    def expand(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
+    async def expand(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
         """The answer to EXPN."""
         ...
 
@@ -206,7 +207,7 @@ class Reception:
     async def _decide(self, proposal: Proposal, say: Say) -> Reply:
         match proposal:
             case RecipientProposed(command=command):
-                return self._recipient(Recipient(command.forward_path, command.parameters), say)
+                return await self._recipient(Recipient(command.forward_path, command.parameters), say)
             case MailProposed(command=command):
                 return self._desk.queue.room_for(_declared_size(command.parameters.value("SIZE"))) or replies.SENDER_OK
             case ContentProposed(envelope=envelope):
@@ -218,9 +219,9 @@ class Reception:
             case ConnectionProposed():
                 return self._greeting or replies.greeting(self._desk.hostname, self._desk.words)
             case VerifyProposed(text=text, utf8=utf8):
-                return self._desk.names.verify(text, may_relay=self._admission.may_relay, utf8=utf8)
+                return await self._desk.names.verify(text, may_relay=self._admission.may_relay, utf8=utf8)
             case ExpandProposed(text=text, utf8=utf8):
-                return self._desk.names.expand(text, may_relay=self._admission.may_relay, utf8=utf8)
+                return await self._desk.names.expand(text, may_relay=self._admission.may_relay, utf8=utf8)
             case QueueRunProposed(kind=kind, node=node):
                 return await self._desk.queue.run(kind, node)
             case StatusProposed():
@@ -228,8 +229,8 @@ class Reception:
             case _:
                 assert_never(proposal)
 
-    def _recipient(self, recipient: Recipient, say: Say) -> Reply:
-        routing = self._desk.router.route(recipient.forward_path, may_relay=self._admission.may_relay)
+    async def _recipient(self, recipient: Recipient, say: Say) -> Reply:
+        routing = await self._desk.router.route(recipient.forward_path, may_relay=self._admission.may_relay)
         if not isinstance(routing, Accepted):
             return routing.reply
         for line in routing.told:
@@ -284,7 +285,7 @@ class Reception:
         assert transaction.submission is not None
         facts = ContentFacts(size=facts.size + transaction.trace_size, eight_bit=facts.eight_bit, binary=facts.binary)
         submission = transaction.submission
-        report = self._expanded_report(transaction, submission)
+        report = await self._expanded_report(transaction, submission)
         if self._view.verbose:
             commit = Commit(transaction.deposit, facts)
             answer = await self._desk.queue.follow(submission, commit, say)
@@ -297,9 +298,15 @@ class Reception:
             await self._send_report(report)
         return replies.message_taken(answer.message_id)
 
-    def _expanded_report(self, transaction: _Transaction, submission: Submission) -> ExpandedReport | None:
+    async def _expanded_report(self, transaction: _Transaction, submission: Submission) -> ExpandedReport | None:
         desk = self._desk
-        if not transaction.expanded or desk.route_report is None:
+        reverse_path = submission.envelope.reverse_path
+        if not transaction.expanded or desk.route_report is None or reverse_path.mailbox is None:
+            return None
+        try:
+            routed = await desk.route_report(ForwardPath(reverse_path.mailbox))
+        except LookupFailed as trouble:
+            desk.journal.fault(self._session_id, ReportNotKept(f"an expanded report can not be sent: {trouble}"))
             return None
         return expanded_report(
             submission,
@@ -307,7 +314,7 @@ class Reception:
             transaction.beginning,
             hostname=desk.hostname,
             report_id=new_message_id(desk.world.clock.now(), desk.world.entropy.octets(4)),
-            route_report=desk.route_report,
+            routed=routed,
         )
 
     async def _send_report(self, report: ExpandedReport) -> None:

@@ -1,8 +1,9 @@
 """VRFY and EXPN: what the tables tell about names to those who may ask. RFC 5321 §3.5, §4.1.1.6, §4.1.1.7.
 
-Pure. Whether a client may ask at all is decided before (RFC 5321 §7.3); with `private` every answer is 252.
+Whether a client may ask at all is decided before (RFC 5321 §7.3); with `private` every answer is 252.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -11,9 +12,10 @@ from heloise.mail.address import AddressError, Mailbox
 from heloise.mail.cause import Rule
 from heloise.mail.path import BARE_POSTMASTER, ForwardPath
 from heloise.mail.reply import Reply
-from heloise.routing.expansion import Expansion, Refusal, Target
-from heloise.routing.lookup import find_entry, find_route
-from heloise.routing.tables import Alias, Entry, Forward, ForwardKind, RoutingTables, StaticRoute, User
+from heloise.routing.asking import Lookups, NoLookups, decided
+from heloise.routing.expansion import Expansion, Refusal, Target, lookup_refused
+from heloise.routing.lookup import LookupFailed, Names, find_route
+from heloise.routing.tables import Alias, Entry, Forward, ForwardKind, RoutingTables, StaticRoute, User, name_key
 from heloise.smtp import replies
 
 
@@ -34,39 +36,68 @@ class _Candidate:
 
 
 class Directory:
-    """Answers VRFY and EXPN from `tables`."""
+    """Answers VRFY and EXPN from `tables`, which may be replaced meanwhile, and the maps that `lookups` ask."""
 
-    def __init__(self, tables: RoutingTables, *, private: bool = False) -> None:
+    def __init__(self, tables: RoutingTables, lookups: Lookups | None = None, *, private: bool = False) -> None:
         self._tables = tables
+        self._lookups = lookups if lookups is not None else NoLookups()
         self._private = private
 
-    def verify(self, text: str, *, may_relay: bool = True, utf8: bool = False) -> Reply:
-        """The answer to `VRFY text`: 250, 251, 252, 550, 551, 553 or 554.
+    def use(self, tables: RoutingTables) -> None:
+        """Answer from these from now on."""
+        self._tables = tables
+
+    async def verify(self, text: str, *, may_relay: bool = True, utf8: bool = False) -> Reply:
+        """The answer to `VRFY text`: 250, 251, 252, 451, 550, 551, 553 or 554.
 
         `utf8` when the client gave SMTPUTF8, so that the reply may be in UTF-8 (RFC 6531 §3.7.4.2).
         """
-        found = self._find(text, may_relay=may_relay)
+        return await self._answer(text, lambda names: _Answering(names, may_relay, utf8).verify(text))
+
+    async def expand(self, text: str, *, may_relay: bool = True, utf8: bool = False) -> Reply:
+        """The answer to `EXPN text`: 250 with a member a line, 252, 451, 550, 551, 553 or 554."""
+        return await self._answer(text, lambda names: _Answering(names, may_relay, utf8).expand(text))
+
+    async def _answer(self, text: str, answer: Callable[[Names], Reply]) -> Reply:
+        if self._private:
+            return replies.cannot_verify()
+        try:
+            return await decided(answer, self._tables, self._lookups)
+        except LookupFailed as trouble:
+            return lookup_refused(text, trouble).reply
+
+
+class _Answering:
+    """One answer, from the `names` that are known. See `Directory`."""
+
+    def __init__(self, names: Names, may_relay: bool, utf8: bool) -> None:
+        self._names = names
+        self._tables = names.tables
+        self._may_relay = may_relay
+        self._utf8 = utf8
+
+    def verify(self, text: str) -> Reply:
+        found = self._find(text)
         if isinstance(found, Reply):
             return found
-        if not utf8 and not found.path.is_ascii:
+        if not self._utf8 and not found.path.is_ascii:
             # RFC 6531 §3.7.4.2: an address outside ASCII is not shown to who can not read it.
             return replies.cannot_verify(causes.VRFY_CANNOT_TELL.because(found.rule, name=text), "2.6.8")
-        return self._verify_candidate(found, utf8=utf8)
+        return self._verify_candidate(found)
 
-    def expand(self, text: str, *, may_relay: bool = True, utf8: bool = False) -> Reply:
-        """The answer to `EXPN text`: 250 with a member a line, 252, 550, 551, 553 or 554."""
-        found = self._find(text, may_relay=may_relay)
+    def expand(self, text: str) -> Reply:
+        found = self._find(text)
         if isinstance(found, Reply):
             return found
-        ends = Expansion(self._tables).expand(found.path)
+        ends = Expansion(self._names).expand(found.path)
         if isinstance(ends, Refusal):
             return ends.reply
-        if not utf8 and not all(target.path.is_ascii for target in ends.targets):
+        if not self._utf8 and not all(target.path.is_ascii for target in ends.targets):
             return replies.cannot_verify(causes.VRFY_CANNOT_TELL.because(ends.rule, name=text), "2.6.8")
-        members = [_shown(written_target(target), utf8=utf8) for target in ends.targets]
+        members = [_shown(written_target(target), utf8=self._utf8) for target in ends.targets]
         return replies.expanded(members, causes.EXPN_EXPANDED.because(ends.rule, name=text, members=len(members)))
 
-    def _verify_candidate(self, found: _Candidate, *, utf8: bool) -> Reply:
+    def _verify_candidate(self, found: _Candidate) -> Reply:
         match found.entry:
             case User():
                 pass
@@ -76,18 +107,16 @@ class Directory:
                 return replies.will_forward(to, causes.RECIPIENT_FORWARDED.because(rule, recipient=found.path, to=to))
             case Alias() | None:
                 # Only the walk tells whether the name ends anywhere: 550 and 554 come from it.
-                ends = Expansion(self._tables).expand(found.path)
+                ends = Expansion(self._names).expand(found.path)
                 if isinstance(ends, Refusal):
                     return ends.reply
             case _:
                 assert_never(found.entry)
-        whom = _shown(found.written, utf8=utf8)
+        whom = _shown(found.written, utf8=self._utf8)
         return replies.verified(whom, causes.VRFY_CONFIRMED.because(found.rule, mailbox=found.path))
 
-    def _find(self, text: str, *, may_relay: bool) -> _Candidate | Reply:
+    def _find(self, text: str) -> _Candidate | Reply:
         """The one mailbox that `text` means, or the reply that says why there is not one."""
-        if self._private:
-            return replies.cannot_verify()
         name = _unbracketed(text)
         if name.casefold() == "postmaster":
             return self._find_postmaster(name)
@@ -95,14 +124,15 @@ class Directory:
             mailbox = Mailbox.from_text(name)
         except AddressError:
             return self._find_bare(name)
-        if mailbox.domain.lower() not in self._tables.domains:
-            return self._elsewhere(ForwardPath(mailbox), may_relay=may_relay)
-        return _Candidate(ForwardPath(mailbox), find_entry(self._tables, mailbox.local_part, mailbox.domain.lower()))
+        domain = self._names.local_domain(mailbox.domain.lower())
+        if domain is None:
+            return self._elsewhere(ForwardPath(mailbox))
+        return _Candidate(ForwardPath(mailbox), self._names.entry(mailbox.local_part, domain))
 
-    def _elsewhere(self, path: ForwardPath, *, may_relay: bool) -> Reply:
+    def _elsewhere(self, path: ForwardPath) -> Reply:
         route = find_route(self._tables, path.domain or "")
         rule = None if route is None else route.rule
-        if may_relay or (isinstance(route, StaticRoute) and route.for_strangers):
+        if self._may_relay or (isinstance(route, StaticRoute) and route.for_strangers):
             return replies.cannot_verify(causes.VRFY_CANNOT_TELL.because(rule, recipient=path))
         return replies.relay_denied(path, causes.RELAY_DENIED.because(recipient=path, domain=path.domain))
 
@@ -113,7 +143,10 @@ class Directory:
         return _Candidate(_path(name, self._tables.local_domains[0].name), None)
 
     def _find_bare(self, name: str) -> _Candidate | Reply:
-        """A name without domain: everybody called so, or with that word in the full name (RFC 5321 §3.5.1)."""
+        """A name without domain: everybody called so, or with that word in the full name (RFC 5321 §3.5.1).
+
+        Of domains and full names those in memory are looked through; maps are asked for the name alone.
+        """
         candidates = self._named(name) or self._called(name)
         if not candidates:
             return replies.name_unknown(name)
@@ -125,11 +158,15 @@ class Directory:
 
     def _named(self, name: str) -> list[_Candidate]:
         """An entry for every domain counts once, in the primary domain: it is one mailbox wherever it is asked for."""
-        candidates: dict[int, _Candidate] = {}
+        try:
+            name_key(name)
+        except AddressError:
+            return []  # "Alice Adams"
+        candidates: dict[object, _Candidate] = {}
         for domain in self._tables.local_domains:
-            entry = find_entry(self._tables, name, domain.name.lower())
+            entry = self._names.entry(name, domain)
             if entry is not None:
-                candidates.setdefault(id(entry), _Candidate(_path(name, domain.name), entry))
+                candidates.setdefault((entry.name, entry.rule), _Candidate(_path(name, domain.name), entry))
         return list(candidates.values())
 
     def _called(self, words: str) -> list[_Candidate]:

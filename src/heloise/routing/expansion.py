@@ -3,7 +3,7 @@
 Pure: asks tables only. Whether a mailbox takes mail now is the router's question.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
@@ -44,9 +44,10 @@ MAXIMUM_DEPTH = 20  # RFC 5321 §6.3 wants loops found; nobody nests aliases thi
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """It is not: say `reply`."""
+    """It is not: say `reply`. With `trouble` when only nothing can be said now, since a map can not be asked."""
 
     reply: Reply
+    trouble: LookupFailed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +179,8 @@ class Expansion:
         targets: list[Target] = []
         refusals: list[Refusal] = []
         missing: list[Question] = []
-        members = [Member(target) for target in alias.targets]
-        members += [member for included in alias.included for member in included.members]
-        for member in members:
-            target = ForwardPath(target_mailbox(member.target, domain.name))
+        for member in alias.members:
+            target = ForwardPath(target_mailbox(member.target, domain.name.lower()))
             try:
                 found = self._follow_member(target, member)
             except Unanswered as unanswered:
@@ -199,11 +198,12 @@ class Expansion:
                 targets.append(Target(path=target, route=dead_end(target)))
         if missing:
             raise Unanswered(*missing)
-        if not members:
-            return self._unknown(path, alias.rule)
-        if len(refusals) == len(members):
+        if not targets:
+            return self._unknown(path, alias.rule)  # its files are empty
+        if len(refusals) == len(alias.members):
             return refusals[0]
-        return Expanded(targets=tuple(targets), rule=alias.rule)
+        owner = owner_of(alias, domain.name.lower(), lambda name: self._names.entry(name, domain) is not None)
+        return Expanded(targets=owned(targets, owner), rule=alias.rule)
 
     def _follow_member(self, target: ForwardPath, member: Member) -> Found:
         """Of a member from a file its line is what an operator has to look at, wherever it leads."""
@@ -309,12 +309,19 @@ def lookup_refused(path: ForwardPath | str, trouble: LookupFailed) -> Refusal:
     cause = causes.LOOKUP_FAILED.because(
         question.map.rule, recipient=path, map=question.map.shown, key=question.key, error=trouble.error
     )
-    return Refusal(replies.lookup_failed(path, cause))
+    return Refusal(replies.lookup_failed(path, cause), trouble)
 
 
 def dead_end(path: ForwardPath) -> Route:
     """A route to a mailbox that there can not be: whoever tries it finds that the recipient is unknown."""
     return Route(Transport.MAILDIR, str(path))
+
+
+def owned(targets: Sequence[Target], owner: Mailbox | None) -> tuple[Target, ...]:
+    """The members of a list of `owner`; those of a list inside of it stay with theirs."""
+    if owner is None:
+        return tuple(targets)
+    return tuple(target if target.owner is not None else replace(target, owner=owner) for target in targets)
 
 
 def _one(target: Target) -> Expanded:

@@ -14,8 +14,18 @@ from heloise.mail.address import Mailbox
 from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route, Transport
-from heloise.routing.expansion import Expanded, Expansion, Found, Refusal, is_postmaster, route_elsewhere
-from heloise.routing.lookup import find_route
+from heloise.routing.asking import Lookups, NoLookups, decided
+from heloise.routing.expansion import (
+    Expanded,
+    Expansion,
+    Found,
+    Refusal,
+    is_postmaster,
+    lookup_refused,
+    route_elsewhere,
+)
+from heloise.routing.lookup import LookupFailed, Names, find_route
+from heloise.routing.steps import Step, StepKind, Telling
 from heloise.routing.tables import RoutingTables, StaticRoute, User
 from heloise.smtp import replies
 
@@ -63,45 +73,83 @@ Routing: TypeAlias = Accepted | Refusal
 
 
 class Router:
-    """Decides by `tables`; `mailboxes` tells whether a user's mailbox takes mail now."""
+    """Decides by `tables`, which may be replaced while it is at work; `mailboxes` tells whether a user's mailbox takes
+    mail now, `lookups` ask the maps that the tables name."""
 
-    def __init__(self, tables: RoutingTables, mailboxes: Mailboxes) -> None:
-        self._tables = tables
+    def __init__(self, tables: RoutingTables, mailboxes: Mailboxes, lookups: Lookups | None = None) -> None:
         self._mailboxes = mailboxes
-        # The same recipient comes again and again; the tables never change under a router. The domain as written is
-        # part of the key because a path keeps its case although it compares without.
-        self._expand: Callable[[ForwardPath, str], Found] = lru_cache(maxsize=4096)(self._expand_afresh)
+        self._lookups = lookups if lookups is not None else NoLookups()
+        self.use(tables)
 
-    def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
-        """Where does mail for `path` go, for a client that may or may not send to other people's domains?"""
+    def use(self, tables: RoutingTables) -> None:
+        """Decide by these from now on."""
+        self._tables = tables
+        # The same recipient comes again and again, and what is in memory answers the same each time. The domain as
+        # written is part of the key because a path keeps its case although it compares without.
+        self._remembered: Callable[[ForwardPath, str], Found] = lru_cache(maxsize=4096)(
+            lambda path, domain_as_written: Expansion(Names(tables)).expand(path)
+        )
+
+    async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
+        """Where does mail for `path` go, for a client that may or may not send to other people's domains?
+
+        Waits for nothing as long as no map has to be asked.
+        """
+        return await decided(lambda names: self._route(names, path, may_relay=may_relay), self._tables, self._lookups)
+
+    async def explain(self, path: ForwardPath, *, may_relay: bool) -> tuple[Routing, tuple[Step, ...]]:
+        """The same, with every step that led there."""
+        telling = Telling()
+        routing = await decided(
+            lambda names: self._route(names, path, may_relay=may_relay), self._tables, self._lookups, telling=telling
+        )
+        return routing, tuple(telling.steps)
+
+    async def route_own(self, path: ForwardPath) -> tuple[tuple[ForwardPath, Route], ...]:
+        """Where mail of our own goes, such as a report: nobody's permission is asked, and the queue can wait for a
+        mailbox that takes no mail now. Empty when the path leads nowhere.
+
+        Raises:
+            LookupFailed: a map can not be asked now.
+        """
+        found = await decided(lambda names: self._expand(names, path), self._tables, self._lookups)
+        if not isinstance(found, Refusal):
+            return tuple((target.path, target.route) for target in found.targets)
+        if found.trouble is not None:
+            raise found.trouble
+        return ()
+
+    def _route(self, names: Names, path: ForwardPath, *, may_relay: bool) -> Routing:
         domain = path.domain
-        if domain is not None and domain not in self._tables.domains:
-            return self._route_elsewhere(path, domain, may_relay=may_relay)
-        found = self._expand(path, "" if path.mailbox is None else path.mailbox.domain)
+        try:
+            is_elsewhere = domain is not None and names.local_domain(domain) is None
+        except LookupFailed as trouble:
+            return lookup_refused(path, trouble)
+        if domain is not None and is_elsewhere:
+            return self._route_elsewhere(names, path, domain, may_relay=may_relay)
+        found = self._expand(names, path)
         if isinstance(found, Refusal):
             return found
         # RFC 5321 §4.5.1: Postmaster is taken whatever his mailbox says; the queue waits for it.
         objection = None if is_postmaster(path) else self._objection(path, found)
         return Refusal(objection) if objection is not None else _accepted(path, found)
 
-    def route_own(self, path: ForwardPath) -> tuple[tuple[ForwardPath, Route], ...]:
-        """Where mail of our own goes, such as a report: nobody's permission is asked, and the queue can wait for a
-        mailbox that takes no mail now. Empty when the path leads nowhere."""
-        found = self._expand(path, "" if path.mailbox is None else path.mailbox.domain)
-        return () if isinstance(found, Refusal) else tuple((target.path, target.route) for target in found.targets)
+    def _expand(self, names: Names, path: ForwardPath) -> Found:
+        if names.tables.maps or names.telling is not None:
+            return Expansion(names).expand(path)
+        return self._remembered(path, "" if path.mailbox is None else path.mailbox.domain)
 
-    def _route_elsewhere(self, path: ForwardPath, domain: str, *, may_relay: bool) -> Routing:
-        found = find_route(self._tables, domain)
+    def _route_elsewhere(self, names: Names, path: ForwardPath, domain: str, *, may_relay: bool) -> Routing:
+        found = find_route(names.tables, domain)
         rule = None if found is None else found.rule
+        route = route_elsewhere(found, domain)
+        if names.telling is not None:
+            names.telling.note(StepKind.ELSEWHERE, path, route, rule=rule)
         if not may_relay and not (isinstance(found, StaticRoute) and found.for_strangers):
             cause = causes.RELAY_DENIED.because(rule, recipient=path, domain=domain)
             return Refusal(replies.relay_denied(path, cause))
-        route = route_elsewhere(found, domain)
         cause = causes.RECIPIENT_ACCEPTED.because(rule, recipient=path, route=route)
         return Accepted(reply=replies.RECIPIENT_OK.with_cause(cause), expansions=((path, route),))
-
-    def _expand_afresh(self, path: ForwardPath, domain_as_written: str) -> Found:
-        return Expansion(self._tables).expand(path)
 
     def _objection(self, path: ForwardPath, found: Expanded) -> Reply | None:
         """The reply of the one mailbox behind the name, when it takes no mail now.

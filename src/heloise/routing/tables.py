@@ -1,13 +1,16 @@
 """The tables a router decides by: local domains, users, aliases, forwards, static routes. Frozen, each with its rule.
 
-A *name* is `alice` (in every local domain) or `alice@example.org` (in that one). A *target* is written the same way;
-without a domain it means the name in the domain the mail came for. Names and domains compare without case: what a
-local part means is the receiving host's business (RFC 5321 §2.4), and no user of ours differs from another by case.
+A *name* is `alice` (in every local domain but the virtual ones) or `alice@example.org` (in that one). A *target* is
+written the same way; without a domain it means the name in the domain the mail came for. Names and domains compare
+without case: what a local part means is the receiving host's business (RFC 5321 §2.4), and no user of ours differs from
+another by case.
+
+What is not in memory is in a `LookupMap`, and asked for by name (`heloise.routing.lookup`).
 """
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from heloise.mail.address import AddressError, Mailbox, check_domain
 from heloise.mail.cause import Rule
@@ -33,9 +36,13 @@ def target_mailbox(text: str, domain: str) -> Mailbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalDomain:
-    """A domain whose mailboxes are ours: what we do not know in it is unknown to all. May be an address literal."""
+    """A domain whose mailboxes are ours: what we do not know in it is unknown to all. May be an address literal.
+
+    A `virtual` one has names of its own only: `alice` does not mean `alice@` here.
+    """
 
     name: str
+    virtual: bool = False
     rule: Rule | None = None
 
     def __post_init__(self) -> None:
@@ -69,6 +76,25 @@ class User:
         return self.route or Route(Transport.MAILDIR, self.account)
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of those an alias stands for, and where that is written."""
+
+    target: str
+    rule: Rule | None = None
+
+    def __post_init__(self) -> None:
+        name_key(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """The members that an alias has from a file of their own, one a line."""
+
+    file: str
+    members: tuple[Member, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
     """A name that stands for others, here or elsewhere. RFC 5321 §3.9.1.
@@ -78,16 +104,27 @@ class Alias:
     """
 
     name: str
-    targets: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+    included: tuple[Included, ...] = ()
     owner: str | None = None
     rule: Rule | None = None
 
     def __post_init__(self) -> None:
         name_key(self.name)
-        if not self.targets:
+        if not self.targets and not self.included:
             raise AddressError(f"the alias {self.name} has no target")
         for target in (*self.targets, *(() if self.owner is None else (self.owner,))):
             name_key(target)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """What it stands for, as one would write it; a file is named, not read out."""
+        return (*self.targets, *(f":include:{included.file}" for included in self.included))
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All of them, those in files last."""
+        return (*map(Member, self.targets), *(member for included in self.included for member in included.members))
 
 
 class ForwardKind(Enum):
@@ -152,6 +189,54 @@ class CatchAll:
 Entry: TypeAlias = Alias | Forward | User
 
 
+class Supplies(Enum):
+    """What a map is asked for. In the order of precedence: an alias stands before a forward, that before a user."""
+
+    ALIASES = "aliases"
+    FORWARDS = "forwards"
+    USERS = "users"
+    DOMAINS = "domains"
+    VIRTUAL_DOMAINS = "virtual_domains"
+
+    @property
+    def are_names(self) -> bool:
+        """False for those that supply domains."""
+        return self in _PRECEDENCE
+
+
+_PRECEDENCE = (Supplies.ALIASES, Supplies.FORWARDS, Supplies.USERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupMap:
+    """A table that is not in memory but asked for one name at a time. `number` tells one from the other; `tells` makes
+    its forwards those of kind TELL."""
+
+    number: int
+    supplies: Supplies
+    shown: str
+    tells: bool = False
+    rule: Rule | None = None
+
+    @property
+    def precedence(self) -> int:
+        """Less comes first; only of maps that supply names."""
+        return _PRECEDENCE.index(self.supplies)
+
+
+def precedence(entry: Entry) -> int:
+    """That of an entry in memory, to compare with a map's."""
+    match entry:
+        case Alias():
+            return 0
+        case Forward():
+            return 1
+        case User():
+            return 2
+        case _:
+            assert_never(entry)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingTables:
     """All tables. The first local domain is the primary one: bare names are completed with it.
@@ -169,6 +254,9 @@ class RoutingTables:
     catch_all: tuple[CatchAll, ...] = ()
     postmaster: str | None = None
     tag_separator: str = "+"
+    maps: tuple[LookupMap, ...] = ()
+    name_maps: tuple[LookupMap, ...] = field(init=False, repr=False, compare=False)
+    domain_maps: tuple[LookupMap, ...] = field(init=False, repr=False, compare=False)
     domains: dict[str, LocalDomain] = field(init=False, repr=False, compare=False)
     entries: dict[NameKey, Entry] = field(init=False, repr=False, compare=False)
     users_by_key: dict[NameKey, User] = field(init=False, repr=False, compare=False)
@@ -182,6 +270,8 @@ class RoutingTables:
         # users_by_key, so that an alias may name its own name to keep a copy.
         named: tuple[Entry, ...] = (*self.users, *self.forwards, *self.aliases)
         for name, index in (
+            ("name_maps", tuple(sorted((m for m in self.maps if m.supplies.are_names), key=_by_precedence))),
+            ("domain_maps", tuple(m for m in self.maps if not m.supplies.are_names)),
             ("domains", {domain.name.lower(): domain for domain in self.local_domains}),
             ("entries", {name_key(entry.name): entry for entry in named}),
             ("users_by_key", {name_key(user.name): user for user in self.users}),
@@ -192,3 +282,7 @@ class RoutingTables:
             ),
         ):
             object.__setattr__(self, name, index)
+
+
+def _by_precedence(lookup: LookupMap) -> int:
+    return lookup.precedence

@@ -198,7 +198,7 @@ def mailbox_full(path: ForwardPath, cause: Cause | None = None) -> Reply:
     return reply(552, "5.2.2", f"{path} is full", cause or causes.MAILBOX_FULL.because(recipient=path))
 
 
-def lookup_failed(path: ForwardPath, cause: Cause | None = None) -> Reply:
+def lookup_failed(path: ForwardPath | str, cause: Cause | None = None) -> Reply:
     """451 4.3.0: a table could not be asked."""
     cause = cause or causes.LOOKUP_FAILED.because(recipient=path)
     return reply(451, "4.3.0", f"{path} can not be looked up now", cause)
