@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from heloise.config import ConfigError, parse_configuration, read_configuration
-from heloise.config.listening import Etrn, Limits
+from heloise.config.listening import Limits
 from heloise.mail.cause import Rule
 from heloise.mail.route import Route
 from heloise.smtp.limits import SessionLimits
@@ -83,10 +83,24 @@ def test_a_route_may_name_hosts_that_stand_in_for_one_another() -> None:
     assert parse_configuration(text, directory="/d").smarthost == Route.parse("smtp:one.test:25,[::1]:26")
 
 
-def test_etrn_names_domains_subdomains_or_all() -> None:
-    assert Etrn().allows("anything.test")
-    etrn = Etrn(domains=("a.test", ".b.test"))
-    assert etrn.allows("A.test")
-    assert etrn.allows("x.b.test")
-    assert not etrn.allows("b.test")
-    assert not etrn.allows("x.a.test")
+def test_etrn_has_clients_and_named_queues() -> None:
+    text = f"""{SMALLEST}
+[etrn]
+domains = []
+interval = "1m"
+[etrn.queues]
+night = ["a.test", ".b.test"]
+[[etrn.client]]
+networks = ["192.0.2.0/24"]
+domains = ["#night", "c.test"]
+"""
+    etrn = parse_configuration(text, directory="/d").etrn
+    assert etrn.queues == {"night": ("a.test", ".b.test")}
+    assert [(str(each.networks[0]), each.domains) for each in etrn.clients] == [("192.0.2.0/24", ("#night", "c.test"))]
+    assert etrn.interval == 60
+
+
+def test_a_site_that_comes_for_its_mail_has_hosts_and_domains() -> None:
+    text = f'{SMALLEST}\n[[odmr]]\nnetworks = ["192.0.2.7"]\ndomains = ["Site.test"]\n'
+    (site,) = parse_configuration(text, directory="/d").sites_on_demand
+    assert site.domains == ("site.test",)

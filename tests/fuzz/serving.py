@@ -20,6 +20,7 @@ from heloise.smtp.events import (
     RecipientProposed,
     SessionEnded,
     StatusProposed,
+    TurnProposed,
     TransactionReset,
     VerifyProposed,
 )
@@ -215,5 +216,7 @@ def _usual_and_others(proposal: Proposal) -> tuple[Reply, ...]:
             return replies.cannot_verify(), replies.name_unknown(text), replies.expanded([text, text])
         case QueueRunProposed(node=node):
             return replies.nothing_waiting(node), replies.queue_run_refused(node), replies.queue_run_started(node, 3)
+        case TurnProposed(domains=domains):
+            return replies.turned_around(domains), replies.no_mail_on_demand(domains), replies.who_are_you("x")
         case StatusProposed():
             return replies.status(["up", "1 session"]), replies.SESSION_FAULT

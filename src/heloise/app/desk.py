@@ -1,26 +1,38 @@
-"""What a session may ask of the queue: ETRN, HELP STATUS, room for a message, and VERB's first attempt."""
+"""What a session may ask of the queue: ETRN, ATRN, HELP STATUS, room for a message, and VERB's first attempt."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from heloise.config.listening import Etrn
 from heloise.mail import causes
-from heloise.mail.cause import Rule
+from heloise.mail.cause import Cause, Rule
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route
 from heloise.mail.sink import Refused, Submission, Taken
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import RecipientState, Selection
 from heloise.queue.queue import Queue
+from heloise.reception.on_request import EtrnPolicy, OnDemandSite, Pace, domains_on_demand
 from heloise.reception.reception import Commit, Say
 from heloise.routing.expansion import route_elsewhere
 from heloise.routing.lookup import find_route
 from heloise.routing.tables import RoutingTables
 from heloise.smtp import replies
-from heloise.world import World
+from heloise.world import Stream, World
 
-_COUNTED = 1000  # messages that ETRN counts; of more it does not say how many
+_COUNTED = 1001  # messages that ETRN counts; of so many it does not say how many
+Relay: TypeAlias = Callable[[Stream, tuple[str, ...], Callable[[], bool]], Coroutine[Any, Any, None]]
 VERBOSE_TIME = 60.0  # seconds a VERB client waits for the first attempt; RFC 5321 §4.5.3.2.6 gives it ten minutes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPolicies:
+    """Who may ask for which mail, and how often; `pace` is shared by all listeners."""
+
+    etrn: EtrnPolicy
+    pace: Pace
+    etrn_interval_rule: Rule | None = None
+    sites: tuple[OnDemandSite, ...] = ()
 
 
 class ServerDesk:
@@ -33,8 +45,8 @@ class ServerDesk:
         world: World,
         tables: RoutingTables,
         forgive: Callable[[Route | None], None],
-        etrn: Etrn,
-        etrn_rule: Rule | None,
+        relay: Relay,
+        policies: RequestPolicies,
         minimum_free_rule: Rule | None,
         version: str,
     ) -> None:
@@ -42,8 +54,9 @@ class ServerDesk:
         self._queue = queue
         self._world = world
         self._tables = tables
-        self._etrn = etrn
-        self._etrn_rule = etrn_rule
+        self._relay = relay
+        self._policies = policies
+        self._pace = policies.pace
         self._minimum_free_rule = minimum_free_rule
         self._version = version
         self._started = world.clock.monotonic()
@@ -58,22 +71,65 @@ class ServerDesk:
             return None
         return refusal.with_cause(replace(refusal.cause, rule=self._minimum_free_rule))
 
-    async def run(self, kind: str, node: str) -> Reply:
+    async def run(self, kind: str, node: str, client: str) -> Reply:
         """ETRN: make what waits for the node due now. RFC 1985 §5. A hold of an operator is not touched."""
         shown = f"{kind}{node}"
-        if kind == "#" or not self._etrn.allows(node) or node in self._tables.domains:
-            return replies.queue_run_refused(shown, causes.ETRN_REFUSED.because(self._etrn_rule, node=shown))
-        selection = Selection(domain=f"{kind}{node}")
+        domains = self._policies.etrn.decide(client, kind, node)
+        if isinstance(domains, Cause):
+            return replies.queue_run_refused(shown, domains)
+        now = self._world.clock.monotonic()
+        wait = self._pace.wait(client, shown, now)
+        if wait > 0:
+            seconds = f"{wait:.0f}"
+            cause = causes.ETRN_TOO_OFTEN.because(self._policies.etrn_interval_rule, node=shown, again_in=seconds)
+            return replies.queue_run_too_often(shown, cause)
         try:
-            # Past the back-off of the destination as well; for many domains at once that of all of them.
-            self._forgive(None if kind else _route_to(self._tables, node))
-            waiting = await self._queue.list(replace(selection, state=RecipientState.WAITING), limit=_COUNTED)
-            if await self._queue.retry(selection, due=self._world.clock.now()):
-                return _started(shown, len(waiting))
-            under_way = await self._queue.count(replace(selection, state=RecipientState.LEASED))
+            messages = await self._count(domains, RecipientState.WAITING, limit=_COUNTED)
+            under_way = 0 if messages else await self._count(domains, RecipientState.LEASED, limit=1)
+            if not messages and not under_way:
+                return replies.nothing_waiting(shown)
+            self._pace.started(client, shown, now)
+            started = await self._start(domains)
         except StoreFault as error:
             return replies.queue_run_trouble(shown, str(error))
-        return replies.queue_run_under_way(shown) if under_way else replies.nothing_waiting(shown)
+        return _started(shown, messages) if started else replies.queue_run_under_way(shown)
+
+    async def _start(self, domains: Sequence[str]) -> int:
+        """Start what waits for these, past the back-off of where it goes (for many domains at once, that of all); how
+        many recipients. Raises StoreFault."""
+        one = len(domains) == 1 and not domains[0].startswith("@")
+        self._forgive(_route_to(self._tables, domains[0]) if one else None)
+        now = self._world.clock.now()
+        return sum([await self._queue.retry(Selection(domain=domain), due=now) for domain in domains])
+
+    async def _count(self, domains: Sequence[str], state: RecipientState, *, limit: int) -> int:
+        count = 0
+        for domain in domains:
+            count += await self._queue.count_messages(Selection(domain=domain, state=state), limit=limit - count)
+            if count >= limit:
+                break
+        return count
+
+    async def turn(self, domains: tuple[str, ...], client: str) -> tuple[Reply, tuple[str, ...]]:
+        """ATRN: may this client have the mail for these domains (all that are its own when none is named), and is
+        there any? The reply, and after 250 the domains to be relayed. RFC 2645 §5.2.1."""
+        own = domains_on_demand(self._policies.sites, client)
+        if not own:
+            return replies.who_are_you(client), ()
+        for domain in domains:
+            if domain not in own:
+                cause = causes.ATRN_REFUSED.because(next(iter(own.values())), domain=domain, own=", ".join(own))
+                return replies.on_demand_refused(domain, cause), ()
+        wanted = domains or tuple(own)
+        try:
+            waiting = await self._count(wanted, RecipientState.WAITING, limit=1)
+        except StoreFault as error:
+            return replies.on_demand_trouble(str(error)), ()
+        return (replies.turned_around(wanted), wanted) if waiting else (replies.no_mail_on_demand(wanted), ())
+
+    async def relay(self, stream: Stream, domains: tuple[str, ...], is_stopping: Callable[[], bool]) -> None:
+        """Deliver what waits for the domains over a connection that was turned around."""
+        await self._relay(stream, domains, is_stopping)
 
     async def status(self) -> Reply:
         """HELP STATUS."""
@@ -124,9 +180,16 @@ class CatchingDesk:
         """There always is."""
         return None
 
-    async def run(self, kind: str, node: str) -> Reply:
+    async def run(self, kind: str, node: str, client: str) -> Reply:
         """Nothing ever waits here."""
         return replies.nothing_waiting(f"{kind}{node}")
+
+    async def turn(self, domains: tuple[str, ...], client: str) -> tuple[Reply, tuple[str, ...]]:
+        """Nothing ever waits here."""
+        return replies.no_mail_on_demand(domains), ()
+
+    async def relay(self, stream: Stream, domains: tuple[str, ...], is_stopping: Callable[[], bool]) -> None:
+        """It does not come to this."""
 
     async def status(self) -> Reply:
         """HELP STATUS."""

@@ -10,21 +10,23 @@ from importlib.metadata import version
 
 from heloise.app.control import ControlDesk, serve_control
 from heloise.app.delivering import make_deliverer
-from heloise.app.desk import ServerDesk
+from heloise.app.desk import RequestPolicies, ServerDesk
 from heloise.app.journal import Journal
 from heloise.app.stopping import close_doors
-from heloise.app.tables import admission_policy, routing_tables, session_rules
+from heloise.app.tables import admission_policy, etrn_policy, routing_tables, session_rules, sites_on_demand
 from heloise.config.addressing import LineEndings
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer
+from heloise.delivery.on_demand import OnDemandRelay
 from heloise.local.accounts import Account
 from heloise.local.mailboxes import LocalMailboxes
 from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
 from heloise.reception.census import Census
 from heloise.reception.door import Door, RecorderFactory, nobody_watches
+from heloise.reception.on_request import Pace
 from heloise.reception.reception import ReceptionDesk
 from heloise.routing.directory import Directory
 from heloise.routing.router import Router
@@ -98,6 +100,12 @@ class MailServer:
             total_rule=configuration.rule("limits", "connections"),
             per_client_rule=configuration.rule("limits", "connections_per_client"),
         )
+        self._policies = RequestPolicies(
+            etrn=etrn_policy(configuration),
+            pace=Pace(configuration.etrn.interval),
+            etrn_interval_rule=configuration.rule("etrn", "interval"),
+            sites=sites_on_demand(configuration),
+        )
         self._running = _Running()
 
     @property
@@ -158,6 +166,7 @@ class MailServer:
             limits=configuration.limits.session,
             rules=session_rules(configuration, index),
             lmtp=listener.protocol is Protocol.LMTP,
+            takes_mail=listener.protocol is not Protocol.ODMR,
             census=self._census,
             maximum_sessions=listener.max_connections,
             recorder_for=self._recorder_for,
@@ -175,8 +184,8 @@ class MailServer:
                 world=self._world,
                 tables=self._tables,
                 forgive=self.deliverer.forgive,
-                etrn=configuration.etrn,
-                etrn_rule=configuration.rule("etrn", "domains"),
+                relay=OnDemandRelay(self.queue, self.deliverer),
+                policies=self._policies,
                 minimum_free_rule=configuration.rule("limits", "minimum_free"),
                 version=version("heloise"),
             ),

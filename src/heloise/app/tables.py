@@ -1,11 +1,14 @@
 """Configuration → routing tables and admission policies; every entry takes its file:line along."""
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 
-from heloise.config.listening import Limits, Listener
+from heloise.config.listening import Limits, Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.mail.path import ForwardPath
-from heloise.reception.admission import DEFAULT_AUDIENCES, AdmissionPolicy
+from heloise.mail.route import Route, Transport
+from heloise.reception.admission import DEFAULT_AUDIENCES, AdmissionPolicy, Audience
+from heloise.reception.on_request import EtrnGrant, EtrnPolicy, NamedQueue, OnDemandSite
 from heloise.routing.tables import (
     Alias,
     CatchAll,
@@ -19,6 +22,9 @@ from heloise.routing.tables import (
 )
 from heloise.smtp.limits import Rules
 from heloise.smtp.registry import Registry
+
+# RFC 2645 §4: no mail is brought there, so what belongs to bringing it is not offered.
+_WHERE_MAIL_IS_FETCHED = frozenset({"ATRN", "ENHANCEDSTATUSCODES", "HELP", "PIPELINING"})
 
 
 def routing_tables(configuration: Configuration) -> RoutingTables:
@@ -53,7 +59,8 @@ def routing_tables(configuration: Configuration) -> RoutingTables:
             )
             for index, route in enumerate(configuration.routes)
             for domain in route.domains
-        ),
+        )
+        + _kept_for_sites(configuration),
         smarthost=(
             Smarthost(route=configuration.smarthost, rule=rule("smarthost"))
             if configuration.smarthost is not None
@@ -68,6 +75,52 @@ def routing_tables(configuration: Configuration) -> RoutingTables:
     )
 
 
+def _kept_for_sites(configuration: Configuration) -> tuple[StaticRoute, ...]:
+    """Mail for the domains of [[odmr]] is taken from everybody and kept, unless they have a route of their own."""
+    routed: set[str] = {domain for route in configuration.routes for domain in route.domains}
+    rules = {
+        domain: configuration.rule("odmr", index)
+        for index, site in enumerate(configuration.sites_on_demand)
+        for domain in site.domains
+        if domain not in routed
+    }
+    return tuple(
+        StaticRoute(domain=domain, route=Route(Transport.ATRN, domain, on_request=True), for_strangers=True, rule=rule)
+        for domain, rule in rules.items()
+    )
+
+
+def etrn_policy(configuration: Configuration) -> EtrnPolicy:
+    """Which client may ask for which nodes."""
+    etrn, rule = configuration.etrn, configuration.rule
+    return EtrnPolicy(
+        everybody=EtrnGrant(domains=_lower(etrn.domains), rule=rule("etrn", "domains")),
+        grants=tuple(
+            EtrnGrant(
+                domains=_lower(client.domains), networks=client.networks, rule=rule("etrn", "client", index, "domains")
+            )
+            for index, client in enumerate(etrn.clients)
+        ),
+        queues={
+            name.lower(): NamedQueue(domains=domains, rule=rule("etrn", "queues", name))
+            for name, domains in etrn.queues.items()
+        },
+        local=frozenset(configuration.local.domains),
+    )
+
+
+def sites_on_demand(configuration: Configuration) -> tuple[OnDemandSite, ...]:
+    """Who may come for which mail by ATRN."""
+    return tuple(
+        OnDemandSite(networks=site.networks, domains=site.domains, rule=configuration.rule("odmr", index))
+        for index, site in enumerate(configuration.sites_on_demand)
+    )
+
+
+def _lower(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in names)
+
+
 def _forwards(configuration: Configuration) -> tuple[Forward, ...]:
     made = []
     for name, forward in configuration.forwards.items():
@@ -80,11 +133,20 @@ def _forwards(configuration: Configuration) -> tuple[Forward, ...]:
 
 def admission_policy(configuration: Configuration, listener: Listener, registry: Registry) -> AdmissionPolicy:
     """Who may do what on a listener: its own words, then those of [extensions], then the defaults."""
+    keywords, audiences = registry.keywords, dict(DEFAULT_AUDIENCES)
+    if listener.protocol is Protocol.ODMR:
+        keywords, audiences = keywords & _WHERE_MAIL_IS_FETCHED, audiences | {"ATRN": Audience.ANY}
     return AdmissionPolicy(
-        keywords=registry.keywords,
+        keywords=keywords,
         relay_networks=configuration.relay.networks,
-        audiences={**DEFAULT_AUDIENCES, **configuration.extensions, **listener.extensions},
+        audiences={**audiences, **configuration.extensions, **listener.extensions},
+        granted={"ETRN": tuple(network for client in configuration.etrn.clients for network in client.networks)},
     )
+
+
+def provider_policy(registry: Registry) -> AdmissionPolicy:
+    """What the server that we fetch mail from may do: bring mail for our own domains, and nothing else."""
+    return AdmissionPolicy(keywords=registry.keywords - {"EXPN", "VERB", "VRFY", "ETRN", "ATRN"})
 
 
 def session_rules(configuration: Configuration, listener: int) -> Rules:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from heloise.config import names
+from heloise.config import agent_checks, names
 from heloise.config.errors import Problem, did_you_mean
 from heloise.config.kinds import read_route_domain
 from heloise.config.names import problem
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
 from heloise.mail.route import Transport
+from heloise.smtp.extensions.etrn import QUEUE as ETRN_QUEUE
 from heloise.smtp.registry import discover
 from heloise.world.network import Endpoint, UnixEndpoint
 
@@ -143,13 +144,47 @@ def retry(draft: Configuration) -> Iterator[Problem]:
 
 
 def etrn(draft: Configuration) -> Iterator[Problem]:
-    """Domains, or the star."""
-    for index, domain in enumerate(draft.etrn.domains):
+    """Domains, queues that there are, or the star."""
+    queues = sorted(draft.etrn.queues)
+    for name, domains in draft.etrn.queues.items():
+        if ETRN_QUEUE.fullmatch(name) is None:
+            text = f'"{name}" can not be asked for: the name of a queue has letters, digits, and ".", "_", "-"'
+            yield problem(draft, ("etrn", "queues", name), text)
+        if not domains:
+            yield problem(draft, ("etrn", "queues", name), f'the queue "{name}" has no domains')
+    yield from _etrn_nodes(draft, ("etrn", "domains"), draft.etrn.domains, queues)
+    for index, client in enumerate(draft.etrn.clients):
+        if not client.networks:
+            yield problem(draft, ("etrn", "client", index, "networks"), "the client has no networks")
+        yield from _etrn_nodes(draft, ("etrn", "client", index, "domains"), client.domains, queues)
+
+
+def _etrn_nodes(draft: Configuration, path: Path, nodes: tuple[str, ...], queues: list[str]) -> Iterator[Problem]:
+    for index, node in enumerate(nodes):
+        if node.startswith("#"):
+            if node[1:] not in queues:
+                hint = did_you_mean(node[1:], queues) if queues else "name it in [etrn.queues]"
+                yield problem(draft, (*path, index), f'there is no queue "{node[1:]}"', hint)
+            continue
         try:
-            if domain != "*":
-                read_route_domain(domain)
+            if node != "*":
+                read_route_domain(node)
         except ValueError as error:
-            yield problem(draft, ("etrn", "domains", index), f'"{domain}" {error}')
+            yield problem(draft, (*path, index), f'"{node}" {error}')
+
+
+def odmr(draft: Configuration) -> Iterator[Problem]:
+    """Each site has hosts and domains, none of them local; and there is a door for them."""
+    for index, site in enumerate(draft.sites_on_demand):
+        if not site.networks:
+            yield problem(draft, ("odmr", index, "networks"), "the site has no networks")
+        if not site.domains:
+            yield problem(draft, ("odmr", index, "domains"), "the site has no domains")
+        for number, domain in enumerate(site.domains):
+            if domain in draft.local.domains:
+                place = draft.places.nearest("local", "domains", list(draft.local.domains).index(domain))
+                text = f'"{domain}" is local ({place}); its mail can not be fetched as well'
+                yield problem(draft, ("odmr", index, "domains", number), text)
 
 
 def nameservers(draft: Configuration) -> Iterator[Problem]:
@@ -183,8 +218,12 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"local"}), maildir),
     (frozenset({"limits", "delivery"}), numbers),
     (frozenset({"destination"}), destinations),
+    (frozenset({"pipe"}), agent_checks.pipes),
+    (frozenset({"hook"}), agent_checks.hooks),
+    (frozenset({"pipe", "hook", "user", "route"}), agent_checks.agent_routes),
     (frozenset({"retry"}), retry),
     (frozenset({"etrn"}), etrn),
+    (frozenset({"odmr", "local"}), odmr),
     (frozenset({"dns"}), nameservers),
     (frozenset(), smarthost),
     (_NAMES, names.users),

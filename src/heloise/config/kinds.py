@@ -22,6 +22,7 @@ Octets = NewType("Octets", int)
 Domain = NewType("Domain", str)  # in lower case
 Name = NewType("Name", str)  # `alice`, or `alice@example.org`
 AbsolutePath = NewType("AbsolutePath", str)
+AgentName = NewType("AgentName", str)
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
@@ -165,8 +166,8 @@ def _is_ip(text: str) -> bool:
 
 
 def read_route(text: str, directory: PurePosixPath) -> Route:
-    """`smtp:host:port`, `smtp:host:port,host:port`, `lmtp:unix:/path`, `mx:domain`, `maildir:account`, `catch:`,
-    `discard:`. Raises ValueError."""
+    """`smtp:host:port`, `smtp:host:port,host:port`, `lmtp:unix:/path`, `mx:domain`, `maildir:account`, `atrn:domain`,
+    `pipe:name`, `http:name`, `catch:`, `discard:`. Raises ValueError."""
     try:
         route = Route.parse(text)
     except ValueError as error:
@@ -176,8 +177,12 @@ def read_route(text: str, directory: PurePosixPath) -> Route:
             return Route(route.transport, _read_hosts(route.target, directory))
         case Transport.MX:
             return Route(route.transport, read_domain(route.target))
+        case Transport.ATRN:
+            return Route(route.transport, read_domain(route.target), on_request=True)
         case Transport.MAILDIR:
             return Route(route.transport, read_account(route.target))
+        case Transport.PIPE | Transport.HTTP:
+            return Route(route.transport, read_agent_name(route.target))
         case Transport.CATCH | Transport.DISCARD:
             return route
         case _:
@@ -203,6 +208,13 @@ def read_account(text: str) -> str:
     return text
 
 
+def read_agent_name(text: str) -> AgentName:
+    """The name of a [[pipe]] or a [[hook]]. Raises ValueError."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text) is None:
+        raise ValueError('is not a name for a program or a service; write it like "procmail"')
+    return AgentName(text)
+
+
 def read_path(text: str, directory: PurePosixPath) -> AbsolutePath:
     """A path; a relative one begins at `directory`. Raises ValueError."""
     if not text or "\0" in text:
@@ -220,6 +232,7 @@ KINDS: Mapping[object, Kind] = {
     RouteDomain: Kind("a domain", '"example.org" or ".example.org"', lambda text, _: read_route_domain(text)),
     Name: Kind("a name", '"alice" or "alice@example.org"', lambda text, _: read_name(text)),
     Account: Kind("the name of a mailbox", '"alice"', lambda text, _: read_account(text)),
+    AgentName: Kind("a name", '"procmail"', lambda text, _: read_agent_name(text)),
     Mailbox: Kind("an address", '"alice@example.org"', lambda text, _: read_mailbox(text)),
     Network: Kind("a network", '"192.0.2.0/24"', lambda text, _: read_network(text)),
     AnyEndpoint: Kind("an endpoint", '"127.0.0.1:25" or "unix:/run/heloise.sock"', read_endpoint),

@@ -1,4 +1,5 @@
-"""Sections about connections that come in: `[[listener]]`, `[extensions]`, `[relay]`, `[limits]`, `[etrn]`."""
+"""Sections about connections that come in: `[[listener]]`, `[extensions]`, `[relay]`, `[limits]`, `[etrn]`,
+`[[odmr]]`."""
 
 # ruff: noqa: RUF009  (all defaults are immutable)
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import ip_network
 
-from heloise.config.kinds import Network, Octets, Seconds
+from heloise.config.kinds import Domain, Network, Octets, RouteDomain, Seconds
 from heloise.reception.admission import Audience
 from heloise.smtp.limits import SessionLimits
 from heloise.world.network import AnyEndpoint
@@ -20,6 +21,7 @@ class Protocol(Enum):
 
     SMTP = "smtp"
     LMTP = "lmtp"
+    ODMR = "odmr"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,8 @@ class Listener:
     a free one, which is logged."""
 
     protocol: Protocol = Protocol.SMTP
-    """"smtp", or "lmtp" (RFC 2033) for another mail server that delivers through this one."""
+    """"smtp", or "lmtp" (RFC 2033) for another mail server that delivers through this one, or "odmr" (RFC 2645, port
+    366) where sites of [[odmr]] come for their mail and nobody brings any."""
 
     max_connections: int = 1000
     """So many sessions at a time on this listener; one more is answered by 421."""
@@ -101,15 +104,46 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EtrnClient:
+    """`[[etrn.client]]`: what the clients of some networks may ask for. They are offered ETRN unless [extensions] has
+    it "off"."""
+
+    networks: tuple[Network, ...]
+    """Where they connect from. A client on a Unix socket counts as 127.0.0.1."""
+
+    domains: tuple[str, ...]
+    """What they may name, in place of [etrn] domains: domains, ".example.org" for all below one, "#name" for a queue of
+    [etrn.queues], "*" for everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Etrn:
-    """`[etrn]`: which waiting mail a client may ask to be delivered now (RFC 1985). Who may ask: [extensions] ETRN."""
+    """`[etrn]`: which waiting mail a client may ask to be delivered now (RFC 1985). Who may ask: [extensions] ETRN, and
+    the clients of [[etrn.client]]."""
 
     domains: tuple[str, ...] = ("*",)
-    """The nodes it may name: domains, ".example.org" for all below one, "*" for every one. Others get 459."""
+    """The nodes it may name: domains, ".example.org" for all below one, "#name" for a queue, "*" for every one. Others
+    get 459."""
 
-    def allows(self, node: str) -> bool:
-        """May a client name this node (without the leading @ or #)?"""
-        node = node.lower()
-        return any(
-            domain in ("*", node) or (domain.startswith(".") and node.endswith(domain)) for domain in self.domains
-        )
+    clients: tuple[EtrnClient, ...] = field(default=(), metadata={"key": "client"})
+    """[[etrn.client]]: for clients of some `networks`, the `domains` they may name in place of these, written alike.
+    They are offered ETRN unless [extensions] has it "off"."""
+
+    queues: Mapping[str, tuple[RouteDomain, ...]] = field(default_factory=dict)
+    """Names for sets of domains: night = ["a.example", ".b.example"] is asked for by ETRN #night."""
+
+    interval: Seconds = Seconds(30)
+    """The mail of a node is started for a client no oftener than this; else 458. "0s" for no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Odmr:
+    """`[[odmr]]`: a site that comes for its mail by ATRN (On-Demand Mail Relay, RFC 2645), on a listener with protocol
+    "odmr". There may be several."""
+
+    networks: tuple[Network, ...]
+    """Where its hosts connect from. A client on a Unix socket counts as 127.0.0.1. Everybody else gets 530."""
+
+    domains: tuple[Domain, ...]
+    """Its domains. Mail for them is taken from everybody and kept until the site comes; a [[route]] of theirs says
+    otherwise."""

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heloise.config.addressing import DomainRoute, Forward, Local, User
+from heloise.config.agents import Hook, Pipe
 from heloise.config.kinds import AbsolutePath, Domain, Name
-from heloise.config.listening import Etrn, Limits, Listener, Relay
+from heloise.config.listening import Etrn, Limits, Listener, Odmr, Relay
 from heloise.config.places import Places
 from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Retry
 from heloise.mail.cause import Rule
@@ -39,7 +40,8 @@ class Configuration:
     extensions: Mapping[str, Audience] = field(default_factory=dict)
     """Who may use an extension or verb: "off", "loopback" (programs on this machine), "relay" (clients that may relay)
     or "any". Not named: EXPN and VERB "loopback", since they tell about users and the network; VRFY "relay", others
-    get 252, which tells nothing; ETRN "relay"; all else "any"."""
+    get 252, which tells nothing; ETRN "relay"; ATRN "off", but "any" on a listener
+    with protocol "odmr"; all else "any"."""
 
     relay: Relay = Relay()
     local: Local = Local()
@@ -57,7 +59,10 @@ class Configuration:
     retry: Retry = Retry()
     delivery: Delivery = Delivery()
     destinations: tuple[DestinationLimits, ...] = field(default=(), metadata={"key": "destination"})
+    pipes: tuple[Pipe, ...] = field(default=(), metadata={"key": "pipe"})
+    hooks: tuple[Hook, ...] = field(default=(), metadata={"key": "hook"})
     etrn: Etrn = Etrn()
+    sites_on_demand: tuple[Odmr, ...] = field(default=(), metadata={"key": "odmr"})
     dns: Dns = Dns()
     log: Log = Log()
     places: Places = field(default=Places(), compare=False, repr=False, metadata={"key": None})

@@ -7,9 +7,9 @@ agent ends the deliverer.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from heloise.delivery.allowance import Bounds
 from heloise.delivery.attempt import Agents, DeliveryAttempt, DeliveryDoors, silent
@@ -26,6 +26,7 @@ from heloise.delivery.journal import DeliveryFault, DeliveryJournal
 from heloise.delivery.narration import ended
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop
 from heloise.delivery.settle import Decision, Reporting, decide, expiry, postpone, settle, warning_at, without_report
+from heloise.delivery.waiting import not_before_its_time, until_its_site_comes
 from heloise.dsn.submission import Routed, RouteReport
 from heloise.mail.content import Content
 from heloise.mail.ids import new_message_id
@@ -40,6 +41,7 @@ from heloise.queue.schedule import RetrySchedule
 from heloise.routing.lookup import LookupFailed
 from heloise.smtp import replies
 
+By: TypeAlias = Callable[[DeliveryAttempt], Coroutine[Any, Any, None]]
 _STORE_PAUSE = 1.0  # seconds between two tries of a store in trouble, at first
 _LONGEST_STORE_PAUSE = 8.0
 _LOOKUP_PAUSE = 300.0  # until it is tried again to tell a sender whose own address could not be looked up
@@ -70,6 +72,7 @@ class Deliverer:
         journal: DeliveryJournal,
         options: DeliveryOptions | None = None,
     ) -> None:
+        self.doors = doors
         self._queue = queue
         self._doors = doors
         self._agents = agents
@@ -109,6 +112,33 @@ class Deliverer:
             await asyncio.wait({self._loop})
         while self._groups:
             await asyncio.wait(self._groups)
+
+    async def deliver_by(self, leases: Sequence[Lease], by: By, goes_on: Callable[[], bool]) -> None:
+        """Have `by` make the attempts of leases that were not taken here, one after the other, and settle them.
+
+        When it does not go on, or `by` leaves somebody undecided, they wait as if they had not been leased.
+        """
+        numbers = {recipient.id for lease in leases for recipient in lease.message.recipients}
+        self._in_hand |= numbers
+        try:
+            for lease in leases:
+                # A task of its own, so that whoever is cut off here does not cut off the settlement.
+                await asyncio.wait({self._spawn(self._by(lease, by if goes_on() else None), self._groups)})
+        finally:
+            self._in_hand -= numbers
+
+    async def _by(self, lease: Lease, by: By | None) -> None:
+        attempt = DeliveryAttempt(lease.message, lease.message.recipients[0].route, lease.content)
+        if by is not None and not self._stopping:
+            task = self._spawn(by(attempt), self._attempts)
+            await asyncio.wait({task})
+            error = None if task.cancelled() else task.exception()
+            if isinstance(error, Exception):
+                self._fault(attempt, error)
+        settlement = await self._settlement(attempt)
+        await self._apply(
+            replace(settlement, changes=not_before_its_time(settlement.changes, lease.message.recipients))
+        )
 
     def forgive(self, route: Route | None = None) -> None:
         """Try what was in trouble again at once: after ETRN, or when an operator says retry.
@@ -212,10 +242,11 @@ class Deliverer:
         return await self._in_turn(attempt, self._destination(attempt.route, found))
 
     def _destination(self, route: Route, found: NextHopGroup | None) -> Destination:
-        if found is None:
-            return self._destinations.of(route, (str(route),), str(route), careful=False)
-        lmtp = self._agents[route.transport].lmtp
-        return self._destinations.of((lmtp, found.names), found.names, str(route), careful=True)
+        agent = self._agents.get(route.transport)
+        if found is None or agent is None:
+            bounds = None if agent is None or agent.bounds is None else agent.bounds(self._doors, route)
+            return self._destinations.of_route(str(route), bounds)
+        return self._destinations.of((agent.lmtp, found.names), found.names, str(route))
 
     async def _in_turn(self, attempt: DeliveryAttempt, destination: Destination) -> Settlement:
         trouble = None if attempt.told else destination.known_trouble()
@@ -240,7 +271,7 @@ class Deliverer:
                 await self._attempt(attempt, destination)
         finally:
             outcomes = tuple(outcome for _, outcome in attempt.outcomes()) if has_begun else ()
-            destination.leave(outcomes, begun=begun)
+            destination.leave(outcomes, begun=begun, pause=attempt.pause)
         return await self._settlement(attempt, destination)
 
     def _is_to_be_told(self, message: QueuedMessage, destination: Destination) -> Outcome | None:
@@ -299,6 +330,9 @@ class Deliverer:
         if attempt.undecided:
             changes = settlement.changes + postpone(attempt.undecided, due=now)
             settlement = replace(settlement, changes=changes)
+        expires = expiry(attempt.message, schedule)
+        changes = until_its_site_comes(settlement.changes, attempt.message.recipients, expires=expires)
+        settlement = replace(settlement, changes=changes)
         if decision.owes_report and not settlement.reports:
             fault = DeliveryFault(f"there is no way to send a report to {attempt.message.reverse_path}")
             self._journal.delivery_fault(attempt.message.message_id, fault)

@@ -47,6 +47,14 @@ async def relay(doors: DeliveryDoors, attempt: DeliveryAttempt, *, lmtp: bool = 
     relaying.give_up()
 
 
+async def relay_over(doors: DeliveryDoors, attempt: DeliveryAttempt, conversation: Conversation, hop: NextHop) -> None:
+    """Give the message to whoever is at the other end of `conversation`, which is open already (RFC 2645). Who has no
+    fate after it did not come to his turn."""
+    relaying = _Relaying(doors, attempt, lmtp=False)
+    await relaying.use(conversation, hop)
+    relaying.give_up()
+
+
 def _prefer_open_ones(hops: Sequence[NextHop], sessions: Sessions, *, lmtp: bool) -> list[NextHop]:
     """Among equals, first those that a session is open to."""
     return sorted(hops, key=lambda hop: (hop.preference, not sessions.has((hop.endpoint, lmtp))))
@@ -91,7 +99,12 @@ class _Relaying:
     def give_up(self) -> None:
         """No address is left: the troubles decide."""
         for recipient in self.pending:
-            self._attempt.decide(recipient, combine(self._troubles[recipient.id]))
+            if self._troubles[recipient.id]:
+                self._attempt.decide(recipient, combine(self._troubles[recipient.id]))
+
+    async def use(self, conversation: Conversation, hop: NextHop) -> None:
+        """Send what can be sent over this one; it stays as open as it is."""
+        await self._converse(conversation, hop)
 
     def _open_session(self, hop: NextHop) -> Conversation | None:
         """One that another message left. Not when somebody listens: he is to hear the conversation from its start."""

@@ -13,6 +13,7 @@ from heloise.mail.envelope import Envelope
 from heloise.mail.reply import Reply
 from heloise.smtp.client import ClientSession
 from heloise.smtp.client_events import (
+    Answered,
     ClientEvent,
     ContentWanted,
     ConversationEnded,
@@ -23,6 +24,7 @@ from heloise.smtp.client_events import (
 )
 from heloise.smtp.client_plan import WireForm
 from heloise.smtp.client_states import ClientState, ContentDemand
+from heloise.smtp.command import Plain
 from heloise.smtp.errors import LocalProtocolError
 from heloise.smtp.transaction import Offers, RecipientAnswer
 from heloise.world import LinkError, Stream
@@ -96,6 +98,32 @@ class Conversation:
             self.abort()  # in the middle of a transaction there is no way back, least of all when cancelled
             raise
 
+    async def ask(self, command: Plain) -> Answered:
+        """Say ETRN or ATRN: the reply, or ours when the link was lost. After 250 to ATRN `release` the stream.
+
+        Raises:
+            LocalProtocolError: nobody is there.
+        """
+        self._session.ask(command)
+        try:
+            while True:
+                event = await self._next_event()
+                if isinstance(event, Answered):
+                    return event
+        except BaseException:
+            self.abort()
+            raise
+
+    def release(self) -> Stream:
+        """The stream, for whoever is the server on it now; this conversation is over.
+
+        Raises:
+            LocalProtocolError: it was not turned around.
+        """
+        if self._session.state is not ClientState.TURNED:
+            raise LocalProtocolError("the connection was not turned around")
+        return self._stream
+
     async def quit(self) -> None:
         """Say QUIT, wait a little, close. Never raises for the link's sake; what the peer says does not matter."""
         self._session.quit()
@@ -127,7 +155,7 @@ class Conversation:
                         self._progress(reply)
                 case ConversationEnded():
                     pass  # it had gone before; the answers follow
-                case ConversationReady() | ConversationRefused() as event:
+                case ConversationReady() | ConversationRefused() | Answered() as event:
                     raise LocalProtocolError(f"no such event belongs into a transaction: {event}")
 
     async def _next_event(self) -> ClientEvent:

@@ -17,7 +17,7 @@ from heloise.smtp.client_events import ConversationReady, ConversationRefused
 from heloise.smtp.extension import Extension
 from heloise.smtp.transaction import ClientOptions
 from heloise.smtp.transcript import Recorder
-from heloise.world import Endpoint, LinkError, LinkFault, UnixEndpoint, World
+from heloise.world import Endpoint, LinkError, LinkFault, Stream, UnixEndpoint, World
 
 CONNECT_TIMEOUT = 30.0  # seconds; RFC 5321 has none, hosts give up after two minutes
 
@@ -76,6 +76,18 @@ async def dial(
             return DialFailure(stage=answer.stage, reply=answer.reply, said_by_peer=answer.said_by_peer)
         _note(recorder, "the connection was dropped at EHLO: once more, with HELO")
         options = replace(options, start_with_helo=True)
+
+
+async def converse_over(
+    stream: Stream, options: ClientOptions, registry: Iterable[Extension], *, recorder: Recorder | None = None
+) -> Dialled:
+    """As `dial`, on a connection that is there already: one that was turned around (RFC 2645 §6)."""
+    session = ClientSession(options, registry, recorder=recorder)
+    conversation = Conversation(session, stream, quit_timeout=options.timeouts.quit)
+    answer = await _hello(conversation)
+    if isinstance(answer, ConversationReady):
+        return conversation
+    return DialFailure(stage=answer.stage, reply=answer.reply, said_by_peer=answer.said_by_peer)
 
 
 async def _hello(conversation: Conversation) -> ConversationReady | ConversationRefused:

@@ -40,6 +40,11 @@ class Receiver(Protocol):
         """An exception came out of `answer` or `note`: log it."""
         ...
 
+    async def turned(self, stream: Stream, is_stopping: Callable[[], bool]) -> None:
+        """ATRN was accepted and said so: be the client on `stream` now, until nothing is left to be delivered or
+        `is_stopping`. Whoever calls closes the stream."""
+        ...
+
 
 class ServerConversation:
     """One session being served."""
@@ -57,6 +62,8 @@ class ServerConversation:
         """Serve until the session has ended; then the stream is closed. Raises nothing of its own."""
         try:
             await self._converse()
+            if self._session.is_turned:
+                await self._turn()
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -70,7 +77,7 @@ class ServerConversation:
     def shut_down(self, reply: Reply = replies.SHUTDOWN) -> None:
         """End the session with `reply` (a 421): at once when it waits for the client, else after the next answer."""
         self._farewell = reply
-        if self._waiting:
+        if self._waiting and not self._session.is_turned:
             self._session.close_with(reply)
             self._flush()
             self._stream.close()
@@ -81,6 +88,8 @@ class ServerConversation:
             event = session.next_event()
             if event is None:
                 self._flush()
+                if session.is_turned:
+                    return
                 if not await self._more_input():
                     return
             elif isinstance(event, ContentReceived | TransactionReset | SessionEnded):
@@ -92,6 +101,15 @@ class ServerConversation:
                 answers = await self._answer(event)
                 if not session.is_closed:
                     session.resolve(event, *answers)
+
+    async def _turn(self) -> None:
+        """RFC 2645 §6: the engine is done, and somebody else is the client on this stream from here on."""
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            await self._receiver.turned(self._stream, lambda: self._farewell is not None)
+        except Exception as error:
+            self._receiver.fault(error)
 
     async def _more_input(self) -> bool:
         """Wait for octets; False when the session is over."""

@@ -186,6 +186,19 @@ RECIPIENT_NOT_ASCII = _kind(
     "An address outside ASCII was given without SMTPUTF8 on MAIL.",
     "Offer SMTPUTF8 on MAIL, if the server lists it.",
 )
+SRS_FORGED = _kind(
+    "srs.forged",
+    "RFC 5321 §4.2.3",
+    "The address looks like one that this server gives to mail it forwards, so that reports find the way back, but it "
+    "was not made here, or was changed on its way.",
+    "Write to the address of the sender himself.",
+)
+SRS_EXPIRED = _kind(
+    "srs.expired",
+    "RFC 5321 §4.2.3",
+    "The address was made here for the reports about one forwarded message, longer ago than reports take.",
+    "Write to the address of the sender himself. The time is [srs] max_age.",
+)
 RELAY_DENIED = _kind(
     "relay.denied",
     "RFC 5321 §3.6.2",
@@ -278,6 +291,43 @@ ETRN_REFUSED = _kind(
     "etrn.refused", "RFC 1985 §5", "The server does not queue mail for this node on request.", OPERATOR
 )
 ETRN_TROUBLE = _kind("etrn.trouble", "RFC 1985 §5", "The queue could not be asked.", LATER)
+ETRN_TOO_OFTEN = _kind(
+    "etrn.too-often",
+    "RFC 1985 §7",
+    "The mail of this node was started for this client a moment ago.",
+    "Wait; what can be delivered is on its way. The interval is [etrn] interval.",
+)
+
+# ATRN
+ATRN_TURNED = _kind(
+    "atrn.turned", "RFC 2645 §6", "From here on the server is the client: it delivers the mail.", "Say 220 as a server."
+)
+ATRN_NOTHING = _kind("atrn.nothing-waiting", "RFC 2645 §5.2.1", "No mail waits for these domains.", NOTHING)
+ATRN_WHO = _kind(
+    "atrn.who",
+    "RFC 2645 §5.2.1",
+    "The server does not know this client, and so not which mail is its own.",
+    "The operator names its network in [[odmr]] networks.",
+)
+ATRN_REFUSED = _kind(
+    "atrn.refused", "RFC 2645 §5.2.1", "The client asked for a domain that is not its own; it gets none.", OPERATOR
+)
+ATRN_TROUBLE = _kind("atrn.trouble", "RFC 2645 §5.2.1", "The queue could not be asked.", LATER)
+ATRN_NOT_ALONE = _kind(
+    "atrn.not-last",
+    "RFC 2645 §6",
+    "Something followed ATRN before the connection was turned around: it could be a command or a reply.",
+    "Send ATRN last, and wait for its reply.",
+)
+ATRN_ONLY = _kind(
+    "atrn.only",
+    "RFC 2645 §4",
+    "Mail is fetched here, not brought.",
+    "Bring mail to the port for it, 25 or 587.",
+)
+ATRN_WAITS = _kind(
+    "atrn.waits", "RFC 2645 §1", "The mail waits until its site comes for it by ATRN.", "The site says ATRN."
+)
 
 # VERB and ONEX
 VERB_ON = _kind("verb.on", "sendmail VERB", "Lines with 050 tell what happens, until QUIT or VERB OFF.", NOTHING)
@@ -370,6 +420,39 @@ DELIVERY_CONGESTED = _kind(
 )
 LOCAL_DELIVERED = _kind("local.delivered", "RFC 5321 §4.4", "The message lies in the mailbox.", NOTHING)
 LOCAL_DISCARDED = _kind("local.discarded", "RFC 5321 §4.2.5", "The route of this recipient throws mail away.", OPERATOR)
+ROUTE_NOT_CONFIGURED = _kind(
+    "route.not-configured",
+    "RFC 5321 §4.5.4.1",
+    "The recipient was accepted for a program or a web service that the configuration does not name any more.",
+    "The operator names it again, or moves the mail. " + LATER,
+)
+PROGRAM_SAID = _kind(
+    "program.said", "sysexits(3)", "This is what a program that takes mail made of it.", "Ask whoever wrote it."
+)
+PROGRAM_DIED = _kind(
+    "program.died", "sysexits(3)", "A program that takes mail was ended by a signal; it is run again.", LATER
+)
+PROGRAM_TIMED_OUT = _kind(
+    "program.timed-out",
+    "sysexits(3)",
+    "A program that takes mail did not end in time, and was killed; it is run again.",
+    "The time is `timeout` of its [[pipe]]. " + LATER,
+)
+PROGRAM_NOT_STARTED = _kind(
+    "program.not-started",
+    "sysexits(3)",
+    "A program that takes mail could not be started: it is not there, may not be run, or has no user to run as.",
+    "The operator mends its [[pipe]]; the reason stands with this cause. " + LATER,
+)
+PROGRAM_OPTION = _kind(
+    "program.option",
+    "RFC 5321 §4.1.2",
+    "A part of the address begins with a hyphen, and the program would take it for an option.",
+    "The operator lets the command of the [[pipe]] use {recipient} instead of {user} or {extension}.",
+)
+HOOK_SAID = _kind(
+    "hook.said", "RFC 9110 §15", "This is what a web service that takes mail made of it.", "Ask whoever wrote it."
+)
 LOCAL_TROUBLE = _kind("local.trouble", "RFC 5321 §4.2.4", "The message could not be written to the mailbox.", LATER)
 
 CATALOGUE: dict[str, CauseKind] = {kind.id: kind for kind in tuple(globals().values()) if isinstance(kind, CauseKind)}

@@ -14,6 +14,9 @@ class Transport(Enum):
     LMTP = "lmtp"  # RFC 2033; host and port or a Unix socket
     MX = "mx"  # to the mail exchangers of a domain
     MAILDIR = "maildir"  # into a local user's Maildir
+    ATRN = "atrn"  # kept until the site of a domain comes for it (RFC 2645)
+    PIPE = "pipe"  # to a program on this machine
+    HTTP = "http"  # to a web service
     CATCH = "catch"  # kept in the inbox of caught mail, sent nowhere
     DISCARD = "discard"  # taken and thrown away, on purpose
 
@@ -28,8 +31,8 @@ class Route:
     """A transport and its target. Recipients of one message with equal routes go in one attempt.
 
     `smtp:127.0.0.1:2525`, `smtp:[::1]:25`, `smtp:one:25,two:25` (in this order), `lmtp:unix:/run/lmtp`,
-    `mx:example.org`, `maildir:alice`, `catch:`, `discard:`. With `on_request` (written `smtp:host:25?on-request`) mail
-    waits until somebody asks for it, by ETRN or by hand.
+    `mx:example.org`, `maildir:alice`, `atrn:example.org`, `pipe:procmail`, `http:tickets`, `catch:`, `discard:`. With
+    `on_request` (written `smtp:host:25?on-request`) mail waits until somebody asks for it, by ETRN or by hand.
     """
 
     transport: Transport

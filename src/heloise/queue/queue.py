@@ -9,7 +9,7 @@ word. There is no polling.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from heloise.mail.content import Content
@@ -87,9 +87,8 @@ class Queue:
     async def keep(self, message: NewMessage, content: Content) -> None:
         """Take responsibility for a complete message. Raises StoreFull, StoreFault."""
         now = self._world.clock.now()
-        start = message.submission.hints.not_before
         watched = message.submission.message_id in self._watches
-        due = min(first_due(route, now if start is None else start) for route in message.submission.routes)
+        due = _first_due(message, now)
         if due > now or not self._may_hand_over(content, watched) or _has_on_request(message):
             await self._keep_waiting(message, due)
             return
@@ -114,6 +113,19 @@ class Queue:
             await self._store.insert(message)
         finally:
             # Also when this was cancelled: it may be stored all the same, and to look in vain costs little.
+            self._due(due)
+
+    async def keep_together(self, messages: Sequence[NewMessage]) -> None:
+        """Take responsibility for several messages, all or none. Raises StoreFull, StoreFault.
+
+        They wait in the store, and are leased like any other that is due: that such mail is rare is worth more than
+        the read that a hand-over would save.
+        """
+        now = self._world.clock.now()
+        due = min(_first_due(message, now) for message in messages)
+        try:
+            await self._store.insert_many(messages)
+        finally:  # also when this was cancelled, as in `_keep_waiting`
             self._due(due)
 
     def room_for(self, size: int) -> Reply | None:
@@ -304,6 +316,12 @@ class Queue:
         finally:
             if timer is not None:
                 timer.cancel()
+
+
+def _first_due(message: NewMessage, now: float) -> float:
+    """When the first of its recipients is due."""
+    start = message.submission.hints.not_before
+    return min(first_due(route, now if start is None else start) for route in message.submission.routes)
 
 
 def _has_on_request(message: NewMessage) -> bool:

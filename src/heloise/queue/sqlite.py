@@ -126,7 +126,11 @@ class SqliteStore:
         )
 
     async def _lease(
-        self, take: Callable[[apsw.Connection], tuple[list[Stored], Tally]], *, until: float, expired: Sequence[int] = ()
+        self,
+        take: Callable[[apsw.Connection], tuple[list[Stored], Tally]],
+        *,
+        until: float,
+        expired: Sequence[int] = (),
     ) -> tuple[Lease, ...]:
         end, given = until, list[int]()
 
@@ -151,9 +155,7 @@ class SqliteStore:
     ) -> tuple[Lease, ...]:
         """See `QueueStore.lease_selected`."""
         return await self._lease(
-            lambda connection: statements.lease_selected(
-                connection, selection, until=until, limit=limit, after=after
-            ),
+            lambda connection: statements.lease_selected(connection, selection, until=until, limit=limit, after=after),
             until=until,
         )
 

@@ -8,7 +8,15 @@ import apsw
 
 from heloise.mail.envelope import Recipient
 from heloise.mail.ids import MessageId
-from heloise.queue.model import LastWord, QueuedMessage, RecipientChange, RecipientState, Redirection, Selection, Touched
+from heloise.queue.model import (
+    LastWord,
+    QueuedMessage,
+    RecipientChange,
+    RecipientState,
+    Redirection,
+    Selection,
+    Touched,
+)
 from heloise.queue.rows import (
     MESSAGE_COLUMNS,
     RECIPIENT_COLUMNS,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
 
 from heloise.world import Endpoint, UnixEndpoint
@@ -26,6 +26,7 @@ DEFAULT_AUDIENCES: Mapping[str, Audience] = {
     "VERB": Audience.LOOPBACK,
     "VRFY": Audience.RELAY,
     "ETRN": Audience.RELAY,
+    "ATRN": Audience.OFF,  # but on a listener for it
 }
 
 
@@ -40,10 +41,12 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionPolicy:
-    """The rules of one listener. An extension that `audiences` does not name is for all."""
+    """The rules of one listener. An extension that `audiences` does not name is for all. `granted` are networks whose
+    clients may use an extension whatever its audience is, unless that is nobody."""
 
     keywords: frozenset[str]
     relay_networks: tuple[Network, ...] = ()
+    granted: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
     audiences: Mapping[str, Audience] = field(default_factory=lambda: DEFAULT_AUDIENCES)
     _permitted: dict[frozenset[Audience], frozenset[str]] = field(init=False, repr=False, compare=False)
 
@@ -55,6 +58,7 @@ class AdmissionPolicy:
         """What a client from there may do. Somebody on a Unix socket is on this machine."""
         if isinstance(peer, UnixEndpoint):
             loopback, may_relay, address = True, True, "unix"
+            parsed: IPv4Address | IPv6Address = ip_address("127.0.0.1")
         else:
             address = peer.host.partition("%")[0]  # without the zone of a link-local address
             parsed = ip_address(address)
@@ -65,7 +69,13 @@ class AdmissionPolicy:
             audiences.add(Audience.LOOPBACK)
         if may_relay:
             audiences.add(Audience.RELAY)
-        return Admission(address=address, may_relay=may_relay, permitted=self._for(frozenset(audiences)))
+        permitted = self._for(frozenset(audiences))
+        for keyword, networks in self.granted.items():
+            if keyword not in self.keywords or self.audiences.get(keyword) is Audience.OFF:
+                continue
+            if any(parsed in network for network in networks):
+                permitted |= {keyword}
+        return Admission(address=address, may_relay=may_relay, permitted=permitted)
 
     def _for(self, audiences: frozenset[Audience]) -> frozenset[str]:
         known = self._permitted.get(audiences)

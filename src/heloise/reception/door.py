@@ -46,6 +46,7 @@ class Door:
         rules: Rules = NO_RULES,
         census: Census,
         lmtp: bool = False,
+        takes_mail: bool = True,
         maximum_sessions: int = 10_000,
         recorder_for: RecorderFactory = nobody_watches,
     ) -> None:
@@ -56,6 +57,7 @@ class Door:
         self._rules = rules
         self._census = census
         self._lmtp = lmtp
+        self._takes_mail = takes_mail
         self._maximum_sessions = maximum_sessions
         self._recorder_for = recorder_for
         self._open: dict[ServerConversation, None] = {}  # in the order they came: a set would order them by chance
@@ -68,7 +70,7 @@ class Door:
         return len(self._open)
 
     async def serve(self, stream: Stream) -> None:
-        """Serve one connection to its end."""
+        """Serve one connection to its end: one that came, or one that we made and turned around (RFC 2645)."""
         admission = self._policy.admit(stream.peer)
         world = self._desk.world
         session_id = new_message_id(world.clock.now(), world.entropy.octets(4))
@@ -79,6 +81,7 @@ class Door:
             permitted=admission.permitted,
             rules=self._rules,
             lmtp=self._lmtp,
+            takes_mail=self._takes_mail,
             recorder=self._recorder_for(session_id, admission),
         )
         greeting = self._census.enter(admission.address)

@@ -5,22 +5,23 @@ goes, and when responsibility is taken: 250 only after the sink says so (RFC 532
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from heloise.dsn.submission import RouteReport
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Recipient
-from heloise.mail.ids import new_message_id
-from heloise.mail.path import ForwardPath
+from heloise.mail.ids import MessageId, new_message_id
+from heloise.mail.path import ForwardPath, ReversePath
 from heloise.mail.reply import Reply
-from heloise.mail.route import Route
-from heloise.mail.sink import Deposit, MessageSink, Refused, Submission, Taken
+from heloise.mail.sink import Companion, Deposit, MessageSink, Refused, Submission, Taken
 from heloise.mail.trace import Origin, received_field
 from heloise.reception.admission import Admission
-from heloise.reception.expanded import BEGINNING, ExpandedReport, ReportNotKept, expanded_report
+from heloise.reception.owed import Owed, owed_report
+from heloise.reception.transaction import Transaction
+from heloise.routing.expansion import lookup_refused
 from heloise.routing.lookup import LookupFailed
-from heloise.routing.propagate import recipients_of, wants_expanded_report
+from heloise.routing.propagate import Onward, Sender, due_report, members_of, recipients_of
 from heloise.routing.router import Accepted, Routing
 from heloise.smtp import replies
 from heloise.smtp.events import (
@@ -38,10 +39,11 @@ from heloise.smtp.events import (
     SessionEnded,
     StatusProposed,
     TransactionReset,
+    TurnProposed,
     VerifyProposed,
 )
 from heloise.smtp.extension import ServerView
-from heloise.world import World
+from heloise.world import Stream, World
 
 Say = Callable[[str], None]
 
@@ -66,11 +68,27 @@ class NameBook(Protocol):
         ...
 
 
+class SenderRewriting(Protocol):
+    """Senders under other names. `heloise.routing.Rewriting`."""
+
+    async def sender_for(self, sender: ReversePath, target: ForwardPath) -> ReversePath | None:
+        """The reverse path for what goes on to `target`; None when it is that of the sender. Raises LookupFailed."""
+        ...
+
+
 class QueueDesk(Protocol):
     """What a session may ask of the queue."""
 
-    async def run(self, kind: str, node: str) -> Reply:
-        """ETRN."""
+    async def run(self, kind: str, node: str, client: str) -> Reply:
+        """ETRN by the client of this address ("unix" for one on a Unix socket)."""
+        ...
+
+    async def turn(self, domains: tuple[str, ...], client: str) -> tuple[Reply, tuple[str, ...]]:
+        """ATRN likewise: the reply, and after 250 the domains whose mail is to be relayed."""
+        ...
+
+    async def relay(self, stream: Stream, domains: tuple[str, ...], is_stopping: Callable[[], bool]) -> None:
+        """Deliver what waits for these domains to the server at the other end of `stream`."""
         ...
 
     async def status(self) -> Reply:
@@ -110,7 +128,8 @@ class Journal(Protocol):
 class ReceptionDesk:
     """What all sessions of one listener have in common.
 
-    `route_report` says where a report for a sender goes; None where nobody is told anything.
+    `route_report` says where a report for a sender goes; None where nobody is told anything. `rewriting` gives mail
+    that is forwarded another reverse path; None where it keeps the one it has.
     """
 
     hostname: str
@@ -122,29 +141,7 @@ class ReceptionDesk:
     world: World
     words: str = "ESMTP heloise"
     route_report: RouteReport | None = None
-
-
-@dataclass(slots=True)
-class _Transaction:
-    """An open transaction: the recipients to be stored, each once, and the deposit once there is content.
-
-    `expanded` are recipients whose sender wants to hear that they stand for several, with what was said to RCPT; for
-    them the `beginning` of the content is kept.
-    """
-
-    targets: dict[tuple[ForwardPath, Route], Recipient] = field(default_factory=dict)
-    submission: Submission | None = None
-    deposit: Deposit | None = None
-    trace_size: int = 0
-    expanded: dict[Recipient, Reply] = field(default_factory=dict)
-    beginning: bytes = b""
-
-    async def write(self, octets: bytes) -> None:
-        """The next octets, to the deposit."""
-        assert self.deposit is not None
-        if self.expanded and len(self.beginning) < BEGINNING:
-            self.beginning += octets
-        await self.deposit.write(octets)
+    rewriting: SenderRewriting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +150,11 @@ class Commit:
 
     deposit: Deposit
     facts: ContentFacts
+    companions: tuple[Companion, ...] = ()
 
     async def __call__(self) -> Taken | Refused:
         """Make it."""
-        return await self.deposit.commit(self.facts)
+        return await self.deposit.commit(self.facts, self.companions)
 
 
 class Reception:
@@ -175,7 +173,8 @@ class Reception:
         self._view = view
         self._session_id = session_id
         self._greeting = greeting
-        self._transaction = _Transaction()
+        self._transaction = Transaction()
+        self._on_demand: tuple[str, ...] = ()  # the domains of an accepted ATRN
 
     async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         """The reply to a proposal. See `heloise.link.serve.Receiver`."""
@@ -201,19 +200,24 @@ class Reception:
                 assert_never(fact)
 
     def fault(self, error: Exception) -> None:
-        """An exception came out of the two above."""
+        """An exception came out of one of the others."""
         self._desk.journal.fault(self._session_id, error)
+
+    async def turned(self, stream: Stream, is_stopping: Callable[[], bool]) -> None:
+        """After ATRN: deliver what waits for the client's domains. See `heloise.link.serve.Receiver`."""
+        await self._desk.queue.relay(stream, self._on_demand, is_stopping)
+        self._desk.journal.ended(self._session_id, lost=False)
 
     async def _decide(self, proposal: Proposal, say: Say) -> Reply:
         match proposal:
-            case RecipientProposed(command=command):
-                return await self._recipient(Recipient(command.forward_path, command.parameters), say)
+            case RecipientProposed(command=command, reverse_path=reverse_path):
+                return await self._recipient(Recipient(command.forward_path, command.parameters), reverse_path, say)
             case MailProposed(command=command):
                 return self._desk.queue.room_for(_declared_size(command.parameters.value("SIZE"))) or replies.SENDER_OK
             case ContentProposed(envelope=envelope):
                 return await self._begin(envelope)
-            case MessageProposed(facts=facts):
-                return await self._take(facts, say)
+            case MessageProposed(envelope=envelope, facts=facts):
+                return await self._take(envelope, facts, say)
             case HelloProposed(reply=reply):
                 return reply
             case ConnectionProposed():
@@ -223,23 +227,50 @@ class Reception:
             case ExpandProposed(text=text, utf8=utf8):
                 return await self._desk.names.expand(text, may_relay=self._admission.may_relay, utf8=utf8)
             case QueueRunProposed(kind=kind, node=node):
-                return await self._desk.queue.run(kind, node)
+                return await self._desk.queue.run(kind, node, self._admission.address)
+            case TurnProposed(domains=domains):
+                reply, self._on_demand = await self._desk.queue.turn(domains, self._admission.address)
+                return reply
             case StatusProposed():
                 return await self._desk.queue.status()
             case _:
                 assert_never(proposal)
 
-    async def _recipient(self, recipient: Recipient, say: Say) -> Reply:
-        routing = await self._desk.router.route(recipient.forward_path, may_relay=self._admission.may_relay)
+    async def _recipient(self, recipient: Recipient, reverse_path: ReversePath, say: Say) -> Reply:
+        desk, transaction = self._desk, self._transaction
+        routing = await desk.router.route(recipient.forward_path, may_relay=self._admission.may_relay)
         if not isinstance(routing, Accepted):
             return routing.reply
+        try:
+            onward = await self._onward(recipient, routing, reverse_path)
+            action = due_report(recipient, routing)
+            if action is None or desk.route_report is None or reverse_path.mailbox is None:
+                action = None
+            elif not transaction.owed:
+                transaction.report_routes = await desk.route_report(ForwardPath(reverse_path.mailbox))
+        except LookupFailed as trouble:
+            return lookup_refused(recipient.forward_path, trouble).reply
         for line in routing.told:
             say(line)
-        for target, route in recipients_of(recipient, routing):
-            self._transaction.targets.setdefault((target.forward_path, route), target)
-        if self._desk.route_report is not None and wants_expanded_report(recipient, routing):
-            self._transaction.expanded.setdefault(recipient, routing.reply)
+        for each in onward:
+            transaction.add(each)
+        if action is not None:
+            transaction.owed.setdefault(recipient, Owed(action, routing.reply))
         return routing.reply
+
+    async def _onward(self, recipient: Recipient, routing: Accepted, reverse_path: ReversePath) -> tuple[Onward, ...]:
+        """Whom the mail for `recipient` goes on to, and under which reverse path."""
+        onward = recipients_of(recipient, routing)
+        rewriting = self._desk.rewriting
+        if rewriting is not None:
+            rewritten = []
+            for each in onward:
+                sender = None
+                if each.recipient.forward_path != recipient.forward_path:
+                    sender = await rewriting.sender_for(reverse_path, each.recipient.forward_path)
+                rewritten.append(each if sender is None else each._replace(sender=Sender(sender)))
+            onward = tuple(rewritten)
+        return (*onward, *members_of(routing, reverse_path)) if routing.lists else onward
 
     async def _begin(self, envelope: Envelope) -> Reply:
         """Open the deposit and write our trace field on top. RFC 5321 §4.4."""
@@ -252,21 +283,11 @@ class Reception:
             session=self._session_id,
             received_at=now,
         )
-        submission = Submission(
-            message_id=new_message_id(now, world.entropy.octets(4)),
-            envelope=Envelope(
-                reverse_path=envelope.reverse_path,
-                parameters=envelope.parameters,
-                recipients=tuple(transaction.targets.values()),
-            ),
-            routes=tuple(route for _, route in transaction.targets),
-            origin=origin,
-        )
+        submission = transaction.part(envelope, origin, self._new_id)[0]
         sole = envelope.recipients[0].forward_path.mailbox if len(envelope.recipients) == 1 else None
         trace = received_field(
             origin=origin, by=self._desk.hostname, message_id=submission.message_id, sole_recipient=sole
         )
-        transaction.submission = submission
         transaction.deposit = self._desk.sink.begin(submission)
         transaction.trace_size = len(trace)
         await transaction.write(trace)
@@ -279,54 +300,45 @@ class Reception:
             name = "UTF8LMTP" if self._view.is_lmtp else "UTF8SMTP"
         return name
 
-    async def _take(self, facts: ContentFacts, say: Say) -> Reply:
-        transaction, self._transaction = self._transaction, _Transaction()
+    async def _take(self, envelope: Envelope, facts: ContentFacts, say: Say) -> Reply:
+        transaction, self._transaction = self._transaction, Transaction()
         assert transaction.deposit is not None
-        assert transaction.submission is not None
         facts = ContentFacts(size=facts.size + transaction.trace_size, eight_bit=facts.eight_bit, binary=facts.binary)
-        submission = transaction.submission
-        report = await self._expanded_report(transaction, submission)
+        first, *others = transaction.submissions
+        companions = [Companion(submission=submission) for submission in others]
+        if transaction.owed:
+            companions += self._report(transaction, envelope)
         if self._view.verbose:
-            commit = Commit(transaction.deposit, facts)
-            answer = await self._desk.queue.follow(submission, commit, say)
+            commit = Commit(transaction.deposit, facts, tuple(companions))
+            answer = await self._desk.queue.follow(first, commit, say)
         else:
-            answer = await transaction.deposit.commit(facts)
+            answer = await transaction.deposit.commit(facts, companions)
         if isinstance(answer, Refused):
             return answer.reply
-        self._desk.journal.accepted(self._session_id, submission, facts)
-        if report is not None:
-            await self._send_report(report)
+        for submission in transaction.submissions:
+            self._desk.journal.accepted(self._session_id, submission, facts)
         return replies.message_taken(answer.message_id)
 
-    async def _expanded_report(self, transaction: _Transaction, submission: Submission) -> ExpandedReport | None:
-        desk = self._desk
-        reverse_path = submission.envelope.reverse_path
-        if not transaction.expanded or desk.route_report is None or reverse_path.mailbox is None:
-            return None
-        try:
-            routed = await desk.route_report(ForwardPath(reverse_path.mailbox))
-        except LookupFailed as trouble:
-            desk.journal.fault(self._session_id, ReportNotKept(f"an expanded report can not be sent: {trouble}"))
-            return None
-        return expanded_report(
-            submission,
-            transaction.expanded,
+    def _report(self, transaction: Transaction, envelope: Envelope) -> tuple[Companion, ...]:
+        """The report that is owed, or none when the sender can not be told."""
+        report = owed_report(
+            envelope,
+            transaction.submissions[0].origin,
+            transaction.owed,
             transaction.beginning,
-            hostname=desk.hostname,
-            report_id=new_message_id(desk.world.clock.now(), desk.world.entropy.octets(4)),
-            routed=routed,
+            hostname=self._desk.hostname,
+            message_id=transaction.submissions[0].message_id,
+            report_id=self._new_id(),
+            routes=transaction.report_routes,
         )
+        return () if report is None else (report,)
 
-    async def _send_report(self, report: ExpandedReport) -> None:
-        """The message is taken: whatever becomes of the report, that is what the client is told."""
-        deposit = self._desk.sink.begin(report.submission)
-        await deposit.write(report.octets)
-        answer = await deposit.commit(report.facts)
-        if isinstance(answer, Refused):
-            self._desk.journal.fault(self._session_id, ReportNotKept(f"an expanded report is lost: {answer.reply}"))
+    def _new_id(self) -> MessageId:
+        world = self._desk.world
+        return new_message_id(world.clock.now(), world.entropy.octets(4))
 
     async def _abandon(self) -> None:
-        transaction, self._transaction = self._transaction, _Transaction()
+        transaction, self._transaction = self._transaction, Transaction()
         if transaction.deposit is not None:
             await transaction.deposit.abort()
 

@@ -22,6 +22,7 @@ from heloise.mail.status import Severity
 from heloise.smtp import client_replies
 from heloise.smtp.client_content import OutgoingChunks, OutgoingContent, OutgoingText
 from heloise.smtp.client_events import (
+    Answered,
     ClientEvent,
     ContentWanted,
     ConversationEnded,
@@ -42,11 +43,14 @@ from heloise.smtp.transaction import NO_OFFERS, ClientOptions, Offers
 from heloise.smtp.transcript import Recorder
 
 _CLOSING = 421  # RFC 5321 §3.8: may come at any time
+_OVER = (ClientState.CLOSED, ClientState.TURNED)
 _REFUSALS = (Severity.TRANSIENT, Severity.PERMANENT)
 _GREETING = Expectation(Expected.GREETING)
 _EHLO = Expectation(Expected.EHLO)
 _HELO = Expectation(Expected.HELO)
 _ASIDE = Expectation(Expected.ASIDE)
+_QUESTION = Expectation(Expected.QUESTION)
+_TURN = Expectation(Expected.TURN)
 _MAIL = Expectation(Expected.MAIL)
 _DATA = Expectation(Expected.DATA)
 _CHUNK = Expectation(Expected.CHUNK)
@@ -99,7 +103,7 @@ class ClientSession:
             return
         self._reader.feed(octets)
         try:
-            while self.state is not ClientState.CLOSED and (reply := self._reader.next_reply()) is not None:
+            while self.state not in _OVER and (reply := self._reader.next_reply()) is not None:
                 self._take(reply)
         except RemoteProtocolError as error:
             self._break_off(client_replies.nonsense(self._stage.value, str(error)), str(error))
@@ -143,6 +147,18 @@ class ClientSession:
         self._transaction = OpenTransaction(envelope, dsn_offered=self.offers.has("DSN"))
         self._transaction.decide_rest(Stage.MAIL, farewell, said_by_peer=farewell.cause.kind is causes.PEER_SAID)
         self._done(ClientState.CLOSED)
+
+    def ask(self, command: Plain) -> None:
+        """Say ETRN or ATRN, outside a transaction; its reply comes as `Answered`. RFC 1985, RFC 2645.
+
+        Raises:
+            LocalProtocolError: a transaction is open, or nobody is there.
+        """
+        if self.state is not ClientState.READY:
+            raise LocalProtocolError(f"nothing can be asked now ({self.state.value})")
+        self.state = ClientState.ASKING
+        octets = command.encode()
+        self._issue(self._command(octets, _TURN if command.verb == Verb.ATRN else _QUESTION))
 
     def form(self, envelope: Envelope, facts: ContentFacts) -> WireForm:
         """What the content has to be for this peer, if it is to be converted before `begin`."""
@@ -333,6 +349,8 @@ class ClientSession:
                 self._ehlo_answered(reply)
             case Expected.HELO:
                 self._helo_answered(reply)
+            case Expected.QUESTION | Expected.TURN:
+                self._question_answered(expectation.kind, self._decided(reply))
             case Expected.MAIL:
                 self._mail_answered(self._open, reply)
             case Expected.RCPT:
@@ -398,6 +416,15 @@ class ClientSession:
     def _refused(self, stage: Stage, reply: Reply) -> None:
         self.state = ClientState.REFUSED
         self._events.append(ConversationRefused(stage=stage, reply=reply))
+
+    def _question_answered(self, kind: Expected, reply: Reply) -> None:
+        self.state = ClientState.READY
+        if kind is Expected.TURN and reply.severity is Severity.COMPLETED:
+            if self._reader.has_more:  # RFC 2645 §6: we greet before anything is said to us
+                self.state = ClientState.ASKING
+                raise RemoteProtocolError("something came behind the reply to ATRN")
+            self.state = ClientState.TURNED
+        self._events.append(Answered(reply))
 
     def _mail_answered(self, transaction: OpenTransaction, reply: Reply) -> None:
         if self._decided(reply).severity is Severity.COMPLETED:
@@ -487,6 +514,8 @@ class ClientSession:
             self._events.append(ConversationRefused(stage=stage, reply=reply))
         else:
             self._farewell = reply
+            if self.state is ClientState.ASKING:
+                self._events.append(Answered(reply))
             self._close(reply)
 
     @property
@@ -496,7 +525,7 @@ class ClientSession:
 
     def _break_off(self, reply: Reply, detail: str, *, dropped: bool = False) -> None:
         """The session is over; `reply` is ours, for whatever was not decided."""
-        if self.state is ClientState.CLOSED:
+        if self.state in _OVER:
             return
         if self._recorder is not None:
             self._recorder.note(detail)
@@ -513,6 +542,8 @@ class ClientSession:
                 ConversationRefused(stage=stage, reply=reply, said_by_peer=False, start_over_with_helo=start_over)
             )
         else:
+            if self.state is ClientState.ASKING:
+                self._events.append(Answered(reply, said_by_peer=False))
             self._close(None)
 
     def _close(self, reply: Reply | None) -> None:

@@ -48,6 +48,14 @@ class TransactionDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """The reply to what was asked by `ask`. After 250 to ATRN the state is TURNED."""
+
+    reply: Reply
+    said_by_peer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationEnded:
     """Outside a transaction: the peer closed, said 421 or answered QUIT."""
 
@@ -55,5 +63,5 @@ class ConversationEnded:
 
 
 ClientEvent: TypeAlias = (
-    ConversationReady | ConversationRefused | Progress | ContentWanted | TransactionDone | ConversationEnded
+    ConversationReady | ConversationRefused | Progress | ContentWanted | TransactionDone | Answered | ConversationEnded
 )

@@ -21,6 +21,8 @@ class ClientState(Enum):
     COMMANDS = "commands"  # MAIL, RCPT and DATA are on their way
     CONTENT = "content"  # the driver gives the content
     FINAL = "final"  # the end of the content was given, or nothing is left to be given
+    ASKING = "asking"  # ETRN or ATRN is out
+    TURNED = "turned"  # 250 to ATRN: the engine is done, we are the server now (RFC 2645 §6)
     REFUSED = "refused"  # at greeting or hello: only QUIT is left
     QUITTING = "quitting"
     CLOSED = "closed"
@@ -33,6 +35,8 @@ class Expected(Enum):
     EHLO = "EHLO"
     HELO = "HELO"
     ASIDE = "aside"  # RSET, VERB, ONEX: whatever is said changes nothing, but for 421
+    QUESTION = "question"  # ETRN
+    TURN = "ATRN"
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
@@ -75,6 +79,8 @@ STAGE: dict[Expected, Stage] = {
     Expected.EHLO: Stage.HELLO,
     Expected.HELO: Stage.HELLO,
     Expected.ASIDE: Stage.MAIL,
+    Expected.QUESTION: Stage.MAIL,
+    Expected.TURN: Stage.MAIL,
     Expected.MAIL: Stage.MAIL,
     Expected.RCPT: Stage.RCPT,
     Expected.DATA: Stage.DATA,
@@ -90,6 +96,8 @@ PATIENCE: dict[Expected, str] = {
     Expected.EHLO: "hello",
     Expected.HELO: "hello",
     Expected.ASIDE: "mail",
+    Expected.QUESTION: "mail",
+    Expected.TURN: "final_dot",  # RFC 2645 §5.2.1: at least ten minutes
     Expected.MAIL: "mail",
     Expected.RCPT: "rcpt",
     Expected.DATA: "data",

@@ -103,7 +103,8 @@ _CLASSIC = (
         "Go on; after the end of a message, forget it: it must not be sent again.",
         "RFC 5321 §4.2.3, §4.2.5",
         "hello.accepted mail.accepted recipient.accepted message.taken chunk.taken reset.done noop.done verb.on "
-        "verb.off onex.promised etrn.started vrfy.confirmed expn.expanded local.delivered local.discarded peer.said",
+        "verb.off onex.promised etrn.started atrn.turned vrfy.confirmed expn.expanded local.delivered local.discarded "
+        "peer.said",
     ),
     _code(
         251,
@@ -146,7 +147,8 @@ _CLASSIC = (
         "The mailbox can not be used for now: it is locked, or a rule asks for patience (greylisting).",
         _AGAIN,
         "RFC 5321 §4.2.3",
-        "mailbox.locked policy.not-now peer.said",
+        "mailbox.locked policy.not-now atrn.refused atrn.waits peer.said",
+        also="To ATRN: a domain is not the client's own (RFC 2645 §5.2.1).",
     ),
     _code(
         451,
@@ -156,7 +158,7 @@ _CLASSIC = (
         "RFC 5321 §4.2.3",
         "session.fault storage.fault lookup.failed local.trouble dns.failure delivery.fault delivery.congested "
         "peer.nonsense "
-        "policy.not-now",
+        "policy.not-now atrn.trouble",
     ),
     _code(
         452,
@@ -191,7 +193,7 @@ _CLASSIC = (
         "The command is known, but not offered, or not to this client.",
         "Do without it; the answer to EHLO tells what there is.",
         "RFC 5321 §4.2.4",
-        "command.not-implemented command.disabled",
+        "command.not-implemented command.disabled atrn.only",
     ),
     _code(
         503,
@@ -200,7 +202,7 @@ _CLASSIC = (
         "Look at the first refused command before it.",
         "RFC 5321 §4.1.4",
         "sequence.hello-first sequence.nested-mail sequence.mail-first sequence.rcpt-first sequence.in-transaction "
-        "sequence.chunking sequence.binary-data sequence.refused-session sequence.onex-spent",
+        "sequence.chunking sequence.binary-data sequence.refused-session sequence.onex-spent atrn.not-last",
     ),
     _code(
         504,
@@ -218,7 +220,7 @@ _CLASSIC = (
         "tells which: 5.1.1 unknown, 5.7.1 not allowed.",
         _RETURN,
         "RFC 5321 §4.2.3",
-        "recipient.unknown relay.denied recipient.not-ascii policy.refused dns.no-such-domain route.none peer.said",
+        "recipient.unknown relay.denied srs.forged srs.expired recipient.not-ascii policy.refused dns.no-such-domain route.none peer.said",
     ),
     _code(
         551,
@@ -297,6 +299,14 @@ _COMPANIONS = (
         "RFC 4954 §6",
     ),
     _code(
+        453,
+        "You have no mail",
+        "To ATRN: no mail waits for these domains.",
+        "Come back later.",
+        "RFC 2645 §5.2.1",
+        "atrn.nothing-waiting",
+    ),
+    _code(
         454,
         "Temporary authentication failure; TLS not available",
         "After AUTH: the server could not ask who has which password. After STARTTLS: it can not do TLS now.",
@@ -313,10 +323,10 @@ _COMPANIONS = (
     _code(
         458,
         "Unable to queue messages for node",
-        "To ETRN: the queue could not be asked.",
+        "To ETRN: the queue could not be asked, or was asked too often.",
         "Ask again later.",
         "RFC 1985 §5",
-        "etrn.trouble",
+        "etrn.trouble etrn.too-often",
     ),
     _code(
         459,
@@ -338,7 +348,8 @@ _COMPANIONS = (
         "Authentication required",
         "The client has to say who it is (5.7.0), or to use TLS first (5.7.0 Must issue a STARTTLS command first).",
         "Say STARTTLS, then AUTH.",
-        "RFC 4954 §6; RFC 3207 §4",
+        "RFC 4954 §6; RFC 3207 §4; RFC 2645 §5.2.1",
+        "atrn.who",
     ),
     _code(
         534,

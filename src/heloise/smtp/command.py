@@ -33,6 +33,7 @@ class Verb(StrEnum):
     EXPN = "EXPN"
     HELP = "HELP"
     ETRN = "ETRN"
+    ATRN = "ATRN"
     VERB = "VERB"
     ONEX = "ONEX"
 

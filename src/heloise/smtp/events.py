@@ -82,6 +82,14 @@ class QueueRunProposed:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnProposed:
+    """ATRN with checked domains in lower case, none for all that are the client's. 250 turns the connection around: the
+    engine is done then, and `ServerSession.is_turned`."""
+
+    domains: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StatusProposed:
     """HELP STATUS: resolve with 211 lines about the server."""
 
@@ -96,6 +104,7 @@ Proposal: TypeAlias = (
     | VerifyProposed
     | ExpandProposed
     | QueueRunProposed
+    | TurnProposed
     | StatusProposed
 )
 

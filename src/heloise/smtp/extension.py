@@ -26,7 +26,7 @@ class VerbKind(Enum):
     LINE = "line"  # one line, one reply: VRFY, ETRN
     DIALOGUE = "dialogue"  # lines go to and fro until it is done: AUTH
     CHUNK = "chunk"  # a counted number of octets follows the line: BDAT
-    UPGRADE = "upgrade"  # the connection changes after the reply: STARTTLS
+    UPGRADE = "upgrade"  # one line, one reply, after which the connection is another: STARTTLS, ATRN
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +42,7 @@ class ServerView:
     permitted: frozenset[str]
     rules: Rules = field(default_factory=dict)
     is_lmtp: bool = False
+    takes_mail: bool = True
     is_secured: bool = False
     authenticated_as: str | None = None
     hello_name: str = ""
@@ -59,8 +60,8 @@ class VerbSpec:
     """A verb that an extension adds.
 
     `transitions` are its rows of the state table; `form` is what HELP shows; `ends_group` is True when it may only be
-    the last of a pipelined group (RFC 2920 §3.1). `answer` is for LINE verbs: a reply, or a proposal to be resolved.
-    The engine itself runs the other kinds.
+    the last of a pipelined group (RFC 2920 §3.1). `answer` is for LINE and UPGRADE verbs: a reply, or a proposal to
+    be resolved. The engine itself runs the other kinds.
     """
 
     verb: str

@@ -57,9 +57,11 @@ LINE_ENDING = reply(500, "5.5.2", "Bare CR, bare LF or NUL in a command", causes
 NO_ARGUMENT_ALLOWED = reply(501, "5.5.4", "This command takes no argument", causes.COMMAND_ARGUMENT)
 PARAMETER_TWICE = reply(501, "5.5.4", "A parameter is given twice", causes.PARAMETER_TWICE)
 NOT_IMPLEMENTED = reply(502, "5.5.1", "Command not implemented", causes.COMMAND_NOT_IMPLEMENTED)
+MAIL_IS_FETCHED_HERE = reply(502, "5.5.1", "Mail is fetched here, not brought", causes.ATRN_ONLY)
 
 # 5yz: sequence
 HELLO_FIRST = reply(503, "5.5.1", "Say EHLO or HELO first", causes.SEQUENCE_HELLO_FIRST)
+TURN_NOT_LAST = reply(503, "5.5.1", "Nothing may follow ATRN before its reply", causes.ATRN_NOT_ALONE)
 NESTED_MAIL = reply(503, "5.5.1", "A transaction is open already", causes.SEQUENCE_NESTED_MAIL)
 MAIL_FIRST = reply(503, "5.5.1", "MAIL first", causes.SEQUENCE_MAIL_FIRST)
 RCPT_FIRST = reply(503, "5.5.1", "RCPT first", causes.SEQUENCE_RCPT_FIRST)
@@ -160,6 +162,16 @@ def too_many_recipients(limit: int, rule: Rule | None = None) -> Reply:
 def recipient_unknown(path: ForwardPath, cause: Cause | None = None) -> Reply:
     """550 5.1.1."""
     return reply(550, "5.1.1", f"{path} is unknown here", cause or causes.RECIPIENT_UNKNOWN.because(recipient=path))
+
+
+def return_address_forged(path: ForwardPath, cause: Cause) -> Reply:
+    """550 5.7.1: an address of the Sender Rewriting Scheme that was not made here."""
+    return reply(550, "5.7.1", f"{path} was not made here", cause)
+
+
+def return_address_expired(path: ForwardPath, cause: Cause) -> Reply:
+    """550 5.1.1: one that was made here, but too long ago."""
+    return reply(550, "5.1.1", f"{path} has expired", cause)
 
 
 def relay_denied(path: ForwardPath, cause: Cause | None = None) -> Reply:
@@ -289,6 +301,43 @@ def queue_run_trouble(node: str, problem: str) -> Reply:
     return reply(458, "4.3.0", f"Unable to queue messages for {node}", cause)
 
 
+def queue_run_too_often(node: str, cause: Cause) -> Reply:
+    """458, RFC 1985 §7: the node was started a moment ago."""
+    return reply(458, "4.7.0", f"Unable to queue messages for {node} again so soon", cause)
+
+
+def turned_around(domains: Sequence[str]) -> Reply:
+    """250, RFC 2645 §5.2.1: roles are reversed after it."""
+    cause = causes.ATRN_TURNED.because(domains=", ".join(domains))
+    return reply(250, "2.0.0", "OK now reversing the connection", cause)
+
+
+def no_mail_on_demand(domains: Sequence[str]) -> Reply:
+    """453, RFC 2645 §5.2.1."""
+    return reply(453, "4.2.0", "You have no mail", causes.ATRN_NOTHING.because(domains=", ".join(domains)))
+
+
+def on_demand_refused(domain: str, cause: Cause) -> Reply:
+    """450, RFC 2645 §5.2.1: the client gets no mail for any domain when one is not its own."""
+    return reply(450, "4.7.1", f"ATRN request refused: {domain} is not yours", cause)
+
+
+def who_are_you(client: str) -> Reply:
+    """530, RFC 2645 §5.2.1: nobody knows which mail is this client's."""
+    return reply(530, "5.7.0", "Authentication required", causes.ATRN_WHO.because(client=client))
+
+
+def waits_for_its_site(domain: str) -> Reply:
+    """In the place of a next hop, which comes to us: RFC 2645 §1."""
+    return reply(450, "4.4.1", f"The mail waits until {domain} comes for it", causes.ATRN_WAITS.because(domain=domain))
+
+
+def on_demand_trouble(problem: str) -> Reply:
+    """451, RFC 2645 §5.2.1: nobody can tell whether mail is queued."""
+    cause = causes.ATRN_TROUBLE.because(problem=printable(problem))
+    return reply(451, "4.3.0", "Unable to process ATRN request now", cause)
+
+
 def status(lines: Sequence[str]) -> Reply:
     """211, RFC 5321 §4.2.3: how the server is."""
     return Reply(
@@ -365,6 +414,52 @@ def local_trouble(account: str, trouble: str) -> Reply:
     """451 4.3.0: the mailbox could not be written to."""
     cause = causes.LOCAL_TROUBLE.because(account=account, trouble=printable(trouble))
     return reply(451, "4.3.0", "The mailbox can not be written to now", cause)
+
+
+def not_configured(route: str) -> Reply:
+    """451 4.3.5: the program or service of a route is not in the configuration any more."""
+    cause = causes.ROUTE_NOT_CONFIGURED.because(route=route)
+    return reply(451, "4.3.5", f"There is no {route} in the configuration", cause)
+
+
+def taken_over(name: str, cause: Cause) -> Reply:
+    """250 2.0.0: a program or a web service has the message."""
+    return reply(250, "2.0.0", f"Taken by {name}", cause)
+
+
+def refused_by_agent(status: EnhancedStatus, text: str, cause: Cause) -> Reply:
+    """451, 550, 552 or 554 with the status that a program or a web service gave, or that its answer stands for."""
+    permanent = {1: 550}.get(status.subject, 552 if str(status) in ("5.2.2", "5.3.4") else 554)
+    return reply(permanent if status.klass == 5 else 451, str(status), text, cause)
+
+
+def program_trouble(text: str, cause: Cause) -> Reply:
+    """451 4.3.0: a program did not come to an end of its own."""
+    return reply(451, "4.3.0", text, cause)
+
+
+def program_not_started(name: str, trouble: str) -> Reply:
+    """451 4.3.5: a program could not be run."""
+    cause = causes.PROGRAM_NOT_STARTED.because(pipe=name, trouble=printable(trouble))
+    return reply(451, "4.3.5", f"{name} can not be run: {trouble}", cause)
+
+
+def looks_like_an_option(path: ForwardPath) -> Reply:
+    """553 5.1.3: a program would take a part of the address for an option."""
+    cause = causes.PROGRAM_OPTION.because(recipient=path)
+    return reply(553, "5.1.3", f"{path} begins with a hyphen, which a program would misread", cause)
+
+
+def delivered_before(path: ForwardPath) -> Reply:
+    """554 5.4.6: the message says in Delivered-To that this recipient had it already. RFC 5321 §6.3."""
+    cause = causes.CONTENT_LOOP.because(delivered_to=path)
+    return reply(554, "5.4.6", f"The message was delivered to {path} before, it goes in circles", cause)
+
+
+def too_big_for(name: str, *, size: int, maximum: int) -> Reply:
+    """552 5.3.4: a web service is to get no message that large."""
+    cause = causes.DELIVERY_TOO_BIG.because(hook=name, size=size, limit=maximum)
+    return reply(552, "5.3.4", f"The message is too big for {name}", cause)
 
 
 def local_no_room(account: str, trouble: str) -> Reply:

@@ -42,6 +42,11 @@ class ReplyReader:
         self._octets = self._octets[self._place :] + octets if self._place < len(self._octets) else octets
         self._place = 0
 
+    @property
+    def has_more(self) -> bool:
+        """Are there octets behind the last reply?"""
+        return self._place < len(self._octets)
+
     def next_reply(self) -> Reply | None:
         """The next complete reply; None when more octets are needed.
 

@@ -37,6 +37,7 @@ from heloise.smtp.events import (
     SessionEnded,
     StatusProposed,
     TransactionReset,
+    TurnProposed,
     VerifyProposed,
 )
 from heloise.smtp.extension import Extension, ServerView, VerbKind
@@ -48,15 +49,18 @@ from heloise.smtp.transcript import Recorder
 
 # Known, and not offered: those of RFC 5321 appendix F, and two that only an extension brings.
 _NOT_IMPLEMENTED = frozenset({"SEND", "SOML", "SAML", "TURN", "STARTTLS", "AUTH"})
+_BRINGS_MAIL = frozenset({Verb.MAIL, Verb.RCPT, Verb.DATA})
 _NO_ARGUMENT = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
 _CHUNK_PIECE = 1 << 16
 _CLOSING = 421  # RFC 5321 §3.8: whoever says it closes
+_OVER = (ServerState.CLOSED, ServerState.TURNED)
 
 
 class ServerSession:
     """One session. `permitted` are the extension keywords this client may use (all of the registry by default).
 
-    `rules` say where limits and permissions are written, for the causes of replies.
+    `rules` say where limits and permissions are written, for the causes of replies. `takes_mail` is False where mail is
+    only fetched (RFC 2645 §4): MAIL, RCPT and DATA are 502.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class ServerSession:
         permitted: frozenset[str] | None = None,
         rules: Rules = NO_RULES,
         lmtp: bool = False,
+        takes_mail: bool = True,
         recorder: Recorder | None = None,
     ) -> None:
         limits = limits if limits is not None else SessionLimits()
@@ -77,6 +82,7 @@ class ServerSession:
             permitted=registry.usable(registry.keywords if permitted is None else permitted),
             rules=rules,
             is_lmtp=lmtp,
+            takes_mail=takes_mail,
         )
         self.state = ServerState.CONNECTED
         self._registry = registry
@@ -102,7 +108,7 @@ class ServerSession:
         """Octets from the client; `b""` when it has closed its side."""
         if not octets:
             self._at_end_of_input = True
-        elif self.state is not ServerState.CLOSED:  # what comes after QUIT is not answered
+        elif self.state not in _OVER:  # what comes after QUIT is not answered, and after ATRN not for us
             self._input.append(octets)
 
     def next_event(self) -> Event | None:
@@ -117,7 +123,7 @@ class ServerSession:
             proposal = self._proposal
             if proposal is not None:
                 return self._announce(proposal)
-            if self.state is ServerState.CLOSED:
+            if self.state in _OVER:
                 return None
             if not self._advance():
                 if not self._at_end_of_input:
@@ -184,6 +190,11 @@ class ServerSession:
     def is_closed(self) -> bool:
         """True when the session has ended; what is left is to send the last words."""
         return self.state is ServerState.CLOSED
+
+    @property
+    def is_turned(self) -> bool:
+        """True after 250 to ATRN: what is left is to send that, and to be the client on the same stream."""
+        return self.state is ServerState.TURNED
 
     @property
     def envelope(self) -> Envelope | None:
@@ -272,6 +283,8 @@ class ServerSession:
             extension, _ = self._registry.verbs[verb]
             if extension.keyword not in self.view.permitted and verb != Verb.VRFY:
                 return self._disabled(verb)
+        elif verb in _BRINGS_MAIL and not self.view.takes_mail:
+            return replies.MAIL_IS_FETCHED_HERE
         elif verb in _NOT_IMPLEMENTED:
             return replies.NOT_IMPLEMENTED
         elif verb not in Verb.__members__:
@@ -317,7 +330,7 @@ class ServerSession:
 
     def _extension_verb(self, command: Plain) -> None:
         _, spec = self._registry.verbs[command.verb]
-        if spec.kind is not VerbKind.LINE or spec.answer is None:
+        if spec.kind not in (VerbKind.LINE, VerbKind.UPGRADE) or spec.answer is None:
             raise LocalProtocolError(f"{spec.verb} is of kind {spec.kind}, which has no line handler")
         answer = spec.answer(self.view, command)
         if isinstance(answer, Reply):
@@ -433,6 +446,8 @@ class ServerSession:
                 self._commit_content(reply)
             case MessageProposed():
                 self._finish_message(answers)
+            case TurnProposed():
+                self._commit_turn(reply)
             case VerifyProposed() | ExpandProposed() | QueueRunProposed() | StatusProposed():
                 self._say(reply)
             case _:
@@ -450,6 +465,16 @@ class ServerSession:
             self.view.hello_name = command.name
             self.view.is_esmtp = command.verb is not Verb.HELO
         self._say(reply)
+
+    def _commit_turn(self, reply: Reply) -> None:
+        """RFC 2645 §6. What came after ATRN would be a command to us, or a reply to what we have not said yet."""
+        if reply.severity is not Severity.COMPLETED:
+            self._say(reply)
+        elif self._input:
+            self._say(replies.TURN_NOT_LAST)
+        else:
+            self.state = self._registry.transitions[self.state, Verb.ATRN]
+            self._say(reply)
 
     def _commit_recipient(self, command: Rcpt, reply: Reply) -> None:
         if reply.severity is Severity.COMPLETED:

@@ -60,6 +60,7 @@ class Dialogue:
     limits: SessionLimits = field(default=SessionLimits())
     without: frozenset[str] = frozenset()
     lmtp: bool = False
+    takes_mail: bool = True
     mirrored: ClientOptions | None = None
 
     @property
@@ -109,6 +110,8 @@ def _with_directive(dialogue: Dialogue, name: str, value: str) -> Dialogue:
 def _with_option(dialogue: Dialogue, name: str, value: str) -> Dialogue:
     if name == "lmtp":
         return replace(dialogue, lmtp=True)
+    if name == "fetched":
+        return replace(dialogue, takes_mail=False)
     if name == "without":
         return replace(dialogue, without=frozenset(value.split(",")))
     if name not in {each.name for each in fields(SessionLimits)}:

@@ -30,6 +30,7 @@ from heloise.smtp.events import (
     SessionEnded,
     StatusProposed,
     TransactionReset,
+    TurnProposed,
     VerifyProposed,
 )
 from heloise.smtp.registry import Registry
@@ -69,6 +70,7 @@ class _ServerPlayer:
             limits=dialogue.limits,
             permitted=registry.keywords - dialogue.without,
             lmtp=dialogue.lmtp,
+            takes_mail=dialogue.takes_mail,
         )
         self._said: list[str] = []
         self._ended = False
@@ -155,6 +157,8 @@ def _words_and_usual_answer(proposal: Proposal) -> tuple[str, Reply]:
             return f"EXPN {text}", read_reply("550 5.1.1 no such list")
         case QueueRunProposed(kind=kind, node=node):
             return f"ETRN {kind}{node}", read_reply("251 2.0.0 nothing waiting")
+        case TurnProposed(domains=domains):
+            return f"ATRN {','.join(domains)}".strip(), replies.turned_around(domains)
         case StatusProposed():
             return "HELP STATUS", read_reply("211 2.0.0 up")
 

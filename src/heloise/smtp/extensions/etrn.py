@@ -16,7 +16,7 @@ from heloise.smtp.states import ServerState
 
 KEYWORD = "ETRN"
 FORM = "ETRN node | @domain | #queue"
-_QUEUE = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+QUEUE = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 
 
 def advertise(view: ServerView) -> str:
@@ -32,7 +32,7 @@ def answer(view: ServerView, command: Command) -> Reply | QueueRunProposed:
         return replies.needs_argument(FORM)
     kind, node = (argument[0], argument[1:]) if argument[0] in "@#" else ("", argument)
     if kind == "#":
-        return QueueRunProposed(kind, node) if _QUEUE.fullmatch(node) else replies.syntax(FORM)
+        return QueueRunProposed(kind, node.lower()) if QUEUE.fullmatch(node) else replies.syntax(FORM)
     try:
         return QueueRunProposed(kind, check_domain(node).lower())
     except AddressError:
