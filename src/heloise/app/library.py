@@ -17,7 +17,7 @@ from heloise.link.send import send as send_to
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope
 from heloise.mail.reply import Reply
-from heloise.mail.sink import Refused, SinkAnswer, Submission, Taken
+from heloise.mail.sink import Companion, Refused, SinkAnswer, Submission, Taken
 from heloise.mail.trace import Origin
 from heloise.net import real_world
 from heloise.reception.admission import AdmissionPolicy
@@ -150,8 +150,9 @@ class _FunctionDeposit:
         """See `heloise.mail.sink.Deposit`."""
         self._chunks.append(octets)
 
-    async def commit(self, facts: ContentFacts) -> SinkAnswer:
-        """Ask the function."""
+    async def commit(self, facts: ContentFacts, companions: Sequence[Companion] = ()) -> SinkAnswer:
+        """Ask the function. Nothing is expanded here and nobody is told anything, so there are no companions."""
+        assert not companions
         octets = b"".join(self._chunks[1:])
         message = ReceivedMessage(
             envelope=self._submission.envelope,

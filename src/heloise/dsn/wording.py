@@ -24,7 +24,7 @@ _HEADLINES: Mapping[Action, str] = MappingProxyType(
         Action.FAILED: "It could not be delivered to the following, and will not be tried again:",
         Action.DELAYED: "It could not be delivered to the following yet; it is still being tried, so there is no need "
         "to send it again:",
-        Action.DELIVERED: "It lies in the mailbox of the following:",
+        Action.DELIVERED: "It has been delivered to the following:",
         Action.RELAYED: "It was passed on for the following, to a server that sends no further reports of success:",
         Action.EXPANDED: "It was passed on to all who are behind the following; there will be no further reports of "
         "success:",

@@ -1,13 +1,13 @@
 """The inbox of caught mail: a message sink in memory, bounded by count and by octets, the oldest leaves first."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from heloise.mail.content import ContentFacts
+from heloise.mail.content import ContentFacts, facts_of
 from heloise.mail.envelope import Envelope
 from heloise.mail.ids import MessageId
-from heloise.mail.sink import SinkAnswer, Submission, Taken
+from heloise.mail.sink import Companion, SinkAnswer, Submission, Taken
 from heloise.mail.trace import Origin
 
 
@@ -74,19 +74,27 @@ class InboxDeposit:
         """See `heloise.mail.sink.Deposit`."""
         self._chunks.append(octets)
 
-    async def commit(self, facts: ContentFacts) -> SinkAnswer:
-        """Keep it."""
-        submission = self._submission
+    async def commit(self, facts: ContentFacts, companions: Sequence[Companion] = ()) -> SinkAnswer:
+        """Keep it, and its companions."""
+        octets = b"".join(self._chunks)
+        self._add(self._submission, octets, facts)
+        for companion in companions:
+            if companion.octets is None:
+                self._add(companion.submission, octets, facts)
+            else:
+                self._add(companion.submission, companion.octets, facts_of(companion.octets))
+        return Taken(self._submission.message_id)
+
+    def _add(self, submission: Submission, octets: bytes, facts: ContentFacts) -> None:
         self._inbox.add(
             CaughtMessage(
                 message_id=submission.message_id,
                 envelope=submission.envelope,
                 origin=submission.origin,
-                octets=b"".join(self._chunks),
+                octets=octets,
                 facts=facts,
             )
         )
-        return Taken(submission.message_id)
 
     async def abort(self) -> None:
         """Forget it."""

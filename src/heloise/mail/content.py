@@ -24,6 +24,11 @@ class ContentFacts:
     binary: bool = False
 
 
+def facts_of(octets: bytes) -> ContentFacts:
+    """Those of a content of ours, which has CRLF and no NUL."""
+    return ContentFacts(size=len(octets), eight_bit=not octets.isascii())
+
+
 class Content(Protocol):
     """Octets that can be read, more than once."""
 

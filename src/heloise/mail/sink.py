@@ -4,6 +4,7 @@ The queue, the inbox of caught mail, a test's list and a user's function have it
 `commit` returns `Taken`; only then may a server say 250 (RFC 5321 §4.2.5).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -44,6 +45,18 @@ class Refused:
     reply: Reply
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """A message that is taken together with another one, or not at all.
+
+    `octets` is its content, such as that of a report; None when it has the content of the other one, which goes on to
+    some recipients under another reverse path.
+    """
+
+    submission: Submission
+    octets: bytes | None = None
+
+
 SinkAnswer: TypeAlias = Taken | Refused
 
 
@@ -57,8 +70,11 @@ class Deposit(Protocol):
         """
         ...
 
-    async def commit(self, facts: ContentFacts) -> SinkAnswer:
-        """Take responsibility. `facts` are those of all octets written."""
+    async def commit(self, facts: ContentFacts, companions: Sequence[Companion] = ()) -> SinkAnswer:
+        """Take responsibility, for the `companions` too: for all or for none of them.
+
+        `facts` are those of all octets written.
+        """
         ...
 
     async def abort(self) -> None:

@@ -64,6 +64,10 @@ class DiskFiles:
         """Atomically; replaces `target`."""
         os.replace(source, target)
 
+    def link(self, source: str, target: str) -> None:
+        """Another name for the same file; FileExistsError when `target` is there already."""
+        os.link(source, target)
+
     def remove(self, path: str) -> None:
         """Unlink a file."""
         os.unlink(path)

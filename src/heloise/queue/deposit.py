@@ -1,11 +1,12 @@
 """A message on its way into the queue: small ones are collected in memory, larger ones go to the spool as they come."""
 
 import errno
+from collections.abc import Sequence
 from typing import Protocol
 
-from heloise.mail.content import Content, ContentFacts, MemoryContent
+from heloise.mail.content import Content, ContentFacts, MemoryContent, facts_of
 from heloise.mail.reply import Reply
-from heloise.mail.sink import Refused, SinkAnswer, Submission, Taken
+from heloise.mail.sink import Companion, Refused, SinkAnswer, Submission, Taken
 from heloise.queue.errors import StoreFault, StoreFull
 from heloise.queue.model import NewMessage
 from heloise.queue.spool import ROW_LIMIT, SpoolContent, SpoolWriter
@@ -24,6 +25,10 @@ class Keeper(Protocol):
 
     async def keep(self, message: NewMessage, content: Content) -> None:
         """Returns when responsibility is taken. Raises StoreFull, StoreFault."""
+        ...
+
+    async def keep_together(self, messages: Sequence[NewMessage]) -> None:
+        """The same for several messages, for all or for none."""
         ...
 
 
@@ -52,15 +57,18 @@ class QueueDeposit:
         else:
             await self._write_spool(self._spool, octets)
 
-    async def commit(self, facts: ContentFacts) -> SinkAnswer:
+    async def commit(self, facts: ContentFacts, companions: Sequence[Companion] = ()) -> SinkAnswer:
         """Take responsibility, or say why not; then nothing is left of it."""
         try:
             if self._trouble is not None:
                 raise self._trouble
-            if (refusal := self._keeper.room_for(0 if self._spool is not None else self._size)) is not None:
+            size = 0 if self._spool is not None else self._size
+            if companions:
+                size += sum(size if each.octets is None else len(each.octets) for each in companions)
+            if (refusal := self._keeper.room_for(size)) is not None:
                 await self.abort()
                 return Refused(refusal)
-            await self._commit(facts)
+            await self._commit(facts, companions)
         except (StoreFault, OSError) as error:
             await self.abort()
             return Refused(_refusal(error))
@@ -76,14 +84,14 @@ class QueueDeposit:
         if spool is not None:
             await spool.discard()
 
-    async def _commit(self, facts: ContentFacts) -> None:
+    async def _commit(self, facts: ContentFacts, companions: Sequence[Companion]) -> None:
         spool = self._spool
         if spool is None:
             octets = b"".join(self._chunks)
             message = NewMessage(submission=self._submission, facts=facts, octets=octets)
-            await self._keeper.keep(message, MemoryContent(octets))
+            await self._keep(message, MemoryContent(octets), companions)
             return
-        await spool.finish()
+        await spool.finish(*(each.submission.message_id for each in companions if each.octets is None))
         path = f"{self._spool_directory}/{spool.name}"
         content = SpoolContent(self._world.files, self._world.blocking, path, facts.size)
         message = NewMessage(submission=self._submission, facts=facts, octets=None, spool_name=spool.name)
@@ -91,11 +99,17 @@ class QueueDeposit:
         # must not take its file away; a file without a row is swept at the next open.
         self._spool = None
         try:
-            await self._keeper.keep(message, content)
+            await self._keep(message, content, companions)
         except StoreFull:
             # After any other fault the row may be there when the log is read again, and then needs its content.
             await spool.discard()
             raise
+
+    async def _keep(self, message: NewMessage, content: Content, companions: Sequence[Companion]) -> None:
+        if companions:
+            await self._keeper.keep_together([message, *(_beside(message, each) for each in companions)])
+        else:
+            await self._keeper.keep(message, content)
 
     async def _move_to_spool(self, directory: str) -> None:
         world, name = self._world, str(self._submission.message_id)
@@ -109,6 +123,14 @@ class QueueDeposit:
             await spool.write(octets)
         except OSError as error:
             self._trouble = error
+
+
+def _beside(message: NewMessage, companion: Companion) -> NewMessage:
+    submission, octets = companion.submission, companion.octets
+    if octets is not None:
+        return NewMessage(submission=submission, facts=facts_of(octets), octets=octets)
+    spool_name = None if message.spool_name is None else str(submission.message_id)
+    return NewMessage(submission=submission, facts=message.facts, octets=message.octets, spool_name=spool_name)
 
 
 def _refusal(error: Exception) -> Reply:

@@ -1,6 +1,6 @@
 """Large contents: one file each, streamed in and out. A file is synced, and its name, before its row is written."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from threading import Lock
 
 from heloise.mail.content import CHUNK
@@ -18,6 +18,7 @@ class SpoolWriter:
         self._blocking = blocking
         self._directory = directory
         self.name = name
+        self._names = [name]
         self._path = f"{directory}/{name}"
         # A write whose waiter was cancelled still runs, and `discard` must not close the file under it: the kernel
         # may have given the number of the descriptor to somebody else's socket by then.
@@ -35,13 +36,17 @@ class SpoolWriter:
             waiting, self._waiting, self._size = self._waiting, [], 0
             await self._blocking.run(self._flush, waiting)
 
-    async def finish(self) -> None:
-        """All that was written is on stable storage when this returns, and so is the name."""
+    async def finish(self, *more_names: str) -> None:
+        """All that was written is on stable storage when this returns, and so is the name.
+
+        So are the other names that the file has from then on. Each is removed by itself; the last one takes the
+        content along.
+        """
         waiting, self._waiting, self._size = self._waiting, [], 0
-        await self._blocking.run(self._finish, waiting)
+        await self._blocking.run(self._finish, waiting, more_names)
 
     async def discard(self) -> None:
-        """Remove the file, if there is one."""
+        """Remove the file under all its names, if there is one."""
         self._waiting.clear()
         await self._blocking.run(self._discard)
 
@@ -58,13 +63,16 @@ class SpoolWriter:
         for start in range(0, len(octets), CHUNK):  # one huge write is slower than many of this size
             self._file.write(octets[start : start + CHUNK])
 
-    def _finish(self, waiting: list[bytes]) -> None:
+    def _finish(self, waiting: list[bytes], more_names: Sequence[str]) -> None:
         with self._turn:
             self._append(waiting)
             self._has_ended = True
             if self._file is not None:
                 self._file.sync()
                 self._file.close()
+            for name in more_names:
+                self._files.link(self._path, f"{self._directory}/{name}")
+                self._names.append(name)
             self._files.sync_directory(self._directory)
 
     def _discard(self) -> None:
@@ -72,7 +80,7 @@ class SpoolWriter:
             self._has_ended = True
             if self._file is not None:
                 self._file.close()
-                remove_spool_files(self._files, self._directory, [self.name])
+                remove_spool_files(self._files, self._directory, self._names)
 
 
 class SpoolContent:

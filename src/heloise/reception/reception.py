@@ -39,11 +39,10 @@ from heloise.smtp.events import (
     SessionEnded,
     StatusProposed,
     TransactionReset,
-    TurnProposed,
     VerifyProposed,
 )
 from heloise.smtp.extension import ServerView
-from heloise.world import Stream, World
+from heloise.world import World
 
 Say = Callable[[str], None]
 
@@ -79,16 +78,8 @@ class SenderRewriting(Protocol):
 class QueueDesk(Protocol):
     """What a session may ask of the queue."""
 
-    async def run(self, kind: str, node: str, client: str) -> Reply:
-        """ETRN by the client of this address ("unix" for one on a Unix socket)."""
-        ...
-
-    async def turn(self, domains: tuple[str, ...], client: str) -> tuple[Reply, tuple[str, ...]]:
-        """ATRN likewise: the reply, and after 250 the domains whose mail is to be relayed."""
-        ...
-
-    async def relay(self, stream: Stream, domains: tuple[str, ...], is_stopping: Callable[[], bool]) -> None:
-        """Deliver what waits for these domains to the server at the other end of `stream`."""
+    async def run(self, kind: str, node: str) -> Reply:
+        """ETRN."""
         ...
 
     async def status(self) -> Reply:
@@ -106,6 +97,14 @@ class QueueDesk(Protocol):
 
 class Journal(Protocol):
     """Is told what happened, for the log."""
+
+    def opened(self, session: str, peer: str) -> None:
+        """A client has connected, from this address ("unix" for a Unix socket)."""
+        ...
+
+    def granted(self, session: str, proposal: Proposal, reply: Reply) -> None:
+        """A hello or a recipient was accepted."""
+        ...
 
     def accepted(self, session: str, submission: Submission, facts: ContentFacts) -> None:
         """A message was taken."""
@@ -174,13 +173,14 @@ class Reception:
         self._session_id = session_id
         self._greeting = greeting
         self._transaction = Transaction()
-        self._on_demand: tuple[str, ...] = ()  # the domains of an accepted ATRN
 
     async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         """The reply to a proposal. See `heloise.link.serve.Receiver`."""
         reply = await self._decide(proposal, say)
         if reply.code >= 400:
             self._desk.journal.refused(self._session_id, proposal, reply)
+        elif isinstance(proposal, RecipientProposed | HelloProposed):
+            self._desk.journal.granted(self._session_id, proposal, reply)
         if self._view.is_lmtp and isinstance(proposal, MessageProposed):
             # RFC 2033 §4.2: one reply for each recipient; the queue takes all or none.
             return (reply,) * len(proposal.envelope.recipients)
@@ -200,13 +200,8 @@ class Reception:
                 assert_never(fact)
 
     def fault(self, error: Exception) -> None:
-        """An exception came out of one of the others."""
+        """An exception came out of the two above."""
         self._desk.journal.fault(self._session_id, error)
-
-    async def turned(self, stream: Stream, is_stopping: Callable[[], bool]) -> None:
-        """After ATRN: deliver what waits for the client's domains. See `heloise.link.serve.Receiver`."""
-        await self._desk.queue.relay(stream, self._on_demand, is_stopping)
-        self._desk.journal.ended(self._session_id, lost=False)
 
     async def _decide(self, proposal: Proposal, say: Say) -> Reply:
         match proposal:
@@ -221,16 +216,14 @@ class Reception:
             case HelloProposed(reply=reply):
                 return reply
             case ConnectionProposed():
+                self._desk.journal.opened(self._session_id, self._admission.address)
                 return self._greeting or replies.greeting(self._desk.hostname, self._desk.words)
             case VerifyProposed(text=text, utf8=utf8):
                 return await self._desk.names.verify(text, may_relay=self._admission.may_relay, utf8=utf8)
             case ExpandProposed(text=text, utf8=utf8):
                 return await self._desk.names.expand(text, may_relay=self._admission.may_relay, utf8=utf8)
             case QueueRunProposed(kind=kind, node=node):
-                return await self._desk.queue.run(kind, node, self._admission.address)
-            case TurnProposed(domains=domains):
-                reply, self._on_demand = await self._desk.queue.turn(domains, self._admission.address)
-                return reply
+                return await self._desk.queue.run(kind, node)
             case StatusProposed():
                 return await self._desk.queue.status()
             case _:

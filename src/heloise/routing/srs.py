@@ -77,7 +77,7 @@ def rewrite(sender: Mailbox, scheme: Scheme, *, now: float) -> Mailbox:
     chained = _chained(sender)
     if chained is None:
         tag, stamp = "SRS0", _stamp(now)
-        parts = (stamp, sender.domain, sender.local_part)
+        parts: tuple[str, ...] = (stamp, sender.domain, sender.local_part)
     else:
         tag, parts = "SRS1", chained
     text = "=".join((_hash(scheme.secrets[0], parts, HASH_LENGTH), *parts))

@@ -220,7 +220,8 @@ _CLASSIC = (
         "tells which: 5.1.1 unknown, 5.7.1 not allowed.",
         _RETURN,
         "RFC 5321 §4.2.3",
-        "recipient.unknown relay.denied srs.forged srs.expired recipient.not-ascii policy.refused dns.no-such-domain route.none peer.said",
+        "recipient.unknown relay.denied srs.forged srs.expired recipient.not-ascii policy.refused dns.no-such-domain "
+        "route.none peer.said",
     ),
     _code(
         551,

@@ -156,6 +156,15 @@ class SimulatedDisk:
         if source != target:
             self._rename((source, None), (target, inode))
 
+    def link(self, source: str, target: str) -> None:
+        """Another name for the same file; FileExistsError when `target` is there already."""
+        source, target = self._normal(source), self._normal(target)
+        inode = self._file(source)
+        self._parent_of(target)
+        if self._tree.get(target) is not None:
+            raise FileExistsError(errno.EEXIST, "there is one already", target)
+        self._rename((target, inode))
+
     def remove(self, path: str) -> None:
         """Unlink a file."""
         path = self._normal(path)

@@ -29,7 +29,7 @@ class File(Protocol):
 
 
 class Files(Protocol):
-    """A file system. A name (create, rename, remove) is durable only after `sync_directory` of its directory."""
+    """A file system. A name (create, rename, link, remove) is durable only after `sync_directory` of its directory."""
 
     def create(self, path: str, mode: int = 0o600) -> File:
         """Create for writing; FileExistsError when there is one already."""
@@ -41,6 +41,10 @@ class Files(Protocol):
 
     def rename(self, source: str, target: str) -> None:
         """Atomically; replaces `target`."""
+        ...
+
+    def link(self, source: str, target: str) -> None:
+        """Another name for the same file; FileExistsError when `target` is there already."""
         ...
 
     def remove(self, path: str) -> None:

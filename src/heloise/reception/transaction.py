@@ -1,0 +1,79 @@
+"""What one open transaction of a session has gathered. RFC 5321 §3.3."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from heloise.dsn.submission import Routed
+from heloise.mail.envelope import Envelope, Recipient
+from heloise.mail.ids import MessageId
+from heloise.mail.path import ForwardPath
+from heloise.mail.route import Route
+from heloise.mail.sink import Deposit, Submission
+from heloise.mail.trace import Origin
+from heloise.reception.owed import BEGINNING, Owed
+from heloise.routing.propagate import Onward, Sender
+
+
+@dataclass(slots=True)
+class Transaction:
+    """The recipients to be stored, each once, and the deposit once there is content.
+
+    `owed` are recipients whose sender wants to hear what they stand for; the report goes to `report_routes`, and for
+    it the `beginning` of the content is kept. Of `submissions` the first is what the deposit was begun with.
+    """
+
+    submissions: tuple[Submission, ...] = ()
+    deposit: Deposit | None = None
+    trace_size: int = 0
+    owed: dict[Recipient, Owed] = field(default_factory=dict)
+    report_routes: Routed = ()
+    beginning: bytes = b""
+    _onward: dict[tuple[ForwardPath, Route], Onward] = field(default_factory=dict)
+    _is_parted: bool = False
+
+    def add(self, onward: Onward) -> None:
+        """One more recipient. Whoever is both written to and the member of a list gets the copy for himself, so that
+        what was asked for with his name counts; and one only."""
+        key = onward.recipient.forward_path, onward.route
+        known = self._onward.setdefault(key, onward)
+        if known.sender is not None and known.sender.of_list and not (onward.sender and onward.sender.of_list):
+            self._onward[key] = onward
+        if onward.sender is not None:
+            self._is_parted = True
+
+    def part(self, envelope: Envelope, origin: Origin, new_id: Callable[[], MessageId]) -> tuple[Submission, ...]:
+        """What is to be taken for `envelope`: the same content under one reverse path, or under several.
+
+        There is at least one submission, and what goes on as it came is the first. Each has an id of its own.
+        """
+        groups: dict[Sender | None, list[tuple[Recipient, Route]]] = {}
+        if not self._is_parted:
+            groups[None] = [(recipient, route) for recipient, route, _ in self._onward.values()]
+        else:
+            for recipient, route, sender in self._onward.values():
+                groups.setdefault(sender, []).append((recipient, route))
+        self.submissions = tuple(
+            Submission(
+                message_id=new_id(),
+                envelope=Envelope(
+                    reverse_path=envelope.reverse_path if sender is None else sender.reverse_path,
+                    parameters=envelope.parameters if sender is None else sender.parameters(envelope.parameters),
+                    recipients=tuple(recipient for recipient, _ in groups[sender]),
+                ),
+                routes=tuple(route for _, route in groups[sender]),
+                origin=origin,
+            )
+            for sender in sorted(groups, key=_is_another)
+        )
+        return self.submissions
+
+    async def write(self, octets: bytes) -> None:
+        """The next octets, to the deposit."""
+        assert self.deposit is not None
+        if self.owed and len(self.beginning) < BEGINNING:
+            self.beginning += octets
+        await self.deposit.write(octets)
+
+
+def _is_another(sender: Sender | None) -> bool:
+    return sender is not None
