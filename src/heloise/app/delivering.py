@@ -1,14 +1,17 @@
 """Configuration → deliverer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from heloise.app.journal import Journal
+from heloise.config.addressing import LineEndings
 from heloise.config.schema import Configuration
 from heloise.delivery.allowance import Bounds
 from heloise.delivery.attempt import DeliveryDoors, discover_agents
 from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer, DeliveryOptions
+from heloise.delivery.hook import Hook
 from heloise.local.mailboxes import LocalMailboxes
+from heloise.local.program import PipeProgram
 from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
 from heloise.routing.router import Router
@@ -38,6 +41,8 @@ def make_deliverer(
         background=background,
         own_names=_own_names(configuration),
         connect_timeout=delivery.connect_timeout,
+        programs=_programs(configuration),
+        hooks=_hooks(configuration),
     )
     options = DeliveryOptions(
         attempts=delivery.concurrency,
@@ -69,3 +74,35 @@ def _own_names(configuration: Configuration) -> frozenset[str]:
     """Our addresses on the port where exchangers are expected: mail that is led there would come back to us."""
     addresses = [listener.address for listener in configuration.listeners]
     return frozenset(each.host for each in addresses if isinstance(each, Endpoint) and each.port == _SMTP_PORT)
+
+
+def _programs(configuration: Configuration) -> Mapping[str, PipeProgram]:
+    return {
+        pipe.name: PipeProgram(
+            name=pipe.name,
+            command=pipe.command,
+            user=pipe.user,
+            directory=pipe.directory,
+            timeout=pipe.timeout,
+            one_recipient=pipe.one_recipient,
+            line_feeds=pipe.line_endings is LineEndings.LF,
+            concurrency=pipe.concurrency,
+            separator=configuration.local.separator,
+        )
+        for pipe in configuration.pipes
+    }
+
+
+def _hooks(configuration: Configuration) -> Mapping[str, Hook]:
+    return {
+        hook.name: Hook(
+            name=hook.name,
+            url=hook.url,
+            secret=hook.secret,
+            headers=hook.headers,
+            timeout=hook.timeout,
+            max_size=hook.max_size,
+            concurrency=hook.concurrency,
+        )
+        for hook in configuration.hooks
+    }

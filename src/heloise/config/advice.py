@@ -5,6 +5,7 @@ Each piece of advice is a `Problem`, though none that stops the server.
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network
+from urllib.parse import urlsplit
 
 from heloise.config.errors import Problem
 from heloise.config.kinds import Network
@@ -29,7 +30,11 @@ def advise(configuration: Configuration) -> tuple[Problem, ...]:
 def is_loopback(listener: Listener) -> bool:
     """Can only programs on this machine reach it?"""
     address = listener.address
-    return not isinstance(address, Endpoint) or address.host.startswith("127.") or address.host in ("::1", "localhost")
+    return not isinstance(address, Endpoint) or _is_loopback_host(address.host)
+
+
+def _is_loopback_host(host: str) -> bool:
+    return host.startswith("127.") or host in ("::1", "localhost")
 
 
 def _relaying(configuration: Configuration) -> Iterator[Problem]:
@@ -104,4 +109,16 @@ def _patience(configuration: Configuration) -> Iterator[Problem]:
         yield problem(configuration, ("limits", "minimum_free"), text)
 
 
-_ADVICE = (_relaying, _telling, _lmtp, _postmaster, _names, _thrown_away, _patience)
+def _agents(configuration: Configuration) -> Iterator[Problem]:
+    for index, pipe in enumerate(configuration.pipes):
+        if pipe.user is None:
+            text = f"{pipe.name} has no user, so it is not run when the server runs as root"
+            yield problem(configuration, ("pipe", index, "command"), text, 'write user = "…"')
+    for index, hook in enumerate(configuration.hooks):
+        url = urlsplit(hook.url)
+        if url.scheme == "http" and not _is_loopback_host(url.hostname or ""):
+            text = f"{hook.url} has mail sent over the network for everybody to read"
+            yield problem(configuration, ("hook", index, "url"), text, "use https")
+
+
+_ADVICE = (_relaying, _telling, _lmtp, _postmaster, _names, _thrown_away, _patience, _agents)

@@ -18,6 +18,7 @@ from heloise.delivery.rate import Bucket, Rate
 FIRST_WINDOW = 4
 FIRST_PAUSE = 30.0  # seconds
 LONGEST_PAUSE = 900.0
+LONGEST_ASKED = 3600.0  # whatever a web service asks for
 LATELY = 600.0  # seconds: a host that took mail within these is busy when it says 421, not dead
 _MINUTE = 60.0
 _SHY = 0.9  # of what was too much
@@ -105,14 +106,15 @@ class Allowance:
             self._halve()
             self._peace_since = now
 
-    def too_much(self, *, begun: float, now: float) -> None:
-        """It said 421 or 4.7.z. Attempts that were under way when it said so first tell nothing new."""
+    def too_much(self, *, begun: float, now: float, at_least: float = 0.0) -> None:
+        """It said 421 or 4.7.z, or asked for a pause of `at_least` so many seconds. Attempts that were under way when it
+        said so first tell nothing new."""
         if begun < self.paused_until:
             return
         self._halve()
         first = self._pause == 0.0
         self._pause = FIRST_PAUSE if first else min(LONGEST_PAUSE, self._pause * 2)
-        self.paused_until = self._peace_since = now + self._pause
+        self.paused_until = self._peace_since = now + max(self._pause, min(at_least, LONGEST_ASKED))
         if first:
             self._learn(now)
         elif self._learned is not None and self._pause >= 8 * FIRST_PAUSE:

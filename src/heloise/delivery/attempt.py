@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from heloise.delivery.allowance import Bounds
+from heloise.delivery.hook import Hook
 from heloise.delivery.next_hop import Found, NextHopGroup
 from heloise.delivery.sessions import Sessions
 from heloise.delivery.troubles import Troubles
 from heloise.local.mailboxes import LocalMailboxes
+from heloise.local.program import PipeProgram
 from heloise.mail.content import Content
 from heloise.mail.outcome import Outcome
 from heloise.mail.route import Route, Transport
@@ -51,6 +54,7 @@ class DeliveryAttempt:
         self.group = group  # what the agent found for the route
         self.narrate = narrate
         self.told = told  # does somebody listen?
+        self.pause: float | None = None  # seconds for which the destination asked to be left alone, if it did
         self.is_last: Callable[[], bool] = lambda: True  # does nothing else wait for the same next hops?
         self.host_is_busy: Callable[[], bool] = lambda: False  # has it taken mail lately?
         self._outcomes: dict[int, Outcome] = {}
@@ -84,7 +88,8 @@ class DeliveryDoors:
 
     `hostname` is our name: in EHLO, in reports, and the one that no MX may lead back to (`own_names` has the others).
     `background` runs what nobody waits for, such as the farewell to a peer. `sessions` are kept open for the next
-    message, `hosts` are the addresses known not to answer.
+    message, `hosts` are the addresses known not to answer. `programs` and `hooks` are those of the configuration, by
+    name.
     """
 
     world: World
@@ -98,6 +103,8 @@ class DeliveryDoors:
     smtp_port: int = 25
     sessions: Sessions = field(default_factory=Sessions)
     hosts: Troubles = field(default_factory=Troubles)
+    programs: Mapping[str, PipeProgram] = field(default_factory=dict)
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +113,7 @@ class DeliveryAgent:
 
     `find` says where a route leads at the moment, for agents that give mail to other servers: what leads to the same
     hosts goes in one attempt, and no more of it at a time than they bear. `lmtp` keeps its hosts apart from others.
+    `bounds` says how hard the others may be worked: a route of theirs is a destination.
     """
 
     transports: frozenset[Transport]
@@ -113,6 +121,7 @@ class DeliveryAgent:
     attempt: Callable[[DeliveryDoors, DeliveryAttempt], Coroutine[Any, Any, None]]
     find: Callable[[DeliveryDoors, Route], Coroutine[Any, Any, Found]] | None = None
     lmtp: bool = False
+    bounds: Callable[[DeliveryDoors, Route], Bounds] | None = None
 
 
 Agents: TypeAlias = Mapping[Transport, DeliveryAgent]

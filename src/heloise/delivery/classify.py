@@ -21,7 +21,7 @@ from heloise.mail.reply import Reply
 from heloise.mail.status import Severity
 from heloise.smtp import replies
 from heloise.smtp.transaction import RecipientAnswer
-from heloise.world import LinkFault
+from heloise.world import LinkError, LinkFault
 
 _CLOSING = 421
 _LINK_TROUBLE = (causes.LINK_LOST, causes.LINK_TIMED_OUT, causes.LINK_REFUSED)
@@ -80,6 +80,12 @@ def classify_failure(failure: DialFailure, *, peer: str, shown: str) -> Outcome:
         reply=reply,
         remote_mta=peer if failure.said_by_peer else None,
     )
+
+
+def not_connected(error: LinkError, *, shown: str) -> Reply:
+    """What we say in the place of a web service that gave no answer."""
+    kind = causes.LINK_TIMED_OUT if error.fault is LinkFault.TIMED_OUT else causes.LINK_REFUSED
+    return replies.not_connected(f"{_WORDS[error.fault]} {shown}", kind.because(trouble=str(error)))
 
 
 def _not_connected(fault: LinkFault, reply: Reply, shown: str) -> Reply:

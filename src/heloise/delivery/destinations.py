@@ -143,10 +143,11 @@ class Destination:
                 self.leave((), begun=self._clock.monotonic())
             raise
 
-    def leave(self, outcomes: Sequence[Outcome], *, begun: float) -> None:
-        """After a turn: `outcomes` of the attempt that was `begun` then, none when there was none."""
+    def leave(self, outcomes: Sequence[Outcome], *, begun: float, pause: float | None = None) -> None:
+        """After a turn: `outcomes` of the attempt that was `begun` then, none when there was none. `pause` is for how
+        many seconds at least it asked to be left alone, if it did."""
         self.running -= 1
-        self._learn(outcomes, begun)
+        self._learn(outcomes, begun, pause)
         self._serve()
 
     def send_home(self) -> None:
@@ -212,14 +213,17 @@ class Destination:
                 self.allowance.spend(now)
                 waiting.set_result(True)
 
-    def _learn(self, outcomes: Sequence[Outcome], begun: float) -> None:
+    def _learn(self, outcomes: Sequence[Outcome], begun: float, pause: float | None) -> None:
         if not outcomes:
             return
         now = self._clock.monotonic()
         last = outcomes[-1]
         self.last = (self._clock.now(), str(last.reply))
         refused = next((outcome for outcome in outcomes if asks_for_a_pause(outcome)), None)
-        if refused is not None and (refused.stage not in _UNREACHED or self.allowance.took_lately(now)):
+        if pause is not None:
+            self.trouble = last
+            self.allowance.too_much(begun=begun, now=now, at_least=pause)
+        elif refused is not None and (refused.stage not in _UNREACHED or self.allowance.took_lately(now)):
             self.trouble = refused
             self.allowance.too_much(begun=begun, now=now)
         elif any(_came_to_nothing(outcome) for outcome in outcomes):
@@ -238,16 +242,22 @@ class Destinations:
         self._bounds_of = bounds_of
         self._destinations: dict[Hashable, Destination] = {}
 
-    def of(self, key: Hashable, names: Sequence[str], route: str, *, careful: bool) -> Destination:
-        """The destination of this key; made when there is none."""
+    def of(self, key: Hashable, names: Sequence[str], route: str) -> Destination:
+        """The destination of these hosts; made when there is none."""
+        return self._of(key, names, route, None)
+
+    def of_route(self, route: str, bounds: Bounds | None) -> Destination:
+        """The destination of a route that leads to no hosts; made when there is none."""
+        # What is on this machine has no pace: its deliveries are only kept from being all at once.
+        return self._of(route, (route,), route, bounds or replace(self._bounds_of(()), rate=None, careful=False))
+
+    def _of(self, key: Hashable, names: Sequence[str], route: str, bounds: Bounds | None) -> Destination:
         destination = self._destinations.get(key)
         if destination is None:
             if len(self._destinations) >= REMEMBERED:
                 self._destinations = {key: each for key, each in self._destinations.items() if not each.is_idle}
-            # What is on this machine has no pace: its deliveries are only kept from being all at once.
-            bounds = self._bounds_of(names) if careful else replace(self._bounds_of(()), rate=None, careful=False)
-            destination = Destination(", ".join(names), bounds, self._clock)
-            self._destinations[key] = destination
+            bounds = bounds if bounds is not None else self._bounds_of(names)
+            destination = self._destinations[key] = Destination(", ".join(names), bounds, self._clock)
         destination.led_here(route)
         return destination
 

@@ -5,6 +5,8 @@ import errno
 import os
 import pwd
 import signal
+import subprocess
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,84 +26,101 @@ class SystemProcesses:
     ) -> ProgramEnd:
         """Run `program` on `content`. See `heloise.world.Processes`."""
         identity = _identity(program.user)
-        ours, theirs = os.pipe()
-        try:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *program.command,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=theirs,
-                    stderr=theirs,
-                    cwd=program.directory,
-                    env={**identity.environment, **program.environment},
-                    start_new_session=True,
-                    umask=0o077,
-                    **identity.arguments,
-                )
-            finally:
-                os.close(theirs)
-        except BaseException:
-            os.close(ours)
-            raise
-        return await _Run(process, ours, most_output).through(content, timeout)
+        # Not asyncio's own way: uvloop knows no users, and both hold up the end of a program for as long as anything
+        # that it left behind holds its output open.
+        process = subprocess.Popen(  # noqa: ASYNC220 - it returns as soon as the program is there, as asyncio's does
+            program.command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=program.directory,
+            env={**identity.environment, **program.environment},
+            start_new_session=True,
+            umask=0o077,
+            **identity.arguments,
+        )
+        return await _Run(process, most_output).through(content, timeout)
 
 
 class _Run:
-    """One program under way. Its output comes through a pipe of our own: asyncio's would hold up the end of the program
-    for as long as anything that it left behind holds it open."""
+    """One program under way."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: int, most_output: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", most_output: int) -> None:
         self._process = process
-        self._output = output
         self._most_output = most_output
         self._kept = bytearray()
+        self._input: asyncio.StreamWriter | None = None  # open until all was given
 
     async def through(self, content: AsyncIterator[bytes], timeout: float) -> ProgramEnd:
         """Feed it, listen to it, and wait for its end."""
+        ending = self._ending()
         listening = asyncio.create_task(self._listen())
         feeding = asyncio.create_task(self._feed(content))
-        ending = asyncio.create_task(self._process.wait())
+        either: set[asyncio.Future[Any]] = {feeding, ending}
         try:
             async with asyncio.timeout(timeout):
-                await asyncio.wait({feeding, ending}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if feeding.done():
                     feeding.result()  # the content could not be read
                 await asyncio.wait({ending})  # and not `ending` itself, which the timeout would cancel
         except TimeoutError:
             return ProgramEnd(output=bytes(self._kept))
         finally:
-            if self._process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+            # Before its input is closed: it must not take half a message for a whole one.
+            if not ending.done():
+                os.killpg(self._process.pid, signal.SIGKILL)
                 await asyncio.wait({ending})
             feeding.cancel()
             await asyncio.wait({listening}, timeout=_LINGER)
             listening.cancel()
             await asyncio.wait({listening, feeding})
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+            if self._input is not None:
+                self._input.close()
         code = ending.result()
         return ProgramEnd(
             exit_code=code if code >= 0 else None, signal=-code if code < 0 else None, output=bytes(self._kept)
         )
 
+    def _ending(self) -> "asyncio.Future[int]":
+        """Its exit code, once it has ended; waited for in a thread of its own, which sleeps until then."""
+        loop = asyncio.get_running_loop()
+        ending: asyncio.Future[int] = loop.create_future()
+
+        def wait() -> None:
+            code = self._process.wait()
+            with suppress(RuntimeError):  # the loop is closed: nobody wants to know
+                loop.call_soon_threadsafe(ended, code)
+
+        def ended(code: int) -> None:
+            if not ending.done():
+                ending.set_result(code)
+
+        threading.Thread(target=wait, name=f"heloise-program-{self._process.pid}", daemon=True).start()
+        return ending
+
     async def _feed(self, content: AsyncIterator[bytes]) -> None:
-        stdin = self._process.stdin
-        assert stdin is not None  # asked for
-        async for octets in content:
-            try:
-                stdin.write(octets)
-                await stdin.drain()
-            except (BrokenPipeError, ConnectionResetError):
-                return  # it has seen enough: its exit code tells what it made of it
-        stdin.close()
+        loop = asyncio.get_running_loop()
+        assert self._process.stdin is not None  # asked for
+        transport, protocol = await loop.connect_write_pipe(
+            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), self._process.stdin
+        )
+        writer = self._input = asyncio.StreamWriter(transport, protocol, None, loop)
+        try:
+            async for octets in content:
+                writer.write(octets)
+                await writer.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            return  # it has seen enough: its exit code tells what it made of it
+        writer.close()
+        self._input = None
 
     async def _listen(self) -> None:
         """Read to the end, and keep the beginning: a program whose output nobody reads would stand still."""
         reader = asyncio.StreamReader()
-        pipe = os.fdopen(self._output, "rb", buffering=0)
+        assert self._process.stdout is not None  # asked for
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), pipe
+            lambda: asyncio.StreamReaderProtocol(reader), self._process.stdout
         )
         try:
             while octets := await reader.read(_PIECE):
