@@ -89,7 +89,7 @@ def test_a_broken_section_does_not_make_echoes_elsewhere() -> None:
         ('[extensions]\nEXPM = "any"', 'unknown extension "EXPM"; did you mean "EXPN"?'),
         ('[extensions]\nexpn = "any"', 'unknown extension "expn"; did you mean "EXPN"?'),
         ('[aliases]\nteam = "alice"', 'team is a list in brackets, not "alice"'),
-        ('[aliases]\nteam = ["alcie"]', '"alcie" is no user, alias or forward; did you mean "alice"?'),
+        ('[aliases]\nteam = ["alcie"]', '"alcie" is no user, alias, list or forward; did you mean "alice"?'),
         ("[aliases]\nteam = []", 'the alias "team" has no targets'),
         ('[aliases]\n"a b" = ["alice"]', '"a b" is not a name; write it like "team"'),
         ('[aliases]\n"x@other.test" = ["alice"]', '"x@other.test" is not in a local domain'),
@@ -139,7 +139,7 @@ def test_a_wrong_value_is_told_in_a_sentence(addition: str, expected: str) -> No
         ('maildir = "{home}/{user}"', "maildir has {user} in it"),
         ('separator = "++"', 'separator is one character, such as "+"'),
         ('separator = "@"', 'separator is one character, such as "+"'),
-        ('postmaster = "alcie"', 'is no user, alias or forward; did you mean "alice"?'),
+        ('postmaster = "alcie"', 'is no user, alias, list or forward; did you mean "alice"?'),
         (
             'catch_all = { "exmple.test" = "alice" }',
             '"exmple.test" is not a local domain; did you mean "example.test"?',

@@ -1,10 +1,13 @@
-"""Sections about where mail goes: `[local]`, `[[user]]`, `[aliases]`, `[forwards]`, `[[route]]`."""
+"""Sections about where mail goes: `[local]`, `[[user]]`, `[aliases]`, `[[list]]`, `[forwards]`, `[srs]`,
+`[[route]]`."""
+
+# ruff: noqa: RUF009  (all defaults are immutable)
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from heloise.config.kinds import Account, Domain, Name, Octets, RouteDomain
+from heloise.config.kinds import AbsolutePath, Account, Domain, Name, Octets, RouteDomain, Seconds
 from heloise.mail.address import Mailbox
 from heloise.mail.route import Route
 
@@ -14,6 +17,14 @@ class LineEndings(Enum):
 
     CRLF = "crlf"
     LF = "lf"
+
+
+class Separator(Enum):
+    """What the Sender Rewriting Scheme lets stand behind its tag."""
+
+    EQUAL = "="
+    PLUS = "+"
+    MINUS = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +82,47 @@ class Forward:
 
     tell: Mailbox | None = None
     """Do not take the mail; the client is told this address by 551."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailingList:
+    """`[[list]]`: a name whose mail goes to members, and comes back to an owner when it can not. There may be several.
+
+    Only the reverse path is changed, the message is not.
+    """
+
+    name: Name
+    """The local part, for all local domains ("team"), or an address in one of them ("team@example.org")."""
+
+    members: tuple[Name, ...]
+    """Who gets the mail: names here and addresses anywhere, other lists included. Whoever writes to the list and is a
+    member gets a copy like everybody else."""
+
+    owner: Name | None = None
+    """Who gets the reports about members that can not be reached; whoever is called owner-NAME or NAME-owner when it is
+    not given. An alias is a list as well when there is an owner-NAME for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Srs:
+    """`[srs]`: the Sender Rewriting Scheme, for mail that is forwarded to other servers.
+
+    Such mail of a sender elsewhere fails SPF there, unless it goes on under an address of ours; reports to that address
+    find the way back to the sender.
+    """
+
+    secrets: AbsolutePath | None = None
+    """A file with a secret in each line: the first one signs, all of them are believed, so that a new one can be put
+    before the others. Without the file no sender is rewritten. `openssl rand -hex 16` makes one."""
+
+    domain: Domain | None = None
+    """The domain of the addresses, one of [local] domains; the primary one when it is not given."""
+
+    separator: Separator = Separator.EQUAL
+    """What stands behind SRS0 in the addresses."""
+
+    max_age: Seconds = Seconds(21 * 86400)
+    """How long reports find the way back, in whole days; longer than any server keeps trying."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from heloise.config import agent_checks, names
+from heloise.config import agent_checks, names, onward
 from heloise.config.errors import Problem, did_you_mean
 from heloise.config.kinds import read_route_domain
 from heloise.config.names import problem
@@ -208,7 +208,7 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-_NAMES = frozenset({"local", "user", "aliases", "forwards"})
+_NAMES = frozenset({"local", "user", "aliases", "list", "forwards"})
 
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listener"}), listeners),
@@ -229,6 +229,8 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (_NAMES, names.users),
     (_NAMES, names.aliases),
     (_NAMES, names.forwards),
+    (_NAMES, onward.lists),
+    (frozenset({"local", "srs"}), onward.srs),
     (_NAMES, names.catch_all),
     (_NAMES, names.postmaster),
 )

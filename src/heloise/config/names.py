@@ -23,7 +23,7 @@ def users(draft: Configuration) -> Iterator[Problem]:
     for index, user in enumerate(draft.users):
         path: Path = ("user", index, "name")
         key = name_key(user.name)
-        yield from _not_local(draft, path, user.name)
+        yield from not_local(draft, path, user.name)
         if key in names:
             first = draft.places.nearest("user", names[key], "name")
             yield problem(draft, path, f'"{user.name}" is a user already, {first}')
@@ -42,31 +42,31 @@ def users(draft: Configuration) -> Iterator[Problem]:
 
 def aliases(draft: Configuration) -> Iterator[Problem]:
     """Each is a name of ours, and each target is somebody."""
-    known = _known(draft)
+    known = known_names(draft)
     for name, targets in draft.aliases.items():
-        key = _key(name)
+        key = key_of(name)
         if key is None:
             hint = 'write it like "team" or "team@example.org"'
             yield problem(draft, ("aliases", name), f'"{name}" is not a name', hint)
             continue
-        yield from _not_local(draft, ("aliases", name), name)
+        yield from not_local(draft, ("aliases", name), name)
         if not targets:
             yield problem(draft, ("aliases", name), f'the alias "{name}" has no targets')
         for index, target in enumerate(targets):
-            yield from _not_known(draft, ("aliases", name, index), target, known)
+            yield from not_known(draft, ("aliases", name, index), target, known)
 
 
 def forwards(draft: Configuration) -> Iterator[Problem]:
     """Each is a name of ours that is nothing else, and says one thing."""
     taken = {name_key(user.name): "a user" for user in draft.users}
-    taken |= {key: "an alias" for name in draft.aliases if (key := _key(name))}
+    taken |= {key: "an alias" for name in draft.aliases if (key := key_of(name))}
     for name, forward in draft.forwards.items():
         path: Path = ("forwards", name)
-        key = _key(name)
+        key = key_of(name)
         if key is None:
             yield problem(draft, path, f'"{name}" is not a name', 'write it like "carol" or "carol@example.org"')
             continue
-        yield from _not_local(draft, path, name)
+        yield from not_local(draft, path, name)
         if key in taken:
             yield problem(draft, path, f'"{name}" is {taken[key]}, too; a forward is for somebody who has moved')
         if (forward.relay is None) is (forward.tell is None):
@@ -76,23 +76,23 @@ def forwards(draft: Configuration) -> Iterator[Problem]:
 
 def catch_all(draft: Configuration) -> Iterator[Problem]:
     """By domains of ours, to somebody."""
-    known = _Known(_known(draft).keys, anybody=False, separator=draft.local.separator)
+    known = Known(known_names(draft).keys, anybody=False, separator=draft.local.separator)
     for domain, target in draft.local.catch_all.items():
         path: Path = ("local", "catch_all", domain)
         if domain != "*" and domain.lower() not in draft.local.domains:
             hint = did_you_mean(domain, [*draft.local.domains, "*"])
             yield problem(draft, path, f'catch_all: "{domain}" is not a local domain', hint)
-        yield from _not_known(draft, path, target, known)
+        yield from not_known(draft, path, target, known)
 
 
 def postmaster(draft: Configuration) -> Iterator[Problem]:
     """He is somebody. RFC 5321 §4.5.1."""
     if draft.local.postmaster is not None:
-        yield from _not_known(draft, ("local", "postmaster"), draft.local.postmaster, _known(draft))
+        yield from not_known(draft, ("local", "postmaster"), draft.local.postmaster, known_names(draft))
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """The names there are; `anybody` when a catch-all takes the others."""
 
     keys: frozenset[NameKey]
@@ -100,6 +100,7 @@ class _Known:
     separator: str
 
     def has(self, target: str) -> bool:
+        """Would mail for this name be taken, as far as the file tells?"""
         local_part, domain = name_key(target)
         untagged = local_part.partition(self.separator)[0] if self.separator else local_part
         if self.anybody or "postmaster" in (local_part, untagged):
@@ -107,34 +108,45 @@ class _Known:
         parts = {local_part, untagged}
         return any(key[0] in parts and (domain is None or key[1] in (None, domain)) for key in self.keys)
 
+    def names(self, target: str) -> bool:
+        """Is there an entry of exactly this name?"""
+        local_part, domain = name_key(target)
+        return any(key[0] == local_part and (domain is None or key[1] in (None, domain)) for key in self.keys)
+
     @property
     def written(self) -> list[str]:
+        """All local parts."""
         return sorted({local_part for local_part, _ in self.keys})
 
 
-def _known(draft: Configuration) -> _Known:
-    names = (*(user.name for user in draft.users), *draft.aliases, *draft.forwards)
-    keys = frozenset(key for name in names if (key := _key(name)))
-    return _Known(keys, anybody=bool(draft.local.catch_all), separator=draft.local.separator)
+def known_names(draft: Configuration) -> Known:
+    """Those of all tables."""
+    users, lists = (user.name for user in draft.users), (each.name for each in draft.lists)
+    names = (*users, *lists, *draft.aliases, *draft.forwards)
+    keys = frozenset(key for name in names if (key := key_of(name)))
+    return Known(keys, anybody=bool(draft.local.catch_all), separator=draft.local.separator)
 
 
-def _key(name: str) -> NameKey | None:
+def key_of(name: str) -> NameKey | None:
+    """What a name is found by, or None when it is none."""
     try:
         return name_key(name)
     except AddressError:
         return None
 
 
-def _not_local(draft: Configuration, path: Path, name: str) -> Iterator[Problem]:
+def not_local(draft: Configuration, path: Path, name: str) -> Iterator[Problem]:
+    """A name is in a domain of ours."""
     _, domain = name_key(name)
     if domain is not None and domain not in draft.local.domains:
         hint = did_you_mean(domain, draft.local.domains) or "name it in [local] domains"
         yield problem(draft, path, f'"{name}" is not in a local domain', hint)
 
 
-def _not_known(draft: Configuration, path: Path, target: str, known: _Known) -> Iterator[Problem]:
+def not_known(draft: Configuration, path: Path, target: str, known: Known) -> Iterator[Problem]:
+    """A target of ours is somebody."""
     local_part, domain = name_key(target)
     ours = domain is None or domain in draft.local.domains
     if ours and not known.has(target):
         hint = did_you_mean(local_part, known.written)
-        yield problem(draft, path, f'"{target}" is no user, alias or forward', hint)
+        yield problem(draft, path, f'"{target}" is no user, alias, list or forward', hint)

@@ -10,7 +10,7 @@ tells `Configuration.rule`, by the path of names in the file: `rule("limits", "m
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from heloise.config.addressing import DomainRoute, Forward, Local, User
+from heloise.config.addressing import DomainRoute, Forward, Local, MailingList, Srs, User
 from heloise.config.agents import Hook, Pipe
 from heloise.config.kinds import AbsolutePath, Domain, Name
 from heloise.config.listening import Etrn, Limits, Listener, Odmr, Relay
@@ -50,10 +50,12 @@ class Configuration:
     """Names that stand for others: team = ["alice", "bob@example.org"]. A name without domain is one in every local
     domain; a target without domain means the one the mail came for. A name may be its own target, to keep a copy."""
 
+    lists: tuple[MailingList, ...] = field(default=(), metadata={"key": "list"})
     forwards: Mapping[str, Forward] = field(default_factory=dict)
     """Users who have moved: "carol@example.org" = { relay = "carol@example.net" } sends on and says 251, { tell = … }
     refuses by 551 and says where."""
 
+    srs: Srs = Srs()
     routes: tuple[DomainRoute, ...] = field(default=(), metadata={"key": "route"})
     limits: Limits = Limits()
     retry: Retry = Retry()
