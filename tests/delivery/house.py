@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from heloise.delivery.attempt import DeliveryDoors, discover_agents
 from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer, DeliveryOptions
+from heloise.delivery.journal import AttemptEnded
 from heloise.local.accounts import Account
 from heloise.local.mailboxes import LocalMailboxes
 from heloise.mail.envelope import Envelope
@@ -35,10 +36,14 @@ class Journal:
         self.attempts: list[tuple[str, str, str]] = []
         self.outcomes: list[Outcome] = []
         self.faults: list[str] = []
+        self.ended: list[AttemptEnded] = []
 
     def attempted(self, message: QueuedMessage, recipient: QueuedRecipient, outcome: Outcome) -> None:
         self.attempts.append((str(recipient.recipient.forward_path), outcome.action.value, str(outcome.reply)))
         self.outcomes.append(outcome)
+
+    def attempt_ended(self, attempt: AttemptEnded) -> None:
+        self.ended.append(attempt)
 
     def delivery_fault(self, message_id: str, error: Exception) -> None:
         self.faults.append(f"{type(error).__name__}: {error}")

@@ -1,13 +1,26 @@
-"""From what happens to the log: the journal of sessions and deliveries. Never content, never secrets."""
+"""From what happens to the log and the passports: the journal of sessions and deliveries. Never content or secrets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import TypeAlias
 
+from heloise.delivery.journal import AttemptEnded
 from heloise.mail.content import ContentFacts
 from heloise.mail.outcome import Outcome
 from heloise.mail.reply import Reply
 from heloise.mail.sink import Submission
-from heloise.queue.model import QueuedMessage, QueuedRecipient
+from heloise.passport.entries import (
+    OWN_SESSION,
+    Accepted,
+    Answered,
+    Attempted,
+    Commanded,
+    Ended,
+    Faulted,
+    Opened,
+)
+from heloise.passport.office import PassportOffice
+from heloise.queue.model import QueuedMessage, QueuedRecipient, Redirection, Touched
 from heloise.smtp.events import MailProposed, Proposal, RecipientProposed
 
 Emit: TypeAlias = Callable[[str, str, dict[str, object]], None]
@@ -19,10 +32,22 @@ class Journal:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
+        self._office: PassportOffice | None = None
+
+    def keep_passports(self, office: PassportOffice) -> None:
+        """From now on `office` is told as well."""
+        self._office = office
 
     def opened(self, session: str, peer: str) -> None:
         """A client has connected."""
         self._emit("debug", "session.opened", {"session": session, "peer": peer})
+        if self._office is not None:
+            self._office.record(Opened(session, self._office.now(), peer))
+
+    def granted(self, session: str, proposal: Proposal, reply: Reply) -> None:
+        """A hello or a recipient was accepted."""
+        if self._office is not None:
+            self._office.record(Answered(session, self._office.now(), proposal, reply))
 
     def accepted(self, session: str, submission: Submission, facts: ContentFacts) -> None:
         """Responsibility was taken."""
@@ -36,6 +61,8 @@ class Journal:
             "size": facts.size,
         }
         self._emit("info", "message.accepted", fields)
+        if self._office is not None:
+            self._office.record(Accepted(submission.message_id, self._office.now(), session, submission, facts))
 
     def refused(self, session: str, proposal: Proposal, reply: Reply) -> None:
         """A proposal was refused."""
@@ -45,14 +72,20 @@ class Journal:
         elif isinstance(proposal, MailProposed):
             fields["sender"] = str(proposal.command.reverse_path)
         self._emit("info", "command.refused", fields)
+        if self._office is not None:
+            self._office.record(Answered(session, self._office.now(), proposal, reply))
 
     def ended(self, session: str, *, lost: bool) -> None:
         """A session is over."""
         self._emit("debug", "session.ended", {"session": session, "lost": lost})
+        if self._office is not None:
+            self._office.record(Ended(session, self._office.now(), lost))
 
     def fault(self, session: str, error: Exception) -> None:
         """A trouble of our own."""
         self._emit("error", "session.fault", {"session": session, "error": f"{type(error).__name__}: {error}"})
+        if self._office is not None:
+            self._office.record(Faulted(session, self._office.now(), error))
 
     def attempted(self, message: QueuedMessage, recipient: QueuedRecipient, outcome: Outcome) -> None:
         """One attempt for one recipient."""
@@ -71,9 +104,34 @@ class Journal:
             fields["remote_mta"] = outcome.remote_mta
         self._emit(level, "delivery.attempted", fields)
 
+    def attempt_ended(self, attempt: AttemptEnded) -> None:
+        """The whole of an attempt, with the reports that are sent about it."""
+        if self._office is None:
+            return
+        now = self._office.now()
+        self._office.record(Attempted(attempt.message.message_id, now, attempt))
+        for report in attempt.settlement.reports:
+            submission = report.submission
+            self._office.record(Accepted(submission.message_id, now, OWN_SESSION, submission, report.facts))
+
+    def commanded(self, command: str, touched: Sequence[Touched], to: Redirection | None = None) -> None:
+        """What an operator did to recipients."""
+        if self._office is None:
+            return
+        now = self._office.now()
+        for message_id, group in groupby(touched, key=lambda each: each.message_id):
+            recipients = tuple(each.recipient for each in group)
+            self._office.record(Commanded(message_id, now, command, recipients, to))
+
     def delivery_fault(self, message_id: str, error: Exception) -> None:
         """An attempt ended by a bug or an unexpected trouble; the recipients are tried again."""
         self._emit("error", "delivery.fault", {"message": message_id, "error": f"{type(error).__name__}: {error}"})
+        if self._office is not None and message_id != "-":
+            self._office.record(Faulted(message_id, self._office.now(), error))
+
+    def passport_trouble(self, trouble: str) -> None:
+        """Passports are not written, or were damaged; mail goes on."""
+        self._emit("warning", "passport.trouble", {"trouble": trouble})
 
     def server(self, event: str, **fields: object) -> None:
         """Starting, listening, stopping."""

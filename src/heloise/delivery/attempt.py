@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from heloise.delivery.allowance import Bounds
 from heloise.delivery.hook import Hook
+from heloise.delivery.journal import HostTried
 from heloise.delivery.next_hop import Found, NextHopGroup
 from heloise.delivery.sessions import Sessions
 from heloise.delivery.troubles import Troubles
@@ -57,6 +58,8 @@ class DeliveryAttempt:
         self.pause: float | None = None  # seconds for which the destination asked to be left alone, if it did
         self.is_last: Callable[[], bool] = lambda: True  # does nothing else wait for the same next hops?
         self.host_is_busy: Callable[[], bool] = lambda: False  # has it taken mail lately?
+        self.begun: float | None = None  # seconds since the epoch; None when no agent was asked
+        self.tried: list[HostTried] = []  # the next hops an agent has tried, for the journal
         self._outcomes: dict[int, Outcome] = {}
 
     def decide(self, recipient: QueuedRecipient, outcome: Outcome) -> None:

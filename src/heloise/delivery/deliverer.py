@@ -22,7 +22,7 @@ from heloise.delivery.destinations import (
     waits_for_its_turn,
 )
 from heloise.delivery.finding import Finder, by_route
-from heloise.delivery.journal import DeliveryFault, DeliveryJournal
+from heloise.delivery.journal import AttemptEnded, DeliveryFault, DeliveryJournal
 from heloise.delivery.narration import ended
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop
 from heloise.delivery.settle import Decision, Reporting, decide, expiry, postpone, settle, warning_at, without_report
@@ -288,6 +288,7 @@ class Deliverer:
             attempt.decide_all(without_next_hop(replies.no_route(str(attempt.route))))
             return
         clock = self._doors.world.clock
+        attempt.begun = clock.now()
         attempt.is_last = lambda: destination.is_last
         attempt.host_is_busy = lambda: destination.allowance.took_lately(clock.monotonic())
         await self._run(self._spawn(agent.attempt(self._doors, attempt), self._attempts), attempt)
@@ -323,7 +324,9 @@ class Deliverer:
         report_id = new_message_id(now, world.entropy.octets(4))
         routed = await self._routed(decision)
         if routed is None:
-            return without_report(decision, attempt.undecided, again=now + _LOOKUP_PAUSE)
+            settlement = without_report(decision, attempt.undecided, again=now + _LOOKUP_PAUSE)
+            self._journal.attempt_ended(_ended(attempt, decision, settlement))
+            return settlement
         reporting = Reporting(hostname=self._doors.hostname, report_id=report_id, routed=routed)
         original = await self._beginning(attempt, decision.octets_wanted)
         settlement = settle(decision, reporting, original)
@@ -336,6 +339,8 @@ class Deliverer:
         if decision.owes_report and not settlement.reports:
             fault = DeliveryFault(f"there is no way to send a report to {attempt.message.reverse_path}")
             self._journal.delivery_fault(attempt.message.message_id, fault)
+        if decision.outcomes:
+            self._journal.attempt_ended(_ended(attempt, decision, settlement))
         return settlement
 
     async def _routed(self, decision: Decision) -> Routed | None:
@@ -399,6 +404,18 @@ class Deliverer:
 def _delayed(reply: Reply) -> Outcome:
     """For a fault of ours, which says nothing about the route."""
     return Outcome(action=Action.DELAYED, stage=Stage.CONTENT, reply=reply)
+
+
+def _ended(attempt: DeliveryAttempt, decision: Decision, settlement: Settlement) -> AttemptEnded:
+    return AttemptEnded(
+        message=attempt.message,
+        route=attempt.route,
+        begun=decision.now if attempt.begun is None else attempt.begun,
+        found=attempt.group,
+        tried=attempt.tried,
+        outcomes=decision.outcomes,
+        settlement=settlement,
+    )
 
 
 def _last_word(message: QueuedMessage) -> float:

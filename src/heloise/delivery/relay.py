@@ -14,6 +14,7 @@ from heloise.delivery.attempt import DeliveryAttempt, DeliveryDoors
 from heloise.delivery.classify import belongs_elsewhere, classify, classify_failure, classify_misfit, combine
 from heloise.delivery.destinations import asks_for_a_pause
 from heloise.delivery.fitting import Fit, Fitter, Fitting
+from heloise.delivery.journal import HostTried, HowTried
 from heloise.delivery.narration import NarratingRecorder, connecting
 from heloise.delivery.next_hop import NextHop, in_order
 from heloise.delivery.sessions import Sessions
@@ -108,7 +109,12 @@ class _Relaying:
 
     def _open_session(self, hop: NextHop) -> Conversation | None:
         """One that another message left. Not when somebody listens: he is to hear the conversation from its start."""
-        return None if self._attempt.told else self._doors.sessions.take((hop.endpoint, self._lmtp))
+        if self._attempt.told:
+            return None
+        conversation = self._doors.sessions.take((hop.endpoint, self._lmtp))
+        if conversation is not None:
+            self._attempt.tried.append(HostTried(hop, HowTried.REUSED))
+        return conversation
 
     async def _connect(self, hop: NextHop) -> Conversation | None:
         """A new connection; None when there is none, and the next address is to be tried."""
@@ -116,6 +122,7 @@ class _Relaying:
         begun = clock.monotonic()
         known = None if attempt.told else self._doors.hosts.known(hop.endpoint, begun)
         if known is not None:
+            attempt.tried.append(HostTried(hop, HowTried.SKIPPED, known))
             self._trouble(self.pending, known)
             return None
         self._recorder = NarratingRecorder(attempt.narrate) if attempt.told else None
@@ -129,9 +136,11 @@ class _Relaying:
             connect_timeout=self._doors.connect_timeout,
         )
         if not isinstance(dialled, DialFailure):
+            attempt.tried.append(HostTried(hop, HowTried.CONNECTED))
             self._doors.hosts.works(hop.endpoint)
             return dialled
         outcome = classify_failure(dialled, peer=hop.mta, shown=hop.shown)
+        attempt.tried.append(HostTried(hop, HowTried.FAILED, outcome))
         self._trouble(self.pending, outcome)
         if not (attempt.host_is_busy() and asks_for_a_pause(outcome)):
             self._doors.hosts.failed(hop.endpoint, outcome, begun=begun, now=clock.monotonic())

@@ -54,6 +54,7 @@ _EVENTS = (
         f"message session recipient route action stage reply remote_mta {_CAUSE}",
     ),
     _kind("delivery.fault", LogLevel.ERROR, "A bug or a trouble of ours ended an attempt.", "message error"),
+    _kind("passport.trouble", LogLevel.WARNING, "Passports are not written; mail goes on.", "trouble"),
 )
 
 EVENTS: Mapping[str, EventKind] = MappingProxyType({event.name: event for event in _EVENTS})
