@@ -11,9 +11,17 @@ from importlib.metadata import version
 from heloise.app.control import ControlDesk, serve_control
 from heloise.app.delivering import make_deliverer
 from heloise.app.desk import RequestPolicies, ServerDesk
+from heloise.app.fetching import CountingRecorder, Fetched, fetch
 from heloise.app.journal import Journal
 from heloise.app.stopping import close_doors
-from heloise.app.tables import admission_policy, etrn_policy, routing_tables, session_rules, sites_on_demand
+from heloise.app.tables import (
+    admission_policy,
+    etrn_policy,
+    provider_policy,
+    routing_tables,
+    session_rules,
+    sites_on_demand,
+)
 from heloise.config.addressing import LineEndings
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
@@ -32,6 +40,8 @@ from heloise.routing.directory import Directory
 from heloise.routing.router import Router
 from heloise.routing.tables import RoutingTables
 from heloise.smtp.registry import Registry, discover
+from heloise.smtp.transaction import ClientOptions
+from heloise.smtp.transcript import Recorder
 from heloise.world import AnyEndpoint, Listening, World
 
 STOP_PATIENCE = 30.0  # seconds that sessions and attempts get to end by themselves
@@ -142,6 +152,28 @@ class MailServer:
         await self.deliverer.stop(STOP_PATIENCE)
         await self._background.close()
         await self.queue.close()
+
+    async def fetch(
+        self, endpoint: AnyEndpoint, domains: Sequence[str], *, recorder: Recorder | None = None
+    ) -> Fetched:
+        """Fetch mail from a provider by ATRN (RFC 2645), into the queue. Between `start` and `stop`."""
+        configuration = self._configuration
+        counts = CountingRecorder(recorder)
+        door = Door(
+            desk=self._desk(),
+            policy=provider_policy(self._registry),
+            registry=self._registry,
+            limits=configuration.limits.session,
+            rules=session_rules(configuration),
+            census=self._census,
+            recorder_for=lambda session_id, admission: counts,
+        )
+        self._running.doors.append(door)
+        try:
+            options = ClientOptions(hello_name=configuration.hostname)
+            return await fetch(self._world, endpoint, options, self._registry, domains, door=door, counts=counts)
+        finally:
+            self._running.doors.remove(door)
 
     async def _listen(self) -> None:
         network, configuration = self._world.network, self._configuration

@@ -149,13 +149,14 @@ def provider_policy(registry: Registry) -> AdmissionPolicy:
     return AdmissionPolicy(keywords=registry.keywords - {"EXPN", "VERB", "VRFY", "ETRN", "ATRN"})
 
 
-def session_rules(configuration: Configuration, listener: int) -> Rules:
+def session_rules(configuration: Configuration, listener: int | None = None) -> Rules:
     """Where the limits and permissions of a listener (by its number) are written; defaults are written nowhere."""
     paths: dict[str, tuple[str | int, ...]] = {each.name: ("limits", each.name) for each in fields(Limits)}
     paths |= {keyword: ("extensions", keyword) for keyword in configuration.extensions}
-    paths |= {
-        keyword: ("listener", listener, "extensions", keyword)
-        for keyword in configuration.listeners[listener].extensions
-    }
-    paths["max_connections"] = ("listener", listener, "max_connections")
+    if listener is not None:
+        paths |= {
+            keyword: ("listener", listener, "extensions", keyword)
+            for keyword in configuration.listeners[listener].extensions
+        }
+        paths["max_connections"] = ("listener", listener, "max_connections")
     return {name: rule for name, path in paths.items() if (rule := configuration.rule(*path)) is not None}
