@@ -14,7 +14,7 @@ from heloise.local.mailboxes import LocalMailboxes
 from heloise.local.program import PipeProgram
 from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
-from heloise.routing.router import Router
+from heloise.routing.rewriting import Routes
 from heloise.smtp.registry import Registry
 from heloise.world import Endpoint, World
 
@@ -26,7 +26,7 @@ def make_deliverer(
     queue: Queue,
     world: World,
     registry: Registry,
-    router: Router,
+    router: Routes,
     mailboxes: LocalMailboxes,
     journal: Journal,
     background: Background,

@@ -13,6 +13,7 @@ from heloise.app.delivering import make_deliverer
 from heloise.app.desk import RequestPolicies, ServerDesk
 from heloise.app.fetching import CountingRecorder, Fetched, fetch
 from heloise.app.journal import Journal
+from heloise.app.onward import rewriting
 from heloise.app.stopping import close_doors
 from heloise.app.tables import (
     admission_policy,
@@ -37,6 +38,7 @@ from heloise.reception.door import Door, RecorderFactory, nobody_watches
 from heloise.reception.on_request import Pace
 from heloise.reception.reception import ReceptionDesk
 from heloise.routing.directory import Directory
+from heloise.routing.rewriting import RewritingRouter
 from heloise.routing.router import Router
 from heloise.routing.tables import RoutingTables
 from heloise.smtp.registry import Registry, discover
@@ -85,7 +87,9 @@ class MailServer:
         self._registry = registry if registry is not None else discover()
         self._tables: RoutingTables = routing_tables(configuration)
         self._mailboxes = _mailboxes(configuration, self._tables, world)
-        self._router = Router(self._tables, self._mailboxes)
+        router = Router(self._tables, self._mailboxes)
+        self._rewriting = rewriting(configuration, router, world.clock)
+        self._router = router if self._rewriting is None else RewritingRouter(router, self._rewriting)
         sqlite = SqliteStore(f"{configuration.state}/queue", world, vfs=store.vfs, exclusive=store.exclusive)
         self.queue = Queue(
             sqlite,
@@ -224,6 +228,7 @@ class MailServer:
             journal=self._journal,
             world=self._world,
             route_report=self._router.route_own,
+            rewriting=self._rewriting,
         )
 
 

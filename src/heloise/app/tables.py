@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import fields, replace
 
+from heloise.app.onward import mailing_lists
 from heloise.config.listening import Limits, Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.mail.path import ForwardPath
@@ -48,7 +49,8 @@ def routing_tables(configuration: Configuration) -> RoutingTables:
         aliases=tuple(
             Alias(name=name, targets=tuple(targets), rule=rule("aliases", name))
             for name, targets in configuration.aliases.items()
-        ),
+        )
+        + mailing_lists(configuration),
         forwards=_forwards(configuration),
         static_routes=tuple(
             StaticRoute(
