@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from heloise.app.control import ControlDesk, QueueControl
+from heloise.app.control import QueueControl
+from heloise.app.control_desk import ControlDesk
 from heloise.cli.destinations import show_destinations
 from heloise.cli.main import main
 from heloise.cli.queueing import OpenedQueue
@@ -35,7 +36,7 @@ VIEW = DestinationView(
 def shown(*views: DestinationView, as_json: bool = False) -> ExitCode:
     async def run() -> ExitCode:
         desk = ControlDesk(MemoryStore(), SystemClock(), destinations=lambda: views)
-        return await show_destinations(OpenedQueue(QueueControl(desk.ask), NOW), as_json=as_json)
+        return await show_destinations(OpenedQueue(QueueControl(desk.ask, desk.pieces), NOW), as_json=as_json)
 
     return asyncio.run(run())
 

@@ -98,7 +98,7 @@ def test_one_message_is_shown_with_all_there_is(file: str) -> None:
 def test_a_message_that_is_not_there_ends_with_1(file: str) -> None:
     result = queue("show", file, "01A")
     assert result.exit_code == 1
-    assert result.stderr == "No message 01A is in the queue; it may have been delivered.\n"
+    assert result.stderr == "No message 01A is in the queue; `heloise trace 01A` may tell what became of it.\n"
 
 
 def test_hold_release_and_retry_change_those_selected(file: str) -> None:

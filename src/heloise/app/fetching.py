@@ -6,6 +6,7 @@ taken is in the queue before its 250, as from any other client. The provider may
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from heloise.link.dial import DialFailure, dial
 from heloise.mail import causes
@@ -14,7 +15,7 @@ from heloise.reception.door import Door
 from heloise.smtp.command import Plain, Verb
 from heloise.smtp.extension import Extension
 from heloise.smtp.transaction import ClientOptions
-from heloise.smtp.transcript import Recorder
+from heloise.smtp.transcript import Recorder, TranscriptLine
 from heloise.world import Endpoint, UnixEndpoint, World
 
 ODMR_PORT = 366  # RFC 2645 §2
@@ -39,6 +40,27 @@ class Fetched:
     def is_turned(self) -> bool:
         """Was there mail, and did the provider begin to bring it?"""
         return self.reply is not None and self.reply.code < 400
+
+
+def fetched_json(fetched: Fetched, transcript: Iterable[TranscriptLine]) -> dict[str, Any]:
+    """What came of it for programs, and for the control socket."""
+    failure = fetched.failure
+    reply = fetched.reply if failure is None else failure.reply
+    return {
+        "offered": fetched.offered and failure is None,
+        "failure": None if failure is None else {"stage": failure.stage.value, "said_by_peer": failure.said_by_peer},
+        "reply": None if reply is None else _reply_json(reply),
+        "said_by_peer": fetched.said_by_peer,
+        "turned": fetched.is_turned,
+        "taken": fetched.taken,
+        "refused": fetched.refused,
+        "transcript": [{"from": entry.direction.value, "text": entry.text} for entry in transcript],
+    }
+
+
+def _reply_json(reply: Reply) -> dict[str, Any]:
+    status = None if reply.status is None else str(reply.status)
+    return {"code": reply.code, "status": status, "lines": list(reply.lines), "cause": reply.cause.id}
 
 
 class CountingRecorder:

@@ -7,13 +7,17 @@ accepted can be kept, and what is kept can be delivered. Takes no part in any de
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import PurePosixPath
+from typing import Any
 
-from heloise.app.control import ControlDesk, serve_control
+from heloise.app.control import serve_control
+from heloise.app.control_desk import ControlDesk
 from heloise.app.delivering import make_deliverer
 from heloise.app.desk import RequestPolicies, ServerDesk
-from heloise.app.fetching import CountingRecorder, Fetched, fetch
+from heloise.app.fetching import CountingRecorder, Fetched, fetch, fetched_json
 from heloise.app.journal import Journal
 from heloise.app.onward import rewriting
+from heloise.app.passports import make_office
 from heloise.app.stopping import close_doors
 from heloise.app.tables import (
     admission_policy,
@@ -24,6 +28,7 @@ from heloise.app.tables import (
     sites_on_demand,
 )
 from heloise.config.addressing import LineEndings
+from heloise.config.kinds import read_endpoint
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.delivery.background import Background
@@ -43,7 +48,7 @@ from heloise.routing.router import Router
 from heloise.routing.tables import RoutingTables
 from heloise.smtp.registry import Registry, discover
 from heloise.smtp.transaction import ClientOptions
-from heloise.smtp.transcript import Recorder
+from heloise.smtp.transcript import Recorder, Transcript
 from heloise.world import AnyEndpoint, Listening, World
 
 STOP_PATIENCE = 30.0  # seconds that sessions and attempts get to end by themselves
@@ -97,6 +102,7 @@ class MailServer:
             spool_directory=sqlite.spool_directory,
             options=QueueOptions(minimum_free=configuration.limits.minimum_free),
         )
+        self._passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive)
         self._background = Background()
         self.deliverer: Deliverer = make_deliverer(
             configuration,
@@ -156,6 +162,8 @@ class MailServer:
         await self.deliverer.stop(STOP_PATIENCE)
         await self._background.close()
         await self.queue.close()
+        if self._passports is not None:
+            await self._passports.close()
 
     async def fetch(
         self, endpoint: AnyEndpoint, domains: Sequence[str], *, recorder: Recorder | None = None
@@ -179,6 +187,13 @@ class MailServer:
         finally:
             self._running.doors.remove(door)
 
+    async def fetch_for_control(self, server: str, domains: Sequence[str]) -> dict[str, Any]:
+        """As `fetch`, in the words of the control socket. Raises ValueError for what is no address of a server."""
+        transcript = Transcript()
+        endpoint = read_endpoint(server, PurePosixPath(self._configuration.state))
+        fetched = await self.fetch(endpoint, domains, recorder=transcript)
+        return fetched_json(fetched, transcript)
+
     async def _listen(self) -> None:
         network, configuration = self._world.network, self._configuration
         for index, listener in enumerate(configuration.listeners):
@@ -187,7 +202,14 @@ class MailServer:
             self._running.doors.append(door)
         deliverer = self.deliverer
         desk = ControlDesk(
-            self.queue, self._world.clock, retried=deliverer.forgive, destinations=deliverer.destinations
+            self.queue,
+            self._world.clock,
+            journal=self._journal,
+            passports=self._passports,
+            routed=self._router.route_own,
+            retried=deliverer.forgive,
+            destinations=deliverer.destinations,
+            fetch=self.fetch_for_control,
         )
         self._running.control = await serve_control(network, configuration.control_socket, desk)
         for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from heloise.cli.addresses import DurationType, SizeType
 from heloise.cli.reading import config_option, read_or_leave
 from heloise.cli.terminal import ExitCode
 
@@ -20,6 +21,11 @@ _FILTERS = (
     click.option("--recipient", metavar="ADDRESS", help="Only this recipient."),
     click.option("--domain", metavar="DOMAIN", help="Only recipients in this domain; @DOMAIN for all below it, too."),
     click.option("--route", metavar="ROUTE", help="Only recipients on this route, such as smtp:host:25."),
+    click.option("--older", type=DurationType(), metavar="AGE", help="Only messages accepted so long ago, such as 2h."),
+    click.option("--newer", type=DurationType(), metavar="AGE", help="Only messages accepted since then."),
+    click.option("--larger", type=SizeType(), metavar="SIZE", help="Only messages larger than this, such as 1MiB."),
+    click.option("--smaller", type=SizeType(), metavar="SIZE", help="Only messages smaller than this."),
+    click.option("--reason", metavar="TEXT", help="Only recipients whose last reply or its cause has this in it."),
     click.option("--state", type=click.Choice(["waiting", "leased", "held"]), help="Only recipients in this state."),
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -29,11 +35,12 @@ def _filtered(command: F) -> F:
     return reduce(lambda decorated, option: option(decorated), reversed(_FILTERS), command)
 
 
-@click.group(short_help="Look at the mail that waits, hold, retry or remove it.")
+@click.group(short_help="Look at the mail that waits; hold, retry, redirect or remove it.")
 def queue() -> None:
-    """List, show, hold, release, retry and remove what waits to be delivered, and show where it goes.
+    """List, show, hold, release, retry, redirect and remove what waits to be delivered, and show where it goes.
 
-    Asks the running server, or reads the queue itself when none runs.
+    Filters may be combined; then all of them have to hold. Asks the running server, or reads the queue itself when
+    none runs.
     """
 
 
@@ -53,12 +60,15 @@ def list_(ctx: click.Context, /, path: str, limit: int, as_json: bool, **filters
 @queue.command()
 @config_option
 @click.argument("message_id")
+@click.option("--content", is_flag=True, help="Write the message itself to standard output, octet for octet.")
 @_JSON
 @click.pass_context
-def show(ctx: click.Context, /, path: str, message_id: str, as_json: bool) -> None:
-    """Show everything that is known of one message."""
-    from heloise.cli.queueing import show_message
+def show(ctx: click.Context, /, path: str, message_id: str, content: bool, as_json: bool) -> None:
+    """Show everything that is known of one message, with its header."""
+    from heloise.cli.queueing import show_message, write_content
 
+    if content:
+        _do(ctx, path, lambda queue: write_content(queue, message_id))
     _do(ctx, path, lambda queue: show_message(queue, message_id, as_json=as_json))
 
 
@@ -79,19 +89,35 @@ def destinations(ctx: click.Context, /, path: str, as_json: bool) -> None:
 def _changing(what: str, help_text: str) -> click.Command:
     @click.pass_context
     def command(
-        ctx: click.Context, /, path: str, everything: bool, as_json: bool, yes: bool = False, **filters: Any
+        ctx: click.Context,
+        /,
+        path: str,
+        everything: bool,
+        as_json: bool,
+        yes: bool = False,
+        where_to: str | None = None,
+        **filters: Any,
     ) -> None:
-        from heloise.cli.queueing import change
+        from heloise.cli.queueing import Change, change
 
         selections = _selections(filters)
-        narrowed = any(value for value in filters.values()) or filters["sender"] is not None
-        if not (narrowed or everything):
+        if not (any(value not in (None, ()) for value in filters.values()) or everything):
             raise click.UsageError("Say which: a message id, a filter, or --all.", ctx)
+        route, address = (None, None) if where_to is None else _where_to(ctx, where_to)
+        wanted = Change(what=what, to=route, recipient=address)
         ask = what == "remove" and not yes
-        _do(ctx, path, lambda queue: change(queue, what, selections, ask=ask, as_json=as_json))
+        _do(ctx, path, lambda queue: change(queue, wanted, selections, ask=ask, as_json=as_json))
 
     made = _filtered(command)
     made = click.option("--all", "everything", is_flag=True, help="The whole queue.")(made)
+    if what == "redirect":
+        made = click.option(
+            "--to",
+            "where_to",
+            required=True,
+            metavar="ROUTE|ADDRESS",
+            help="A route such as smtp:host:25, or an address, which is routed anew.",
+        )(made)
     if what == "remove":
         made = click.option("--yes", is_flag=True, help="Do not ask.")(made)
     return queue.command(what, help=help_text)(config_option(_JSON(made)))
@@ -100,30 +126,59 @@ def _changing(what: str, help_text: str) -> click.Command:
 hold = _changing("hold", "Keep recipients from being tried, until they are released.")
 release = _changing("release", "Let recipients that are held be tried again, now.")
 retry = _changing("retry", "Try waiting recipients now. Those that are held stay so.")
+redirect = _changing(
+    "redirect", "Send recipients that wait or are held another way, now: by a route, or to another address."
+)
 remove = _changing("remove", "Delete recipients, without a report to the sender. Asks first.")
 
 
 def _selections(filters: dict[str, Any]) -> "list[Selection]":
     from heloise.mail.ids import MessageId
+    from heloise.net import SystemClock
     from heloise.queue.model import RecipientState, Selection
 
-    state = filters["state"]
-    rest = {name: filters[name] for name in ("sender", "recipient", "domain", "route")}
+    state, now = filters["state"], SystemClock().now()
+    older, newer, larger = filters["older"], filters["newer"], filters["larger"]
+    rest = {name: filters[name] for name in ("sender", "recipient", "domain", "route", "reason")}
     return [
         Selection(
             message_id=None if message_id is None else MessageId(message_id.upper()),
             state=None if state is None else RecipientState[state.upper()],
+            accepted_before=None if older is None else now - older,
+            accepted_from=None if newer is None else now - newer,
+            smallest=None if larger is None else larger + 1,
+            size_below=filters["smaller"],
             **rest,
         )
         for message_id in filters["ids"] or (None,)
     ]
 
 
+def _where_to(ctx: click.Context, text: str) -> tuple[str | None, str | None]:
+    """A route, or an address; the other one is None."""
+    from pathlib import Path, PurePosixPath
+
+    from heloise.config.kinds import read_route
+    from heloise.mail.address import AddressError, Mailbox
+    from heloise.mail.route import Transport
+
+    if text.partition(":")[0] in {transport.value for transport in Transport}:
+        try:
+            return str(read_route(text, PurePosixPath(Path.cwd()))), None
+        except ValueError as error:
+            raise click.BadParameter(f'"{text}" {error}', ctx, param_hint="--to") from None
+    try:
+        return None, str(Mailbox.from_text(text.strip("<>")))
+    except AddressError as error:
+        hint = f'"{text}" is neither a route, such as smtp:host:25, nor an address: {error}'
+        raise click.BadParameter(hint, ctx, param_hint="--to") from None
+
+
 def _do(ctx: click.Context, path: str, work: Callable[[Any], Any]) -> None:
     """Open the queue, do the work, leave with what went wrong."""
     import asyncio
 
-    from heloise.app.control import ControlError
+    from heloise.app.control_desk import ControlError
     from heloise.cli.queueing import opened
     from heloise.queue.errors import StoreFault
 

@@ -1,6 +1,7 @@
 """What the commands of `heloise queue` do with a queue, and how they print it."""
 
 import json
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,19 +12,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from heloise.app.control import ControlDesk, QueueControl, remote_control
-from heloise.cli.terminal import ExitCode, clean, console, paragraph, rows
+from heloise.app.control import QueueControl, remote_control
+from heloise.app.offline import offline_control
+from heloise.cli.terminal import ExitCode, clean, console, paragraph, rows, visible
 from heloise.config import Configuration
 from heloise.config.kinds import write_duration, write_size
 from heloise.mail.ids import MessageId
 from heloise.net import real_world
 from heloise.queue.model import Selection
-from heloise.queue.sqlite import SqliteStore
-from heloise.world import LinkError, World
+from heloise.world import LinkError
 
 _STYLES = {"waiting": "waiting", "leased": "success", "held": "transient", "failed": "permanent", "delivered": "why"}
 _OPEN = ("waiting", "leased", "held")
-_DONE = {"hold": "held", "release": "released", "retry": "to be tried now", "remove": "removed"}
+_DONE = {
+    "hold": "held",
+    "release": "released",
+    "retry": "to be tried now",
+    "redirect": "redirected, to be tried now",
+    "remove": "removed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +53,10 @@ async def opened(configuration: Configuration) -> AsyncIterator[OpenedQueue]:
             try:
                 control = await stack.enter_async_context(remote_control(world.network, configuration.control_socket))
             except LinkError:  # no server runs
-                control = await stack.enter_async_context(_on_disk(configuration, world))
+                control = await stack.enter_async_context(offline_control(configuration, world))
             yield OpenedQueue(control, world.clock.now())
     finally:
         await world.blocking.close()
-
-
-@asynccontextmanager
-async def _on_disk(configuration: Configuration, world: World) -> AsyncIterator[QueueControl]:
-    directory = f"{configuration.state}/queue"
-    if not world.files.exists(directory):
-        yield QueueControl(_empty)  # asking must not make one
-        return
-    store = SqliteStore(directory, world)
-    await store.open()
-    try:
-        yield QueueControl(ControlDesk(store, world.clock).ask)
-    finally:
-        await store.close()
-
-
-async def _empty(request: dict[str, Any]) -> dict[str, Any]:
-    """The answers of a queue with nothing in it."""
-    match request["do"]:
-        case "list":
-            return {"messages": []}
-        case "counts":
-            return dict.fromkeys(("messages", "waiting", "leased", "held"), 0)
-        case "destinations":
-            return {"destinations": None}
-        case _:
-            return {"recipients": 0}
 
 
 async def show_list(queue: OpenedQueue, selections: Sequence[Selection], *, limit: int, as_json: bool) -> ExitCode:
@@ -110,14 +90,14 @@ _COUNTED = (("waiting", "waiting"), ("leased", "being tried"), ("held", "held"))
 
 
 async def show_message(queue: OpenedQueue, message_id: str, *, as_json: bool) -> ExitCode:
-    """Print one message with all there is."""
+    """Print one message with all there is, but for its body."""
     found = await queue.control.list(Selection(message_id=MessageId(message_id.upper())), limit=1)
     if not found:
-        click.echo(f"No message {message_id} is in the queue; it may have been delivered.", err=True)
-        return ExitCode.REFUSED
+        return _not_there(message_id)
     (message,) = found
+    header = await queue.control.header(message["id"])
     if as_json:
-        click.echo(json.dumps(message, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({**message, "header": header}, indent=2, ensure_ascii=False))
         return ExitCode.OK
     out = console()
     paragraph(out, Text(message["id"], style="name"))
@@ -125,24 +105,66 @@ async def show_message(queue: OpenedQueue, message_id: str, *, as_json: bool) ->
     for recipient in message["recipients"]:
         out.print()
         _print_recipient(out, recipient, queue.now)
+    if header:
+        out.print()
+        for line in header.splitlines():
+            out.print(Text(visible(line), style="why"), soft_wrap=True)
     return ExitCode.OK
 
 
+async def write_content(queue: OpenedQueue, message_id: str) -> ExitCode:
+    """Write the content of a message to standard output, octet for octet, as it comes."""
+    message_id = message_id.upper()
+    if not await queue.control.list(Selection(message_id=MessageId(message_id)), limit=1):
+        return _not_there(message_id)
+    output = sys.stdout.buffer
+    async for octets in queue.control.content(message_id):
+        output.write(octets)
+    output.flush()
+    return ExitCode.OK
+
+
+def _not_there(message_id: str) -> ExitCode:
+    click.echo(
+        f"No message {message_id} is in the queue; `heloise trace {message_id}` may tell what became of it.", err=True
+    )
+    return ExitCode.REFUSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is done to recipients: `what` is hold, release, retry, redirect or remove; a redirection has a route `to` or
+    a new address `recipient`."""
+
+    what: str
+    to: str | None = None
+    recipient: str | None = None
+
+
 async def change(
-    queue: OpenedQueue, what: str, selections: Sequence[Selection], *, ask: bool, as_json: bool
+    queue: OpenedQueue, wanted: Change, selections: Sequence[Selection], *, ask: bool, as_json: bool
 ) -> ExitCode:
-    """Do `what` to the recipients that are selected; exit code 1 when there were none."""
+    """Do what is wanted to the recipients that are selected; exit code 1 when there were none."""
     if ask and not await _is_meant(queue, selections):
         click.echo("Nothing was removed.", err=True)
         return ExitCode.REFUSED
-    count = 0
+    where_to = {"to": wanted.to, "recipient": wanted.recipient} if wanted.what == "redirect" else {}
+    count = under_way = 0
     for selection in selections:
-        count += await queue.control.change(what, selection)
+        answer = await queue.control.change(wanted.what, selection, **where_to)
+        count += answer["recipients"]
+        under_way += answer["under_way"]
     if as_json:
-        click.echo(json.dumps({"recipients": count}))
+        click.echo(json.dumps({"recipients": count, "under_way": under_way}))
     else:
-        click.echo(f"{count} recipient{'' if count == 1 else 's'} {_DONE[what]}.")
+        click.echo(f"{_recipients(count)} {_DONE[wanted.what]}.")
+        if under_way:
+            click.echo(f"{_recipients(under_way)} left alone: being tried right now.")
     return ExitCode.OK if count else ExitCode.REFUSED
+
+
+def _recipients(count: int) -> str:
+    return f"{count} recipient{'' if count == 1 else 's'}"
 
 
 async def _is_meant(queue: OpenedQueue, selections: Sequence[Selection]) -> bool:

@@ -1,5 +1,6 @@
 """How the commands print: one console, one palette, the exit codes. Colour only on a terminal."""
 
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -34,6 +35,7 @@ STYLES = {
     Severity.PERMANENT: "permanent",
 }
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 WIDEST = 100  # columns; longer lines are hard to read
 NARROWEST = 20
 
@@ -73,6 +75,11 @@ def _filled(start: Text | str, width: int) -> Text:
     text = Text(start) if isinstance(start, str) else start.copy()
     text.append(" " * (width - text.cell_len))
     return text
+
+
+def visible(text: str) -> str:
+    """Text from others with its control characters written out, so that it can not play with the terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def rows(out: Console, pairs: Iterable[tuple[Text | str, Text | str]], *, indent: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Sections about how the server works: `[retry]`, `[delivery]`, `[dns]`, `[log]`."""
+"""Sections about how the server works: `[retry]`, `[delivery]`, `[dns]`, `[passport]`, `[log]`."""
 
 # ruff: noqa: RUF009  (all defaults are immutable)
 
@@ -68,6 +68,21 @@ class Dns:
 
     nameservers: tuple[AnyEndpoint, ...] = ()
     """Ask these ("127.0.0.1:53") instead of those the system is set up with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passport:
+    """`[passport]`: the history of each message, from the session that brought it to the last reply about it, for
+    `heloise trace`. It is kept after the message has left, and never what is in a message."""
+
+    keep: Seconds = Seconds(30 * _DAY)
+    """How long, from the moment a message was accepted; never shorter than [retry] expire_after."""
+
+    messages: int = 1_000_000
+    """How many at most, about: then the oldest go. A million takes some 600 MB of disk."""
+
+    off: bool = False
+    """Keep none; what is there already stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

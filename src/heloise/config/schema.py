@@ -15,7 +15,7 @@ from heloise.config.agents import Hook, Pipe
 from heloise.config.kinds import AbsolutePath, Domain, Name
 from heloise.config.listening import Etrn, Limits, Listener, Odmr, Relay
 from heloise.config.places import Places
-from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Retry
+from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Passport, Retry
 from heloise.mail.cause import Rule
 from heloise.mail.route import Route
 from heloise.reception.admission import Audience
@@ -66,6 +66,7 @@ class Configuration:
     etrn: Etrn = Etrn()
     sites_on_demand: tuple[Odmr, ...] = field(default=(), metadata={"key": "odmr"})
     dns: Dns = Dns()
+    passport: Passport = Passport()
     log: Log = Log()
     places: Places = field(default=Places(), compare=False, repr=False, metadata={"key": None})
 

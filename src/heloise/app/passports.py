@@ -1,0 +1,23 @@
+"""Configuration → who keeps passports."""
+
+from heloise.app.journal import Journal
+from heloise.config.schema import Configuration
+from heloise.passport.archive import Archive, Retention
+from heloise.passport.office import PassportOffice
+from heloise.world import World
+
+
+def make_office(
+    configuration: Configuration, world: World, journal: Journal, *, vfs: str | None = None, exclusive: bool = False
+) -> PassportOffice | None:
+    """The office, which `journal` tells from now on; None when no passports are kept."""
+    section = configuration.passport
+    if section.off:
+        return None
+    # A message that is still in the queue keeps its beginning.
+    retention = Retention(keep=max(section.keep, configuration.retry.expire_after), messages=section.messages)
+    path = f"{configuration.state}/passport.db"
+    archive = Archive(path, world.files, retention, vfs=vfs, exclusive=exclusive)
+    office = PassportOffice(archive, world, told=journal.passport_trouble)
+    journal.keep_passports(office)
+    return office
