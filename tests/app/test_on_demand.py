@@ -117,7 +117,7 @@ def in_town(directory: Path, play: Callable[[Town], Coroutine[Any, Any, None]], 
             MailServer(parse_configuration(text, directory=str(directory)), world, Journal(emit))
             for text in (provider, CUSTOMER)
         ]
-        town = Town(world, directory, *servers)
+        town = Town(world, directory, servers[0], servers[1])
         for server in servers:
             await server.start()
         try:

@@ -10,6 +10,8 @@ _COMMANDS = {
     "serve": ("heloise.cli.serve", "serve"),
     "dev": ("heloise.cli.dev", "dev"),
     "send": ("heloise.cli.send", "send"),
+    "etrn": ("heloise.cli.etrn", "etrn"),
+    "atrn": ("heloise.cli.atrn", "atrn"),
     "queue": ("heloise.cli.queue", "queue"),
     "check": ("heloise.cli.check", "check"),
     "config": ("heloise.cli.config", "config"),

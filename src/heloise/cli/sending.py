@@ -102,7 +102,7 @@ def _print_result(out: Console, carried: Carried, *, quiet: bool) -> None:
     if not quiet:
         out.print()
     if carried.failure is not None:
-        _print_failure(out, carried.failure, quiet=quiet)
+        print_failure(out, carried.failure, "no message was sent", quiet=quiet)
     for answer in carried.answers:
         style = STYLES[answer.reply.severity]
         paragraph(out, _verdict(answer), indent=4, lead=Text("  ✓" if answer.is_taken else "  ✗", style=style))
@@ -111,9 +111,10 @@ def _print_result(out: Console, carried: Carried, *, quiet: bool) -> None:
                 paragraph(out, line, indent=4)
 
 
-def _print_failure(out: Console, failure: DialFailure, *, quiet: bool) -> None:
+def print_failure(out: Console, failure: DialFailure, what: str, *, quiet: bool) -> None:
+    """There was no conversation, so `what`; and why."""
     style = STYLES[failure.reply.severity]
-    words = Text.assemble(("no message was sent", style), (f"  {failure.reply}", "why"))
+    words = Text.assemble((what, style), (f"  {failure.reply}", "why"))
     paragraph(out, words, indent=4, lead=Text("  ✗", style=style))
     if not quiet and not failure.said_by_peer:  # else the transcript has it
         for line in why(failure.reply):
@@ -140,7 +141,7 @@ async def _as_json(errand: Errand, world: World) -> ExitCode:
     whole = {
         "server": str(errand.endpoint),
         "messages": results,
-        "transcript": [_line_json(entry) for entry in transcript],
+        "transcript": [line_json(entry) for entry in transcript],
     }
     click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
     return tally.code
@@ -165,7 +166,8 @@ def _carried_json(carried: Carried) -> dict[str, Any]:
     }
 
 
-def _line_json(entry: TranscriptLine) -> dict[str, Any]:
+def line_json(entry: TranscriptLine) -> dict[str, Any]:
+    """A line of a transcript for programs."""
     reply = {} if entry.reply is None else reply_json(entry.reply)
     return {"from": entry.direction.value, "text": entry.text, **reply}
 
