@@ -132,9 +132,9 @@ def _reverse_later(rest: str, scheme: Scheme) -> Reversed:
 
 
 def _split(text: str, count: int) -> list[str] | None:
-    """So many parts, none of them empty; the last one may have any character in it."""
+    """So many parts, of which only the last one may be empty, or have any character in it."""
     parts = text.split("=", count - 1)
-    return parts if len(parts) == count and all(parts) else None
+    return parts if len(parts) == count and all(parts[:-1]) else None
 
 
 def _hash(secret: bytes, parts: tuple[str, ...], length: int) -> str:
