@@ -133,6 +133,10 @@ class Journal:
         """Passports are not written, or were damaged; mail goes on."""
         self._emit("warning", "passport.trouble", {"trouble": trouble})
 
+    def tables_broken(self, problem: str) -> None:
+        """A file of names can not be used as it is now; what was read before still holds."""
+        self._emit("error", "tables.broken", {"problem": problem})
+
     def server(self, event: str, **fields: object) -> None:
         """Starting, listening, stopping."""
         self._emit("info", f"server.{event}", fields)

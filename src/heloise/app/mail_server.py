@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
+from heloise.app.address_files import AddressFiles
+from heloise.app.addressing import local_mailboxes, lookup_sources
 from heloise.app.control import serve_control
 from heloise.app.control_desk import ControlDesk
 from heloise.app.delivering import make_deliverer
@@ -19,23 +21,14 @@ from heloise.app.journal import Journal
 from heloise.app.onward import rewriting
 from heloise.app.passports import make_office
 from heloise.app.stopping import close_doors
-from heloise.app.tables import (
-    admission_policy,
-    etrn_policy,
-    provider_policy,
-    routing_tables,
-    session_rules,
-    sites_on_demand,
-)
-from heloise.config.addressing import LineEndings
+from heloise.app.table_watch import TableWatch, read_tables
+from heloise.app.tables import admission_policy, etrn_policy, provider_policy, session_rules, sites_on_demand
 from heloise.config.kinds import read_endpoint
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer
 from heloise.delivery.on_demand import OnDemandRelay
-from heloise.local.accounts import Account
-from heloise.local.mailboxes import LocalMailboxes
 from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
 from heloise.reception.census import Census
@@ -72,7 +65,11 @@ class _Running:
 
 
 class MailServer:
-    """One mail server. `start` and `stop` are each called once."""
+    """One mail server. `start` and `stop` are each called once.
+
+    Raises:
+        ConfigError: a file of names can not be used.
+    """
 
     def __init__(
         self,
@@ -90,11 +87,17 @@ class MailServer:
         self._journal = journal
         self._recorder_for = recorder_for
         self._registry = registry if registry is not None else discover()
-        self._tables: RoutingTables = routing_tables(configuration)
-        self._mailboxes = _mailboxes(configuration, self._tables, world)
-        router = Router(self._tables, self._mailboxes)
-        self._rewriting = rewriting(configuration, router, world.clock)
-        self._router = router if self._rewriting is None else RewritingRouter(router, self._rewriting)
+        files = AddressFiles(configuration, world.files, world.clock)
+        self._tables = read_tables(configuration, files)
+        self._mailboxes = local_mailboxes(configuration, world)
+        self._lookups = lookup_sources(configuration, world)
+        self._local_router = Router(self._tables, self._mailboxes, self._lookups)
+        self._rewriting = rewriting(configuration, self._local_router, world.clock)
+        self._router = (
+            self._local_router if self._rewriting is None else RewritingRouter(self._local_router, self._rewriting)
+        )
+        self._directory = Directory(self._tables, self._lookups)
+        self._table_watch = TableWatch(configuration, files, world, journal, self._use_tables)
         sqlite = SqliteStore(f"{configuration.state}/queue", world, vfs=store.vfs, exclusive=store.exclusive)
         self.queue = Queue(
             sqlite,
@@ -148,6 +151,7 @@ class MailServer:
         await self.queue.open()
         try:
             self.deliverer.start()
+            self._table_watch.start()
             await self._listen()
         except BaseException:
             await self.stop()
@@ -159,7 +163,9 @@ class MailServer:
         if running.control is not None:
             await running.control.close()
         await close_doors(running.listening, running.doors, patience=STOP_PATIENCE)
+        await self._table_watch.stop()
         await self.deliverer.stop(STOP_PATIENCE)
+        await self._lookups.close()
         await self._background.close()
         await self.queue.close()
         if self._passports is not None:
@@ -193,6 +199,12 @@ class MailServer:
         endpoint = read_endpoint(server, PurePosixPath(self._configuration.state))
         fetched = await self.fetch(endpoint, domains, recorder=transcript)
         return fetched_json(fetched, transcript)
+
+    def _use_tables(self, tables: RoutingTables) -> None:
+        """A file of names has changed: what is asked from now on is answered from these."""
+        self._tables = tables
+        self._local_router.use(tables)
+        self._directory.use(tables)
 
     async def _listen(self) -> None:
         network, configuration = self._world.network, self._configuration
@@ -236,7 +248,7 @@ class MailServer:
             hostname=configuration.hostname,
             sink=self.queue,
             router=self._router,
-            names=Directory(self._tables),
+            names=self._directory,
             queue=ServerDesk(
                 queue=self.queue,
                 world=self._world,
@@ -252,17 +264,3 @@ class MailServer:
             route_report=self._router.route_own,
             rewriting=self._rewriting,
         )
-
-
-def _mailboxes(configuration: Configuration, tables: RoutingTables, world: World) -> LocalMailboxes:
-    template = configuration.maildir
-    line_feeds = configuration.local.line_endings is LineEndings.LF
-    accounts = {user.account: user.quota for user in tables.users if user.account is not None}
-    return LocalMailboxes(
-        [
-            Account(name=name, maildir=template.replace("{user}", name), quota=quota, line_feeds=line_feeds)
-            for name, quota in accounts.items()
-        ],
-        world.files,
-        world.clock,
-    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import fields, replace
 
+from heloise.app.address_files import NO_CONTENTS, Contents
 from heloise.app.onward import mailing_lists
 from heloise.config.listening import Limits, Listener, Protocol
 from heloise.config.schema import Configuration
@@ -10,12 +11,17 @@ from heloise.mail.path import ForwardPath
 from heloise.mail.route import Route, Transport
 from heloise.reception.admission import DEFAULT_AUDIENCES, AdmissionPolicy, Audience
 from heloise.reception.on_request import EtrnGrant, EtrnPolicy, NamedQueue, OnDemandSite
+from heloise.routing.entries import INCLUDE
+from heloise.routing.files import local_domain
 from heloise.routing.tables import (
     Alias,
     CatchAll,
+    Entry,
     Forward,
     ForwardKind,
+    Included,
     LocalDomain,
+    LookupMap,
     RoutingTables,
     Smarthost,
     StaticRoute,
@@ -28,14 +34,14 @@ from heloise.smtp.registry import Registry
 _WHERE_MAIL_IS_FETCHED = frozenset({"ATRN", "ENHANCEDSTATUSCODES", "HELP", "PIPELINING"})
 
 
-def routing_tables(configuration: Configuration) -> RoutingTables:
-    """The tables a router decides by."""
+def routing_tables(configuration: Configuration, contents: Contents = NO_CONTENTS) -> RoutingTables:
+    """The tables a router decides by; `contents` are those of the files that the configuration names."""
     local, rule = configuration.local, configuration.rule
+    entries = _file_entries(configuration, contents)
     return RoutingTables(
-        local_domains=tuple(
-            LocalDomain(name=name, rule=rule("local", "domains", index)) for index, name in enumerate(local.domains)
-        ),
-        users=tuple(
+        local_domains=_local_domains(configuration, contents),
+        users=tuple(entry for entry in entries if isinstance(entry, User))
+        + tuple(
             User(
                 name=user.name,
                 account=user.account,
@@ -46,12 +52,18 @@ def routing_tables(configuration: Configuration) -> RoutingTables:
             )
             for index, user in enumerate(configuration.users)
         ),
-        aliases=tuple(
-            Alias(name=name, targets=tuple(targets), rule=rule("aliases", name))
+        aliases=tuple(entry for entry in entries if isinstance(entry, Alias))
+        + tuple(
+            Alias(
+                name=name,
+                targets=tuple(target for target in targets if not target.startswith(INCLUDE)),
+                included=_included(_includes(targets), contents),
+                rule=rule("aliases", name),
+            )
             for name, targets in configuration.aliases.items()
         )
         + mailing_lists(configuration),
-        forwards=_forwards(configuration),
+        forwards=tuple(entry for entry in entries if isinstance(entry, Forward)) + _forwards(configuration),
         static_routes=tuple(
             StaticRoute(
                 domain=domain,
@@ -74,7 +86,51 @@ def routing_tables(configuration: Configuration) -> RoutingTables:
         ),
         postmaster=local.postmaster,
         tag_separator=local.separator,
+        maps=tuple(
+            LookupMap(
+                number=index,
+                supplies=each.supplies,
+                shown=f"sqlite {each.sqlite}" if each.sqlite is not None else "postgresql",
+                tells=each.tell,
+                rule=rule("map", index),
+            )
+            for index, each in enumerate(configuration.maps)
+            if each.file is None
+        ),
     )
+
+
+def _local_domains(configuration: Configuration, contents: Contents) -> tuple[LocalDomain, ...]:
+    """Those of the configuration first: the first of all is the primary one."""
+    domains: dict[str, LocalDomain] = {}
+    for key in ("domains", "virtual_domains"):
+        for index, name in enumerate(getattr(configuration.local, key)):
+            rule = configuration.rule("local", key, index)
+            domains.setdefault(name, LocalDomain(name=name, virtual=key == "virtual_domains", rule=rule))
+    for each in configuration.maps:
+        if each.file is not None and not each.supplies.are_names:
+            for line in contents.maps[each.file, each.supplies].lines:
+                domain = local_domain(line, each.supplies)
+                domains.setdefault(domain.name, domain)
+    return tuple(domains.values())
+
+
+def _file_entries(configuration: Configuration, contents: Contents) -> list[Entry]:
+    """Those of maps in files. Of two with one name the last counts, so the first map comes last."""
+    return [
+        line.entry(each.supplies, tells=each.tell, included=_included(line.includes, contents))
+        for each in reversed(configuration.maps)
+        if each.file is not None and each.supplies.are_names
+        for line in contents.maps[each.file, each.supplies].lines
+    ]
+
+
+def _includes(targets: Iterable[str]) -> Iterable[str]:
+    return (target.removeprefix(INCLUDE) for target in targets if target.startswith(INCLUDE))
+
+
+def _included(paths: Iterable[str], contents: Contents) -> tuple[Included, ...]:
+    return tuple(Included(path, contents.lists[path].members) for path in paths)
 
 
 def _kept_for_sites(configuration: Configuration) -> tuple[StaticRoute, ...]:
@@ -107,7 +163,7 @@ def etrn_policy(configuration: Configuration) -> EtrnPolicy:
             name.lower(): NamedQueue(domains=domains, rule=rule("etrn", "queues", name))
             for name, domains in etrn.queues.items()
         },
-        local=frozenset(configuration.local.domains),
+        local=frozenset(configuration.local.all_domains),
     )
 
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from heloise.cli.reading import config_option, read_or_leave
+from heloise.cli.reading import config_option, read_or_leave, tables_or_leave
 from heloise.cli.terminal import ExitCode, console, paragraph, rows
 
 if TYPE_CHECKING:
     from heloise.config import Configuration
+    from heloise.routing.tables import RoutingTables
+
+_SHOWN = 8  # local domains; of more it is said how many
 
 
 @click.command(short_help="Say what a configuration means, or which line is wrong.")
@@ -23,11 +26,12 @@ def check(ctx: click.Context, path: str, strict: bool) -> None:
     from heloise.config.advice import advise
 
     configuration = read_or_leave(path)
+    tables = tables_or_leave(configuration)
     out = console()
     out.print(Text.assemble((path, "name"), " is good."), soft_wrap=True)
     out.print(Text.assemble("It makes ", (configuration.hostname, "name"), " a server that"), soft_wrap=True)
     out.print()
-    rows(out, meaning(configuration), indent=2)
+    rows(out, meaning(configuration, tables), indent=2)
     advice = advise(configuration)
     if advice:
         out.print()
@@ -38,13 +42,13 @@ def check(ctx: click.Context, path: str, strict: bool) -> None:
         ctx.exit(ExitCode.REFUSED)
 
 
-def meaning(configuration: "Configuration") -> Iterator[tuple[str, str]]:
+def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator[tuple[str, str]]:
     """What the server does, a line each: the verb and the rest of the sentence."""
     from heloise.config.kinds import write_duration, write_size
 
     limits, retry = configuration.limits, configuration.retry
     yield "listens on", ", ".join(_listening(configuration))
-    yield "delivers here", _local(configuration)
+    yield "delivers here", _local(configuration, tables)
     yield "sends on", "; ".join(_routes(configuration))
     yield "relays for", ", ".join(map(str, configuration.relay.networks)) or "nobody"
     yield "tells", _telling(configuration)
@@ -61,13 +65,17 @@ def _listening(configuration: "Configuration") -> Iterator[str]:
         yield f"{listener.address} ({listener.protocol.value.upper()})"
 
 
-def _local(configuration: "Configuration") -> str:
-    if not configuration.local.domains:
+def _local(configuration: "Configuration", tables: "RoutingTables") -> str:
+    asked = [lookup.shown for lookup in tables.maps]
+    if not tables.local_domains and not tables.domain_maps:
         return "nothing: there are no local domains"
-    counted = ((configuration.users, "user"), (configuration.aliases, "alias"), (configuration.forwards, "forward"))
+    counted = ((tables.users, "user"), (tables.aliases, "alias"), (tables.forwards, "forward"))
     known = [_count(len(entries), name) for entries, name in counted if entries]
+    known += ["whom " + " or ".join(dict.fromkeys(asked)) + " knows"] if asked else []
     unknown = "; unknown names to " + ", ".join(configuration.local.catch_all.values())
-    domains = ", ".join(configuration.local.domains)
+    names = [domain.name for domain in tables.local_domains]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    domains = (", ".join(names[:_SHOWN]) + more) or "the domains that a database knows"
     return f"mail for {domains}: {', '.join(known) or 'nobody'}{unknown if configuration.local.catch_all else ''}"
 
 

@@ -7,7 +7,8 @@ import click
 from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
-    from heloise.config import Configuration
+    from heloise.config import ConfigError, Configuration
+    from heloise.routing.tables import RoutingTables
 
 DEFAULT_FILE = "heloise.toml"
 
@@ -29,12 +30,29 @@ def read_or_leave(path: str) -> "Configuration":
     try:
         return read_configuration(path)
     except ConfigError as error:
-        count = len(error.problems)
-        _leave(f"{error}\n\n{count} problem{'s' if count > 1 else ''}.")
+        _leave_with(error)
     except FileNotFoundError:
         _leave(f"There is no file {path}. examples/heloise.toml is one to begin with; -c names another.")
     except OSError as error:
         _leave(f"{path} can not be read: {error.strerror}")
+
+
+def tables_or_leave(configuration: "Configuration") -> "RoutingTables":
+    """The tables with what is in the files that the configuration names; ends the command like `read_or_leave`."""
+    from heloise.app.address_files import AddressFiles
+    from heloise.app.table_watch import read_tables
+    from heloise.config import ConfigError
+    from heloise.net import DiskFiles, SystemClock
+
+    try:
+        return read_tables(configuration, AddressFiles(configuration, DiskFiles(), SystemClock()))
+    except ConfigError as error:
+        _leave_with(error)
+
+
+def _leave_with(error: "ConfigError") -> NoReturn:
+    count = len(error.problems)
+    _leave(f"{error}\n\n{count} problem{'s' if count > 1 else ''}.")
 
 
 def _leave(text: str) -> NoReturn:

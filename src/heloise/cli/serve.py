@@ -22,6 +22,7 @@ def serve(ctx: click.Context, /, path: str) -> None:
 
     from heloise.app.journal import Journal
     from heloise.app.serve import serve as serve_until_stopped
+    from heloise.config.errors import ConfigError
     from heloise.net.clock import SystemClock
     from heloise.observe.log import Log
     from heloise.queue.errors import StoreFault
@@ -33,6 +34,9 @@ def serve(ctx: click.Context, /, path: str) -> None:
         output = _output(section)
         log = Log(output, SystemClock(), level=section.level, format=section.format)
         asyncio.run(serve_until_stopped(configuration, Journal(log), ready=_say_ready))
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        ctx.exit(ExitCode.REFUSED)
     except LinkError as error:
         click.echo(f"Not started: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)

@@ -35,6 +35,10 @@ class Local:
     """Mail for these is delivered here; an unknown name in them gets 550 5.1.1. The first is the primary one: names
     without a domain are completed with it."""
 
+    virtual_domains: tuple[Domain, ...] = ()
+    """Local domains in which only whole addresses are known: a user, alias or forward "alice@example.org" is one there,
+    and "alice" is not. See [[map]] for many of them."""
+
     maildir: str = "mail/{user}/Maildir"
     """Where the Maildir of a user is; {user} stands for the name of his mailbox. A relative path begins at the
     directory of the state."""
@@ -51,6 +55,11 @@ class Local:
 
     catch_all: Mapping[str, Name] = field(default_factory=dict)
     """Who gets the mail for unknown names, by local domain: { "example.org" = "alice" }; "*" for all of them."""
+
+    @property
+    def all_domains(self) -> tuple[Domain, ...]:
+        """Those named here, virtual ones last."""
+        return self.domains + self.virtual_domains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

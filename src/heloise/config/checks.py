@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from heloise.config import agent_checks, names, onward
+from heloise.config import agent_checks, map_checks, names, onward
 from heloise.config.errors import Problem, did_you_mean
 from heloise.config.kinds import read_route_domain
 from heloise.config.names import problem
@@ -64,24 +64,30 @@ def _extensions(
 def local_domains(draft: Configuration) -> Iterator[Problem]:
     """Each once, and none of them routed elsewhere."""
     seen = set()
-    for index, domain in enumerate(draft.local.domains):
-        if domain in seen:
-            yield problem(draft, ("local", "domains", index), f'"{domain}" is named twice')
-        seen.add(domain)
+    for key in ("domains", "virtual_domains"):
+        for index, domain in enumerate(getattr(draft.local, key)):
+            if domain in seen:
+                yield problem(draft, ("local", key, index), f'"{domain}" is named twice')
+            seen.add(domain)
 
 
 def routes(draft: Configuration) -> Iterator[Problem]:
     """Each domain routed once, and no local one."""
     seen: dict[str, Path] = {}
-    local: list[str] = list(draft.local.domains)
+    local = {
+        domain: draft.places.nearest("local", key, index)
+        for key in ("domains", "virtual_domains")
+        for index, domain in enumerate(getattr(draft.local, key))
+    }
     for index, route in enumerate(draft.routes):
         if not route.domains:
             yield problem(draft, ("route", index, "domains"), "the route has no domains")
         for number, domain in enumerate(route.domains):
             path: Path = ("route", index, "domains", number)
             if domain in local:
-                place = draft.places.nearest("local", "domains", local.index(domain))
-                yield problem(draft, path, f'"{domain}" is local ({place}); it can not be routed elsewhere as well')
+                yield problem(
+                    draft, path, f'"{domain}" is local ({local[domain]}); it can not be routed elsewhere as well'
+                )
             if domain in seen:
                 yield problem(draft, path, f'"{domain}" has a route already, {draft.places.nearest(*seen[domain])}')
             seen.setdefault(domain, path)
@@ -208,7 +214,7 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-_NAMES = frozenset({"local", "user", "aliases", "list", "forwards"})
+_NAMES = frozenset({"local", "user", "aliases", "list", "forwards", "map"})
 
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listener"}), listeners),
@@ -216,6 +222,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"local"}), local_domains),
     (frozenset({"local", "route"}), routes),
     (frozenset({"local"}), maildir),
+    (frozenset({"map"}), map_checks.maps),
     (frozenset({"limits", "delivery"}), numbers),
     (frozenset({"destination"}), destinations),
     (frozenset({"pipe"}), agent_checks.pipes),

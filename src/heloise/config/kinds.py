@@ -15,12 +15,14 @@ from typing import NewType, TypeAlias, assert_never
 from heloise.delivery.rate import Rate
 from heloise.mail.address import AddressError, Mailbox, check_domain
 from heloise.mail.route import Route, Transport
+from heloise.routing.entries import INCLUDE
 from heloise.world.network import AnyEndpoint, Endpoint, UnixEndpoint
 
 Seconds = NewType("Seconds", float)
 Octets = NewType("Octets", int)
 Domain = NewType("Domain", str)  # in lower case
 Name = NewType("Name", str)  # `alice`, or `alice@example.org`
+AliasTarget = NewType("AliasTarget", str)  # a name, or `:include:/path`
 AbsolutePath = NewType("AbsolutePath", str)
 AgentName = NewType("AgentName", str)
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -109,6 +111,13 @@ def read_name(text: str) -> Name:
     except AddressError:
         raise ValueError('is not a name; write it like "alice" or "alice@example.org"') from None
     return Name(text)
+
+
+def read_alias_target(text: str, directory: PurePosixPath) -> AliasTarget:
+    """A name, or `:include:path` for those a file names. Raises ValueError."""
+    if text.startswith(INCLUDE):
+        return AliasTarget(INCLUDE + read_path(text.removeprefix(INCLUDE).strip(), directory))
+    return AliasTarget(read_name(text))
 
 
 def read_mailbox(text: str) -> Mailbox:
@@ -230,6 +239,7 @@ KINDS: Mapping[object, Kind] = {
     Octets: Kind("a size", '"35 MiB"', lambda text, _: read_size(text)),
     Domain: Kind("a domain", '"example.org"', lambda text, _: read_domain(text)),
     RouteDomain: Kind("a domain", '"example.org" or ".example.org"', lambda text, _: read_route_domain(text)),
+    AliasTarget: Kind("a name", '"alice", "alice@example.org" or ":include:/etc/lists/team"', read_alias_target),
     Name: Kind("a name", '"alice" or "alice@example.org"', lambda text, _: read_name(text)),
     Account: Kind("the name of a mailbox", '"alice"', lambda text, _: read_account(text)),
     AgentName: Kind("a name", '"procmail"', lambda text, _: read_agent_name(text)),

@@ -7,6 +7,7 @@ from heloise.config.errors import Problem, did_you_mean
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
 from heloise.mail.address import AddressError
+from heloise.routing.entries import INCLUDE
 from heloise.routing.tables import NameKey, name_key
 
 
@@ -53,6 +54,8 @@ def aliases(draft: Configuration) -> Iterator[Problem]:
         if not targets:
             yield problem(draft, ("aliases", name), f'the alias "{name}" has no targets')
         for index, target in enumerate(targets):
+            if target.startswith(INCLUDE):
+                continue  # what is in the file is not of the configuration
             yield from not_known(draft, ("aliases", name, index), target, known)
 
 
@@ -76,11 +79,11 @@ def forwards(draft: Configuration) -> Iterator[Problem]:
 
 def catch_all(draft: Configuration) -> Iterator[Problem]:
     """By domains of ours, to somebody."""
-    known = Known(known_names(draft).keys, anybody=False, separator=draft.local.separator)
+    known = Known(known_names(draft).keys, anybody=_has_more(draft), separator=draft.local.separator)
     for domain, target in draft.local.catch_all.items():
         path: Path = ("local", "catch_all", domain)
-        if domain != "*" and domain.lower() not in draft.local.domains:
-            hint = did_you_mean(domain, [*draft.local.domains, "*"])
+        if domain != "*" and domain.lower() not in draft.local.all_domains and not _has_more_domains(draft):
+            hint = did_you_mean(domain, [*draft.local.all_domains, "*"])
             yield problem(draft, path, f'catch_all: "{domain}" is not a local domain', hint)
         yield from not_known(draft, path, target, known)
 
@@ -93,7 +96,7 @@ def postmaster(draft: Configuration) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The names there are; `anybody` when a catch-all takes the others."""
+    """The names there are; `anybody` when a catch-all takes the others, or a map may have more."""
 
     keys: frozenset[NameKey]
     anybody: bool
@@ -124,7 +127,15 @@ def known_names(draft: Configuration) -> Known:
     users, lists = (user.name for user in draft.users), (each.name for each in draft.lists)
     names = (*users, *lists, *draft.aliases, *draft.forwards)
     keys = frozenset(key for name in names if (key := key_of(name)))
-    return Known(keys, anybody=bool(draft.local.catch_all), separator=draft.local.separator)
+    return Known(keys, anybody=bool(draft.local.catch_all) or _has_more(draft), separator=draft.local.separator)
+
+
+def _has_more(draft: Configuration) -> bool:
+    return any(each.supplies.are_names for each in draft.maps)
+
+
+def _has_more_domains(draft: Configuration) -> bool:
+    return any(not each.supplies.are_names for each in draft.maps)
 
 
 def key_of(name: str) -> NameKey | None:
@@ -138,15 +149,15 @@ def key_of(name: str) -> NameKey | None:
 def not_local(draft: Configuration, path: Path, name: str) -> Iterator[Problem]:
     """A name is in a domain of ours."""
     _, domain = name_key(name)
-    if domain is not None and domain not in draft.local.domains:
-        hint = did_you_mean(domain, draft.local.domains) or "name it in [local] domains"
+    if domain is not None and domain not in draft.local.all_domains and not _has_more_domains(draft):
+        hint = did_you_mean(domain, draft.local.all_domains) or "name it in [local] domains"
         yield problem(draft, path, f'"{name}" is not in a local domain', hint)
 
 
 def not_known(draft: Configuration, path: Path, target: str, known: Known) -> Iterator[Problem]:
     """A target of ours is somebody."""
     local_part, domain = name_key(target)
-    ours = domain is None or domain in draft.local.domains
+    ours = domain is None or domain in draft.local.all_domains
     if ours and not known.has(target):
         hint = did_you_mean(local_part, known.written)
         yield problem(draft, path, f'"{target}" is no user, alias, list or forward', hint)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from heloise.config.addressing import DomainRoute, Forward, Local, MailingList, Srs, User
 from heloise.config.agents import Hook, Pipe
-from heloise.config.kinds import AbsolutePath, Domain, Name
+from heloise.config.kinds import AbsolutePath, AliasTarget, Domain
 from heloise.config.listening import Etrn, Limits, Listener, Odmr, Relay
+from heloise.config.maps import Map
 from heloise.config.places import Places
 from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Passport, Retry
 from heloise.mail.cause import Rule
@@ -46,15 +47,18 @@ class Configuration:
     relay: Relay = Relay()
     local: Local = Local()
     users: tuple[User, ...] = field(default=(), metadata={"key": "user"})
-    aliases: Mapping[str, tuple[Name, ...]] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[AliasTarget, ...]] = field(default_factory=dict)
     """Names that stand for others: team = ["alice", "bob@example.org"]. A name without domain is one in every local
-    domain; a target without domain means the one the mail came for. A name may be its own target, to keep a copy."""
+    domain; a target without domain means the one the mail came for. A name may be its own target, to keep a copy. The
+    target ":include:lists/team" stands for those in that file, an address a line, with "#" for comments; the file is
+    read again when it changes."""
 
     lists: tuple[MailingList, ...] = field(default=(), metadata={"key": "list"})
     forwards: Mapping[str, Forward] = field(default_factory=dict)
     """Users who have moved: "carol@example.org" = { relay = "carol@example.net" } sends on and says 251, { tell = … }
     refuses by 551 and says where."""
 
+    maps: tuple[Map, ...] = field(default=(), metadata={"key": "map"})
     srs: Srs = Srs()
     routes: tuple[DomainRoute, ...] = field(default=(), metadata={"key": "route"})
     limits: Limits = Limits()

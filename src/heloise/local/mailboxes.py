@@ -5,7 +5,7 @@ directory at most, but for `usage`, which reads the names in a Maildir now and t
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from heloise.local.accounts import LOCK_NAME, Account
@@ -25,9 +25,20 @@ class _Count:
 
 
 class LocalMailboxes:
-    """Answers for `accounts`. Methods that look at the disk raise OSError; KeyError for an account that is none."""
+    """Answers for `accounts`, and for those that `others` makes of a name: users of whom nobody has a list.
 
-    def __init__(self, accounts: Iterable[Account], files: Files, clock: Clock) -> None:
+    Methods that look at the disk raise OSError; KeyError for an account that is none.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[Account],
+        files: Files,
+        clock: Clock,
+        *,
+        others: Callable[[str], Account | None] | None = None,
+    ) -> None:
+        self._others = others
         self._accounts = {account.name: account for account in accounts}
         self._files = files
         self._clock = clock
@@ -36,24 +47,25 @@ class LocalMailboxes:
 
     def account(self, name: str) -> Account | None:
         """The account of this name; None when there is none."""
-        return self._accounts.get(name)
+        found = self._accounts.get(name)
+        return found if found is not None or self._others is None else self._others(name)
 
     def exists(self, account: str) -> bool:
         """Is there such an account?"""
-        return account in self._accounts
+        return self.account(account) is not None
 
     def locked(self, account: str) -> bool:
         """Is there a file `.locked` in the Maildir? An operator or a backup makes one, mail waits while it is there."""
         try:
             # Not `exists`, which takes a directory that may not be read for one without the file.
-            self._files.size(f"{self._accounts[account].maildir}/{LOCK_NAME}")
+            self._files.size(f"{self._known(account).maildir}/{LOCK_NAME}")
         except FileNotFoundError:
             return False
         return True
 
     def quota(self, account: str) -> int | None:
         """How much may be in the mailbox, in octets; None for no limit."""
-        return self._accounts[account].quota
+        return self._known(account).quota
 
     def usage(self, account: str) -> int:
         """Octets in the mailbox, subfolders left out. At most `COUNT_EVERY` seconds old."""
@@ -76,8 +88,14 @@ class LocalMailboxes:
         if known is not None:
             self._counts[account] = replace(known, octets=known.octets + octets)
 
+    def _known(self, name: str) -> Account:
+        account = self.account(name)
+        if account is None:
+            raise KeyError(name)
+        return account
+
     def _count(self, account: str) -> int:
-        maildir = self._accounts[account].maildir
+        maildir = self._known(account).maildir
         return sum(self._count_directory(f"{maildir}/{part}") for part in ("new", "cur"))
 
     def _count_directory(self, directory: str) -> int:

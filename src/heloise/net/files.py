@@ -107,6 +107,11 @@ class DiskFiles:
         """When a file was last written, in seconds since the epoch."""
         return os.stat(path).st_mtime
 
+    def stamp(self, path: str) -> tuple[int, ...]:
+        """Time of the last write, size, and the inode, since a rename can bring a file that is as old and as long."""
+        found = os.stat(path)
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
     def free_octets(self, path: str) -> int:
         """Octets an unprivileged process may still write to the file system that holds `path`."""
         space = os.statvfs(path)

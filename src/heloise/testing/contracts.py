@@ -151,6 +151,7 @@ def _check_contents(files: Files, path: str) -> None:
     file.close()
     assert files.size(path) == 3 * len(_BLOCK), "size counts octets"
     assert files.modified(path) > 0, "modified tells a time"
+    assert abs(files.stamp(path)[0] / 1e9 - files.modified(path)) < 1, "a stamp begins with the time of the last write"
     reading = files.open(path)
     assert reading.read(10) == _BLOCK[:10], "reading starts at the beginning"
     assert reading.read(len(_BLOCK)) == (_BLOCK * 2)[10 : len(_BLOCK) + 10], "and goes on"

@@ -220,6 +220,11 @@ class SimulatedDisk:
         """When a file was last written."""
         return self._file(self._normal(path)).modified
 
+    def stamp(self, path: str) -> tuple[int, ...]:
+        """Another one after the file was written or replaced."""
+        inode = self._file(self._normal(path))
+        return round(inode.modified * 1_000_000_000), len(inode.content), id(inode)
+
     def free_octets(self, path: str) -> int:
         """What the quota leaves."""
         self.check_power()

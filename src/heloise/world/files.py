@@ -75,6 +75,13 @@ class Files(Protocol):
         """When a file was last written, in seconds since the epoch."""
         ...
 
+    def stamp(self, path: str) -> tuple[int, ...]:
+        """Another one after the file was written or replaced: compare it with an older one, nothing else.
+
+        The first number is the time of the last write, in nanoseconds since the epoch.
+        """
+        ...
+
     def free_octets(self, path: str) -> int:
         """Octets that may still be written to the file system that holds `path`."""
         ...
