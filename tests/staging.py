@@ -42,7 +42,7 @@ hostname = "mx.example.test"
 state = "state"
 [[listener]]
 address = "{listen}"
-[local]
+{listener}[local]
 domains = ["example.test"]
 postmaster = "alice"
 [[user]]
@@ -79,7 +79,8 @@ SERVER_NAME, SERVER_ADDRESS = "mx.example.test", "192.0.2.25"
 class Scenario:
     """One way to one reply.
 
-    `rule` is the line of the configuration that decides, as it is written; `configuration` is added to the one above.
+    `rule` is the line of the configuration that decides, as it is written; `configuration` is added to the one above,
+    `listener` to its listener.
     `client` is the address the client comes from. `peer` has the scripts of the next hop for elsewhere.test, one for
     each connection; without them nobody answers there. `simulated` plays it in a simulated world, where time costs
     nothing and clients come from anywhere.
@@ -92,6 +93,7 @@ class Scenario:
     status: str | None = None
     rule: str | None = None
     configuration: str = ""
+    listener: str = ""
     client: str = "127.0.0.1"
     peer: tuple[str, ...] = ()
     simulated: bool = False
@@ -156,6 +158,11 @@ class Stage:
     async def stop_server(self) -> None:
         """As an operator does, while the play goes on."""
         self.tasks.append(asyncio.create_task(self.server.stop()))
+
+    @property
+    def first_client(self) -> "Client":
+        """Who plays."""
+        return self._clients[0]
 
     def hang_up(self) -> None:
         """All clients are gone."""
@@ -318,7 +325,7 @@ async def _perform(scenario: Scenario, stage: Stage, acts: Mapping[str, Act], li
         if scenario.peer:
             stage.peer = await stack.enter_async_context(ScriptedPeer(stage.world.network, *scenario.peer))
             peer = str(stage.peer.endpoint)
-        text = CONFIGURATION.format(listen=listen, peer=peer) + scenario.configuration
+        text = CONFIGURATION.format(listen=listen, listener=scenario.listener, peer=peer) + scenario.configuration
         configuration = parse_configuration(text, file=FILE, directory=stage.directory)
         store = None
         if isinstance(stage, _SimulatedStage):

@@ -95,7 +95,23 @@ async def message_is_under_way(stage: Stage) -> None:
         await asyncio.sleep(0.1)
 
 
+async def site_mail_waits(stage: Stage) -> None:
+    client = await stage.connect("127.0.0.1")
+    await client.reply()
+    await client.talk("HELO other.test", "MAIL FROM:<bob@example.test>", "RCPT TO:<alice@site.test>", "DATA")
+    client.say(b"Subject: later\r\n\r\nText\r\n")
+    await client.talk(".", "QUIT")
+
+
+async def site_hears_the_message(stage: Stage) -> None:
+    client = stage.first_client
+    while await client.line() != ".":
+        pass
+
+
 ACTS: dict[str, Act] = {
+    "a message for alice@site.test waits until the site comes for it": site_mail_waits,
+    "the site hears the rest of the message": site_hears_the_message,
     "time passes": nothing,
     "the operator stops the server": stop,
     "another client is connected": another_client,

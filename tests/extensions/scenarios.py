@@ -540,6 +540,15 @@ ONEX = (
     ),
 )
 
+_CLIENTS = """\
+[etrn]
+domains = []
+[etrn.queues]
+night = ["elsewhere.test", ".other.test"]
+[[etrn.client]]
+networks = ["198.51.100.7", "127.0.0.1"]
+domains = ["#night"]
+"""
 _ARRIVES = "-- delivery to elsewhere.test is tried again\n"
 
 ETRN = (
@@ -602,6 +611,46 @@ ETRN = (
         play=EHLO + "C: ETRN example.test\nS: 459 4.7.0\n",
     ),
     Scenario(
+        title="a named queue, by the client it is for",
+        code=253,
+        status="2.0.0",
+        cause="etrn.started",
+        configuration=_CLIENTS,
+        peer=(BUSY, TAKES_IT),
+        play=EHLO + f"-- {WAITING}\nC: ETRN #Night\nS: 253 2.0.0 1 pending messages\n" + _ARRIVES,
+    ),
+    Scenario(
+        title="a client of [[etrn.client]] that may not relay",
+        code=251,
+        status="2.0.0",
+        cause="etrn.nothing-waiting",
+        configuration=_CLIENTS,
+        client=STRANGER,
+        simulated=True,
+        play=EHLO + "C: ETRN #night\nS: 251 2.0.0\n",
+    ),
+    Scenario(
+        title="a node that is not for this client",
+        code=459,
+        status="4.7.0",
+        cause="etrn.refused",
+        rule='domains = ["#night"]',
+        configuration=_CLIENTS,
+        play=EHLO + "C: ETRN elsewhere.test\nS: 459 4.7.0\n",
+    ),
+    Scenario(
+        title="again, a moment later",
+        code=458,
+        status="4.7.0",
+        cause="etrn.too-often",
+        rule='interval = "10m"',
+        configuration='[etrn]\ninterval = "10m"\n',
+        peer=(BUSY, BUSY),
+        play=EHLO
+        + f"-- {WAITING}\nC: ETRN elsewhere.test\nS: 253 2.0.0 1 pending messages\n"
+        + "C: ETRN elsewhere.test\nS: 458 4.7.0\n",
+    ),
+    Scenario(
         title="a named queue, of which there are none",
         code=459,
         status="4.7.0",
@@ -651,6 +700,112 @@ ETRN = (
         cause="command.disabled",
         client="127.0.0.2",
         play=EHLO + "C: ETRN elsewhere.test\nS: 502 5.7.0\n",
+    ),
+)
+
+_SITE = """\
+[extensions]
+ATRN = "any"
+[[odmr]]
+networks = ["127.0.0.1"]
+domains = ["site.test", "annex.test"]
+"""
+
+ATRN = (
+    Scenario(
+        title="a site comes for its mail, and roles are reversed",
+        code=250,
+        status="2.0.0",
+        cause="atrn.turned",
+        configuration=_SITE,
+        play=EHLO
+        + """\
+-- a message for alice@site.test waits until the site comes for it
+C: ATRN site.test
+S: 250 2.0.0 OK now reversing the connection
+C: 220 mail.site.test ready
+S: EHLO mx.example.test
+C: 250 mail.site.test
+S: MAIL FROM:<bob@example.test>
+C: 250 Sender ok
+S: RCPT TO:<alice@site.test>
+C: 250 Recipient ok
+S: DATA
+C: 354 Go on
+S: Received: from other.test
+-- the site hears the rest of the message
+C: 250 Taken
+S: QUIT
+C: 221 Goodbye
+S: (closed)
+""",
+    ),
+    Scenario(
+        title="no mail waits",
+        code=453,
+        status="4.2.0",
+        cause="atrn.nothing-waiting",
+        configuration=_SITE,
+        play=EHLO + "C: ATRN\nS: 453 4.2.0\n",
+    ),
+    Scenario(
+        title="a domain that is not the client's, beside one that is",
+        code=450,
+        status="4.7.1",
+        cause="atrn.refused",
+        rule="[[odmr]]",
+        configuration=_SITE,
+        play=EHLO + "C: ATRN site.test,example.test\nS: 450 4.7.1\n",
+    ),
+    Scenario(
+        title="a client that nobody knows",
+        code=530,
+        status="5.7.0",
+        cause="atrn.who",
+        configuration=_SITE,
+        client="127.0.0.2",
+        play=EHLO + "C: ATRN site.test\nS: 530 5.7.0\n",
+    ),
+    Scenario(
+        title="something that is no list of domains",
+        code=501,
+        status="5.5.4",
+        cause="command.syntax",
+        configuration=_SITE,
+        play=EHLO + "C: ATRN site.test,\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="something behind ATRN",
+        code=503,
+        status="5.5.1",
+        cause="atrn.not-last",
+        configuration=_SITE,
+        play=EHLO
+        + "-- a message for alice@site.test waits until the site comes for it\n"
+        + "C: ATRN\nC: 220 mail.site.test ready\nS: 503 5.5.1\nS: 500 5.5.1\n",
+    ),
+    Scenario(
+        title="inside a transaction",
+        code=503,
+        status="5.5.1",
+        cause="sequence.in-transaction",
+        configuration=_SITE,
+        play=ESMTP_MAIL + "C: ATRN site.test\nS: 503 5.5.1\n",
+    ),
+    Scenario(
+        title="mail brought to where it is fetched",
+        code=502,
+        status="5.5.1",
+        cause="atrn.only",
+        listener='protocol = "odmr"\n',
+        play=EHLO + "C: MAIL FROM:<bob@example.test>\nS: 502 5.5.1\n",
+    ),
+    Scenario(
+        title="ATRN where the operator did not ask for it",
+        code=502,
+        status="5.7.0",
+        cause="command.disabled",
+        play=EHLO + "C: ATRN site.test\nS: 502 5.7.0\n",
     ),
 )
 
@@ -945,6 +1100,7 @@ BY_KEYWORD: Mapping[str, tuple[Scenario, ...]] = {
     "DSN": DSN,
     "ONEX": ONEX,
     "ETRN": ETRN,
+    "ATRN": ATRN,
     "PIPELINING": PIPELINING,
     "CHUNKING": CHUNKING,
     "BINARYMIME": BINARYMIME,

@@ -20,9 +20,9 @@ ADMITTED = {
     "any": {"stranger", "relay", "loopback"},
 }
 BY_DEFAULT = {
-    "stranger": KEYWORDS - {"EXPN", "VERB", "ETRN"},
-    "relay": KEYWORDS - {"EXPN", "VERB"},
-    "loopback": KEYWORDS - {"ETRN"},
+    "stranger": KEYWORDS - {"EXPN", "VERB", "ETRN", "ATRN"},
+    "relay": KEYWORDS - {"EXPN", "VERB", "ATRN"},
+    "loopback": KEYWORDS - {"ETRN", "ATRN"},
 }
 NEEDS = {"VERB": "EXPN", "BINARYMIME": "CHUNKING", "SMTPUTF8": "8BITMIME"}
 
@@ -57,7 +57,7 @@ def test_by_default_strangers_are_told_nothing_about_users_and_the_queue(client:
 
 def test_a_listener_may_have_a_policy_of_its_own() -> None:
     own = '[[listener]]\naddress = "127.0.0.1:0"\n[listener.extensions]\nSIZE = "off"\n'
-    assert offered("127.0.0.1", own) == KEYWORDS  # the first listener, which is asked, has none
+    assert offered("127.0.0.1", own) == KEYWORDS - {"ATRN"}  # the first listener, which is asked, has none
 
 
 @pytest.mark.parametrize("keyword", sorted(KEYWORDS))
@@ -67,7 +67,7 @@ def test_one_that_is_off_is_withdrawn_with_those_that_need_it_and_no_other(keywo
     assert session.view.permitted == REGISTRY.keywords - gone
 
 
-@pytest.mark.parametrize("verb", ["EXPN x", "VERB", "ONEX", "ETRN x.test", "BDAT 0"])
+@pytest.mark.parametrize("verb", ["EXPN x", "VERB", "ONEX", "ETRN x.test", "ATRN x.test", "BDAT 0"])
 def test_the_verb_of_one_that_is_off_is_502(verb: str) -> None:
     keyword = {"BDAT": "CHUNKING"}.get(verb.split()[0], verb.split()[0])
     text = f"# RFC 5321\n# options: without={keyword}\nS: 220\nC: {verb}\nS: 502 5.7.0\n"
