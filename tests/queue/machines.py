@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from heloise.mail.content import ContentFacts
-from heloise.mail.sink import SinkAnswer, Submission
+from heloise.mail.sink import Companion, SinkAnswer, Submission
 from heloise.queue.model import QueuedMessage, Selection
 from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
@@ -37,12 +37,12 @@ class Machine:
         await self.queue.open()
         return self.queue
 
-    async def put(self, submission: Submission, octets: bytes) -> SinkAnswer:
+    async def put(self, submission: Submission, octets: bytes, *companions: Companion) -> SinkAnswer:
         """Bring a message, in pieces."""
         deposit = self.queue.begin(submission)
         for start in range(0, len(octets), 50_000):
             await deposit.write(octets[start : start + 50_000])
-        return await deposit.commit(ContentFacts(size=len(octets)))
+        return await deposit.commit(ContentFacts(size=len(octets)), companions)
 
     async def stored(self) -> dict[str, tuple[QueuedMessage, bytes | None]]:
         """Every message there is, with its content."""

@@ -1,15 +1,16 @@
 """The power is cut at every sync there is: what was promised is there, and nothing is there by half."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
 import pytest
 
-from heloise.mail.sink import Taken
+from heloise.mail.sink import Companion, Taken
 from heloise.queue.errors import StoreFault
-from heloise.queue.model import QueuedMessage, RecipientState, Selection, Settlement
+from heloise.queue.model import NewMessage, QueuedMessage, RecipientState, Selection, Settlement
 from heloise.queue.sqlite import SqliteStore
 from heloise.testing import SimulatedWorld, Unsynced, run_simulated
 from heloise.testing.inode import Inode
@@ -22,8 +23,15 @@ CONTENTS = {
     "C": b"c\r\n",
     "D": b"d\r\n",
     "E": b"also large\r\n" * 10_000,
+    "F": b"to a list\r\n",
+    "G": b"a copy, and a large one\r\n" * 5_000,
+    "H": b"the report on F\r\n",
+    "J": b"the report on G\r\n",
     "R": new_message("R").octets or b"",
 }
+CONTENTS |= {"I": CONTENTS["G"], "K": CONTENTS["F"]}  # go on under other reverse paths
+TOGETHER = ("FHK", "GIJ")
+LARGE = {"B", "E", "G", "I"}
 RECIPIENTS = {"C": ("one@example.org", "two@example.net", "three@example.com")}
 
 
@@ -31,26 +39,39 @@ class Promises:
     """What the queue has answered: `kept` must be there, `gone` must not, about the rest nothing was said.
 
     `taken` is all that was ever taken: of these there is the message, or the report, or an end without a report.
+    `settled` is what an end was asked for, so that it may be gone.
     """
 
     def __init__(self) -> None:
         self.taken: set[str] = set()
         self.kept: set[str] = set()
         self.gone: set[str] = set()
+        self.settled: set[str] = set()
+
+
+def copy(name: str) -> Companion:
+    return Companion(submission=new_message(name, sender="owner@example.org").submission)
+
+
+def report(name: str) -> Companion:
+    return Companion(submission=new_message(name, sender="").submission, octets=CONTENTS[name])
 
 
 async def _work(machine: Machine, promises: Promises) -> None:
     """Something of everything that is written."""
     await machine.open()
 
-    async def put(name: str) -> None:
-        answer = await machine.put(new_message(name, *RECIPIENTS.get(name, ())).submission, CONTENTS[name])
+    async def put(name: str, *companions: Companion) -> None:
+        new = new_message(name, *RECIPIENTS.get(name, ())).submission
+        answer = await machine.put(new, CONTENTS[name], *companions)
         if isinstance(answer, Taken):
-            promises.taken.add(name)
-            promises.kept.add(name)
+            names = {name, *(str(each.submission.message_id) for each in companions)}
+            promises.taken |= names
+            promises.kept |= names
 
     async def settle(message: QueuedMessage, *reports: str) -> None:
         promises.kept.discard(message.message_id)
+        promises.settled.add(message.message_id)
         new = [new_message(report) for report in reports]
         await machine.queue.settle(settlement(message, RecipientState.FAILED, reports=new))
         promises.gone.add(message.message_id)
@@ -59,10 +80,11 @@ async def _work(machine: Machine, promises: Promises) -> None:
     await put("A")
     await put("B")
     await asyncio.gather(put("C"), put("D"), put("E"))
+    await asyncio.gather(put("F", copy("K"), report("H")), put("G", copy("I"), report("J")))
     await machine.queue.hold(Selection(recipient="two@example.net"))
     leases = await machine.queue.next_leases(100)
     messages = {lease.message.message_id: lease.message for lease in leases}
-    for name, reports in (("A", ("R",)), ("B", ())):
+    for name, reports in (("A", ("R",)), ("B", ()), ("G", ())):
         await settle(next(message for key, message in messages.items() if key == name), *reports)
     promises.kept.discard("C")
     await machine.queue.remove(Selection(domain="example.net"))
@@ -81,7 +103,9 @@ async def _check(machine: Machine, promises: Promises) -> None:
         assert all(each.state is not RecipientState.LEASED for each in message.recipients)
     if "A" in promises.taken:
         assert ("A" in stored) != ("R" in stored), "a report is there when its message is gone, and not before"
-    assert machine.spool_names() == sorted(stored.keys() & {"B", "E"}), "no spool file without a row"
+    for names in TOGETHER:
+        assert len(stored.keys() & set(names) | promises.settled & set(names)) in (0, len(names)), "all or none"
+    assert machine.spool_names() == sorted(stored.keys() & LARGE), "no spool file without a row"
     answer = await machine.put(new_message("Z").submission, b"and it goes on")
     assert isinstance(answer, Taken)
     await machine.queue.close()
@@ -142,6 +166,14 @@ class ReportsBeforeItSettles(SqliteStore):
         await super().settle(replace(settlement, reports=()))
 
 
+class TakesOneByOne(SqliteStore):
+    """A transaction for each of those that belong together."""
+
+    async def insert_many(self, messages: Sequence[NewMessage]) -> None:
+        for message in messages:
+            await self.insert(message)
+
+
 class DoesNotSync(SqliteStore):
     """Says that it is done when the system has it, but the disk has not."""
 
@@ -160,7 +192,9 @@ class SweepsBeforeItCommits(SqliteStore):
         await super().settle(settlement)
 
 
-@pytest.mark.parametrize("broken", [SettlesBeforeItReports, ReportsBeforeItSettles, DoesNotSync, SweepsBeforeItCommits])
+@pytest.mark.parametrize(
+    "broken", [SettlesBeforeItReports, ReportsBeforeItSettles, TakesOneByOne, DoesNotSync, SweepsBeforeItCommits]
+)
 def test_a_broken_store_is_found_out(broken: type[SqliteStore]) -> None:
     def crash() -> None:
         for seed in range(1, 30):
