@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from heloise.delivery.attempt import DeliveryDoors, discover_agents
 from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer, DeliveryOptions
+from heloise.delivery.hook import Hook
 from heloise.delivery.journal import AttemptEnded
 from heloise.local.accounts import Account
 from heloise.local.mailboxes import LocalMailboxes
+from heloise.local.program import PipeProgram
 from heloise.mail.envelope import Envelope
 from heloise.mail.ids import MessageId
 from heloise.mail.outcome import Outcome
@@ -180,6 +182,8 @@ async def open_house(
     reports: str | None = "maildir:a",
     options: DeliveryOptions | None = None,
     on_disk: bool = False,
+    programs: Sequence[PipeProgram] = (),
+    hooks: Sequence[Hook] = (),
 ) -> House:
     """A house called mx.example.test; `reports` is the route of reports, None when there is none."""
     host = simulation.host("mx.example.test", "192.0.2.1")
@@ -197,6 +201,8 @@ async def open_house(
         extensions=discover(),
         mailboxes=LocalMailboxes(accounts, world.files, world.clock),
         background=background,
+        programs={program.name: program for program in programs},
+        hooks={hook.name: hook for hook in hooks},
     )
 
     async def route_report(path: ForwardPath) -> list[tuple[ForwardPath, Route]]:

@@ -23,8 +23,8 @@ class Pipe:
     """What routes call it: "procmail" for "pipe:procmail"."""
 
     command: tuple[str, ...]
-    """The program, by its absolute path, and its arguments, as in ["/usr/bin/procmail", "-f", "{sender}", "{recipient}"].
-    No shell reads them. {sender}, {recipient}, {user}, {extension}, {domain} and {message_id} stand for whole arguments;
+    """The program, by its absolute path, and its arguments: ["/usr/bin/procmail", "-f", "{sender}", "{recipient}"]. No
+    shell reads them. {sender}, {recipient}, {user}, {extension}, {domain} and {message_id} stand for whole arguments;
     an address that begins with "-" is given in angle brackets, so that it is not taken for an option."""
 
     user: str | None = None
@@ -63,8 +63,8 @@ class Hook:
     """Where to POST to: "https://app.example.net/mail". The certificate must be good."""
 
     secret: str | None = None
-    """Signs each request: Heloise-Signature is "sha256=" and the HMAC over the text of Heloise-Envelope, one LF, and the
-    body."""
+    """Signs each request: Heloise-Signature is "sha256=" and the HMAC over the text of Heloise-Envelope, one LF, and
+    the body."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers to be sent along: { Authorization = "Bearer …" }."""

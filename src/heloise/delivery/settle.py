@@ -67,6 +67,7 @@ def decide(
 ) -> Decision:
     """The decision about `decided` at `now` (seconds since the epoch); `random` spreads the retries."""
     expires, warning = expiry(message, schedule), warning_at(message, schedule)
+    spread = random()  # the same for all: who went in one transaction goes in one again
     changes: list[RecipientChange] = []
     reported: list[RecipientReport] = []
     outcomes: list[tuple[QueuedRecipient, Outcome]] = []
@@ -76,7 +77,7 @@ def decide(
         owed = outcome_is_owed(message.reverse_path, recipient.recipient, outcome)
         due = now
         if outcome.action is Action.DELAYED:
-            again = next_attempt(schedule, now=now, attempts=recipient.attempts + 1, random=random())
+            again = next_attempt(schedule, now=now, attempts=recipient.attempts + 1, random=spread)
             # There is an attempt when the time is up, not some hours after, and one when a warning is due.
             due = min(again, expires, warning) if owed and now < warning else min(again, expires)
             owed = owed and _is_to_be_warned(recipient, warning, now)

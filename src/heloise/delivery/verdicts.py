@@ -103,7 +103,8 @@ def hook_verdict(name: str, answer: HttpAnswer) -> Reply:
     found, text = _no(words)
     if found is not None and found.klass == status.klass:
         status, words = found, text
-    return replies.refused_by_agent(status, f"{name}: {words or answer.reason} (HTTP {answer.status})", cause)
+    said = " ".join(filter(None, (words or answer.reason, f"(HTTP {answer.status})")))
+    return replies.refused_by_agent(status, f"{name}: {said}", cause)
 
 
 def verdicts_by_recipient(name: str, answer: HttpAnswer) -> Mapping[str, Reply]:
