@@ -16,8 +16,7 @@ def make_office(
         return None
     # A message that is still in the queue keeps its beginning.
     retention = Retention(keep=max(section.keep, configuration.retry.expire_after), messages=section.messages)
-    path = f"{configuration.state}/passport.db"
-    archive = Archive(path, world.files, retention, vfs=vfs, exclusive=exclusive)
+    archive = Archive(f"{configuration.state}/passport", world.files, retention, vfs=vfs, exclusive=exclusive)
     office = PassportOffice(archive, world, told=journal.passport_trouble)
     journal.keep_passports(office)
     return office

@@ -13,6 +13,7 @@ _COMMANDS = {
     "etrn": ("heloise.cli.etrn", "etrn"),
     "atrn": ("heloise.cli.atrn", "atrn"),
     "queue": ("heloise.cli.queue", "queue"),
+    "trace": ("heloise.cli.trace", "trace"),
     "check": ("heloise.cli.check", "check"),
     "config": ("heloise.cli.config", "config"),
     "explain": ("heloise.cli.explain", "explain"),

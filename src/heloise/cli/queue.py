@@ -54,7 +54,7 @@ def list_(ctx: click.Context, /, path: str, limit: int, as_json: bool, **filters
     """List messages with their recipients, the oldest first."""
     from heloise.cli.queueing import show_list
 
-    _do(ctx, path, lambda queue: show_list(queue, _selections(filters), limit=limit, as_json=as_json))
+    do(ctx, path, lambda queue: show_list(queue, _selections(filters), limit=limit, as_json=as_json))
 
 
 @queue.command()
@@ -68,8 +68,8 @@ def show(ctx: click.Context, /, path: str, message_id: str, content: bool, as_js
     from heloise.cli.queueing import show_message, write_content
 
     if content:
-        _do(ctx, path, lambda queue: write_content(queue, message_id))
-    _do(ctx, path, lambda queue: show_message(queue, message_id, as_json=as_json))
+        do(ctx, path, lambda queue: write_content(queue, message_id))
+    do(ctx, path, lambda queue: show_message(queue, message_id, as_json=as_json))
 
 
 @queue.command()
@@ -83,7 +83,7 @@ def destinations(ctx: click.Context, /, path: str, as_json: bool) -> None:
     """
     from heloise.cli.destinations import show_destinations
 
-    _do(ctx, path, lambda queue: show_destinations(queue, as_json=as_json))
+    do(ctx, path, lambda queue: show_destinations(queue, as_json=as_json))
 
 
 def _changing(what: str, help_text: str) -> click.Command:
@@ -106,7 +106,7 @@ def _changing(what: str, help_text: str) -> click.Command:
         route, address = (None, None) if where_to is None else _where_to(ctx, where_to)
         wanted = Change(what=what, to=route, recipient=address)
         ask = what == "remove" and not yes
-        _do(ctx, path, lambda queue: change(queue, wanted, selections, ask=ask, as_json=as_json))
+        do(ctx, path, lambda queue: change(queue, wanted, selections, ask=ask, as_json=as_json))
 
     made = _filtered(command)
     made = click.option("--all", "everything", is_flag=True, help="The whole queue.")(made)
@@ -174,7 +174,7 @@ def _where_to(ctx: click.Context, text: str) -> tuple[str | None, str | None]:
         raise click.BadParameter(hint, ctx, param_hint="--to") from None
 
 
-def _do(ctx: click.Context, path: str, work: Callable[[Any], Any]) -> None:
+def do(ctx: click.Context, path: str, work: Callable[[Any], Any]) -> None:
     """Open the queue, do the work, leave with what went wrong."""
     import asyncio
 

@@ -44,18 +44,19 @@ class Retention:
 
 
 class Archive:
-    """The database at `path`, opened when it is needed. `vfs` and `exclusive` as in `heloise.queue.shard.Shard`."""
+    """The database in `directory`, opened when it is needed; `vfs` and `exclusive` as in `heloise.queue.shard`."""
 
     def __init__(
         self,
-        path: str,
+        directory: str,
         files: Files,
         retention: Retention | None = None,
         *,
         vfs: str | None = None,
         exclusive: bool = False,
     ) -> None:
-        self.path = path
+        self.path = f"{directory}/passport.db"
+        self._directory = directory
         self._files = files
         self._retention = retention if retention is not None else Retention()
         self._vfs = vfs
@@ -170,6 +171,7 @@ class Archive:
         return self._connection
 
     def _open(self) -> apsw.Connection:
+        self._files.make_directory(self._directory)  # nobody else's: it tells who writes to whom
         connection = apsw.Connection(self.path, vfs=self._vfs)
         try:
             connection.set_busy_timeout(2000)
