@@ -295,3 +295,27 @@ def test_a_message_behind_a_slow_destination_is_warned_of_and_given_up_in_time()
         backlog_per_route=10,
     )
     in_a_house(scenario, options=options)
+
+
+def test_mail_to_a_new_host_and_to_one_that_works_waits_for_no_silent_ones() -> None:
+    async def scenario(house: House) -> None:
+        silent = [f"192.0.2.{number}" for number in range(20, 60)]
+        for number, address in enumerate(silent):
+            await open_peer(house.simulation, f"silent{number}.test", address, {"": ""})
+        working = await open_provider(house.simulation, "big.test", "192.0.2.9")
+        new = await open_provider(house.simulation, "new.test", "192.0.2.10")
+        await house.submit(("<x@big.test>", "smtp:192.0.2.9:25"))
+        await house.settled(1)
+        for address in silent * 3:
+            await house.submit(("<x@silent.test>", f"smtp:{address}:25"))
+        await asyncio.sleep(HOUR)  # each has been tried, and waits for the greeting again
+        for number in range(30):
+            await house.submit((f"<x{number}@big.test>", "smtp:192.0.2.9:25"))
+        await house.submit(("<x@new.test>", "smtp:192.0.2.10:25"))
+        await asyncio.sleep(5)
+        assert len(working.messages) == 31
+        assert len(new.messages) == 1
+        assert (await house.queue.counts()).messages == 120
+        assert house.journal.faults == []
+
+    in_a_house(scenario, options=DeliveryOptions(attempts=20))

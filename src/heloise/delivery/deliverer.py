@@ -26,6 +26,7 @@ from heloise.delivery.journal import AttemptEnded, DeliveryFault, DeliveryJourna
 from heloise.delivery.narration import ended
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop
 from heloise.delivery.settle import Decision, Reporting, decide, expiry, postpone, settle, warning_at, without_report
+from heloise.delivery.slots import PUTTING_OFF, Lane, Slots
 from heloise.delivery.waiting import not_before_its_time, until_its_site_comes
 from heloise.dsn.submission import Routed, RouteReport
 from heloise.mail.content import Content
@@ -50,8 +51,9 @@ _STORE_TRIES = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOptions:
-    """`attempts` run at once; `bounds_of` says how many to one destination, by its names. `backlog_per_route` messages
-    may wait here for their turn at one destination; others go back into the queue until about theirs.
+    """`attempts` run at once, as many again to hosts that have not answered yet; `bounds_of` says how many to one
+    destination, by its names. `backlog_per_route` messages may wait here for their turn at one destination; others go
+    back into the queue until about theirs.
     """
 
     attempts: int = 100
@@ -81,7 +83,7 @@ class Deliverer:
         self._options = options if options is not None else DeliveryOptions()
         self._destinations = Destinations(doors.world.clock, self._options.bounds_of)
         self._finder = Finder(doors, agents)
-        self._free = asyncio.Semaphore(self._options.attempts)
+        self._slots = Slots(self._options.attempts)
         self._loop: asyncio.Task[None] | None = None
         # Dicts and not sets: a set's order follows addresses in memory, and a simulated run must be repeatable.
         self._groups: dict[asyncio.Task[None], None] = {}
@@ -251,8 +253,7 @@ class Deliverer:
     async def _in_turn(self, attempt: DeliveryAttempt, destination: Destination) -> Settlement:
         trouble = None if attempt.told else destination.known_trouble()
         if trouble is None and not attempt.told:
-            room = self._options.backlog_per_route if len(self._groups) < self._crowd else 0
-            wait = destination.putting_off(room)
+            wait = self._putting_off(attempt.message, destination)
             if wait is not None:
                 trouble = self._is_to_be_told(attempt.message, destination)
                 if trouble is None:
@@ -264,7 +265,7 @@ class Deliverer:
             return self._postponed(attempt.message, 0.0)
         begun, has_begun = self._doors.world.clock.monotonic(), False
         try:
-            async with self._free:
+            async with self._slots.take(_lane(attempt.message, destination)):
                 if self._stopping:
                     return self._postponed(attempt.message, 0.0)
                 has_begun = True
@@ -273,6 +274,17 @@ class Deliverer:
             outcomes = tuple(outcome for _, outcome in attempt.outcomes()) if has_begun else ()
             destination.leave(outcomes, begun=begun, pause=attempt.pause)
         return await self._settlement(attempt, destination)
+
+    def _putting_off(self, message: QueuedMessage, destination: Destination) -> float | None:
+        """For how many seconds a message has to go back into the queue; None when it may wait here.
+
+        When there is much in hand, first those have to go that wait for who may never answer.
+        """
+        most = self._crowd * 3 // 2 if destination.is_proven else self._crowd
+        wait = destination.putting_off(self._options.backlog_per_route if len(self._groups) < most else 0)
+        if wait is None and not self._slots.has_room(_lane(message, destination)):
+            return PUTTING_OFF
+        return wait
 
     def _is_to_be_told(self, message: QueuedMessage, destination: Destination) -> Outcome | None:
         """A message that waits for its turn is not tried, and counts no attempt; but when its time is up, or its
@@ -416,6 +428,12 @@ def _ended(attempt: DeliveryAttempt, decision: Decision, settlement: Settlement)
         outcomes=decision.outcomes,
         settlement=settlement,
     )
+
+
+def _lane(message: QueuedMessage, destination: Destination) -> Lane:
+    if destination.is_proven:
+        return Lane.PROVEN
+    return Lane.AGAIN if any(recipient.attempts for recipient in message.recipients) else Lane.NEW
 
 
 def _last_word(message: QueuedMessage) -> float:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from heloise.delivery.allowance import Allowance, Bounds
+from heloise.delivery.allowance import LATELY, Allowance, Bounds
 from heloise.mail.outcome import Action, Outcome, Stage
 from heloise.mail.status import Severity
 from heloise.smtp import replies
@@ -68,6 +68,18 @@ class Destination:
         self._timer: asyncio.TimerHandle | None = None
         self._later: list[float] = []  # a heap: when those that went back into the queue are due
         self._routes: dict[str, None] = {}
+        self._answered_at = float("-inf")
+
+    @property
+    def is_proven(self) -> bool:
+        """Has it answered lately?"""
+        careless = not self.allowance.bounds.careful
+        return careless or self._clock.monotonic() - self._answered_at < LATELY
+
+    @property
+    def window(self) -> int:
+        """How many attempts may run at once; one until it has answered, since the first may last until a time-out."""
+        return self.allowance.window if self.is_proven else 1
 
     @property
     def waiting(self) -> int:
@@ -106,7 +118,7 @@ class Destination:
         pause = max(0.0, self.allowance.paused_until - now)
         if len(self._line) < room and pause <= LONGEST_WAIT:
             return None
-        if not self._line and self.running < self.allowance.window and self.allowance.delay(now) == 0:
+        if not self._line and self.running < self.window and self.allowance.delay(now) == 0:
             return None
         known = self.allowance.pace(now)
         pace = max(known or 0.0, self.allowance.throughput(now) if known is None else 0.0, 0.01)
@@ -180,7 +192,7 @@ class Destination:
             last_reply=None if self.last is None else self.last[1],
             last_at=None if self.last is None else self.last[0],
             why=self._why(now, delay),
-            window=self.allowance.window,
+            window=self.window,
             pace=None if pace is None else pace * 60,
         )
 
@@ -188,7 +200,7 @@ class Destination:
         if self.allowance.paused_until > now:
             busy = self.allowance.took_lately(now)
             return "it asked for a pause" if busy else "it takes no mail"
-        if self._line and self.running >= self.allowance.window:
+        if self._line and self.running >= self.window:
             return "as many connections as it may have"
         if self._line and delay > 0:
             return "kept to its pace"
@@ -201,7 +213,7 @@ class Destination:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._line and self.running < self.allowance.window:
+        while self._line and self.running < self.window:
             now = self._clock.monotonic()
             delay = self.allowance.delay(now)
             if delay > 0:
@@ -218,6 +230,8 @@ class Destination:
             return
         now = self._clock.monotonic()
         last = outcomes[-1]
+        if any(_is_an_answer(outcome) for outcome in outcomes):
+            self._answered_at = now
         self.last = (self._clock.now(), str(last.reply))
         refused = next((outcome for outcome in outcomes if asks_for_a_pause(outcome)), None)
         if pause is not None:
@@ -284,6 +298,12 @@ def asks_for_a_pause(outcome: Outcome) -> bool:
         return False
     by_policy = reply.status is not None and reply.status.subject == 7 and reply.severity is Severity.TRANSIENT
     return reply.code == _CLOSING or (by_policy and outcome.stage is not Stage.RCPT)
+
+
+def _is_an_answer(outcome: Outcome) -> bool:
+    """It was said by somebody who works, whatever it was."""
+    said = outcome.remote_mta is not None and outcome.stage not in _UNREACHED
+    return said or outcome.action is not Action.DELAYED
 
 
 def _came_to_nothing(outcome: Outcome) -> bool:
