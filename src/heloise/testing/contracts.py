@@ -44,6 +44,7 @@ def check_files(files: Files, directory: str) -> None:
     assert files.names(directory) == ["one"], "make_directory makes parents and is idempotent"
     _check_contents(files, f"{directory}/one/a")
     _check_names(files, f"{directory}/one")
+    _check_links(files, f"{directory}/one")
 
 
 async def check_blocking(blocking: Blocking) -> None:
@@ -178,6 +179,24 @@ def _check_names(files: Files, directory: str) -> None:
     with _promised("a file needs its directory", FileNotFoundError):
         files.create(f"{directory}/none/a")
     assert files.free_octets(directory) > 0, "free_octets tells"
+
+
+def _check_links(files: Files, directory: str) -> None:
+    first, second = f"{directory}/first", f"{directory}/second"
+    file = files.create(first)
+    file.write(_BLOCK)
+    file.sync()
+    file.close()
+    files.link(first, second)
+    with _promised("link never replaces", FileExistsError):
+        files.link(first, second)
+    with _promised("there is no link to nothing", FileNotFoundError):
+        files.link(f"{directory}/none", f"{directory}/third")
+    files.remove(first)
+    reading = files.open(second)
+    assert reading.read(len(_BLOCK)) == _BLOCK, "the content stays as long as a name of it does"
+    reading.close()
+    files.remove(second)
 
 
 async def _check_lane(lane: Blocking) -> None:

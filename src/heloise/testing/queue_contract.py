@@ -161,6 +161,22 @@ async def several_in_one_are_all_or_none(open_store: OpenStore) -> None:
     await store.close()
 
 
+async def what_was_taken_together_ends_by_itself(open_store: OpenStore) -> None:
+    """Of messages that came in one insert_many, each is leased, and gone, without the others."""
+    store = await open_store()
+    first, copy, report = new_message("A"), new_message("B", sender="owner@example.org"), new_message("C", sender="")
+    copy = replace(copy, octets=first.octets, facts=first.facts)
+    await store.insert_many([first, copy, report])
+    leases = {str(lease.message.message_id): lease for lease in await store.lease(now=NOW, until=LATER, limit=10)}
+    assert sorted(leases) == ["A", "B", "C"], "all of them are due at once"
+    assert leases["B"].message.envelope == copy.submission.envelope, "each has its own envelope"
+    await store.settle(settlement(leases["A"].message, RecipientState.DELIVERED))
+    assert await _ids(store) == ["B", "C"]
+    assert await read(await store.content(MessageId("B"))) == first.octets, "and its content, which others had too"
+    assert await store.counts() == QueueCounts(messages=2, waiting=0, leased=2, held=0)
+    await store.close()
+
+
 async def a_release_time_is_kept(open_store: OpenStore) -> None:
     """Hints.not_before (RFC 4865)."""
     store = await open_store()
@@ -591,6 +607,7 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     what_is_inserted_is_found_unchanged,
     many_inserts_at_once_are_all_there,
     several_in_one_are_all_or_none,
+    what_was_taken_together_ends_by_itself,
     a_release_time_is_kept,
     the_earliest_are_leased_first,
     a_lease_that_runs_out_is_given_again,
