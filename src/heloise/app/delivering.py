@@ -39,7 +39,7 @@ def make_deliverer(
         extensions=registry,
         mailboxes=mailboxes,
         background=background,
-        own_names=_own_names(configuration),
+        own_names=own_names(configuration),
         connect_timeout=delivery.connect_timeout,
         programs=_programs(configuration),
         hooks=_hooks(configuration),
@@ -70,7 +70,7 @@ def _is_named(host: str, pattern: str) -> bool:
     return host.endswith(pattern) if pattern.startswith(".") else host == pattern
 
 
-def _own_names(configuration: Configuration) -> frozenset[str]:
+def own_names(configuration: Configuration) -> frozenset[str]:
     """Our addresses on the port where exchangers are expected: mail that is led there would come back to us."""
     addresses = [listener.address for listener in configuration.listeners]
     return frozenset(each.host for each in addresses if isinstance(each, Endpoint) and each.port == _SMTP_PORT)

@@ -14,6 +14,7 @@ _COMMANDS = {
     "atrn": ("heloise.cli.atrn", "atrn"),
     "queue": ("heloise.cli.queue", "queue"),
     "trace": ("heloise.cli.trace", "trace"),
+    "route": ("heloise.cli.route", "route"),
     "check": ("heloise.cli.check", "check"),
     "config": ("heloise.cli.config", "config"),
     "explain": ("heloise.cli.explain", "explain"),

@@ -138,7 +138,7 @@ class Names:
             raise Unanswered(question)
         if self.telling is not None:
             came = (answer.error,) if isinstance(answer, LookupTrouble) else answer
-            self.telling.note(StepKind.ASKED, key, lookup.shown, *came, rule=lookup.rule)
+            self.telling.note_once(StepKind.ASKED, key, lookup.shown, *came, rule=lookup.rule)
         if isinstance(answer, LookupTrouble):
             raise LookupFailed(question, answer.error)
         return answer

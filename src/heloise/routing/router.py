@@ -102,7 +102,7 @@ class Router:
         return await decided(lambda names: names.local_domain(domain) is not None, self._tables, self._lookups)
 
     async def explain(self, path: ForwardPath, *, may_relay: bool) -> tuple[Routing, tuple[Step, ...]]:
-        """The same, with every step that led there."""
+        """The same as `route`, with every step that led there."""
         telling = Telling()
         routing = await decided(
             lambda names: self._route(names, path, may_relay=may_relay), self._tables, self._lookups, telling=telling

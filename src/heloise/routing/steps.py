@@ -1,6 +1,6 @@
 """The steps of a decision as values, for `heloise route`. The server decides by the same code and notes none."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from heloise.mail.cause import Rule
@@ -25,6 +25,7 @@ class StepKind(Enum):
     UNKNOWN = "unknown"  # nobody
     NOT_ALLOWED = "not-allowed"  # a route is written into the local part
     DEAD = "dead"  # this one target leads nowhere, the others do
+    RETURNED = "returned"  # an address that we made of a sender's: `words` are his
     DUPLICATE = "duplicate"  # an end that was there already: dropped
 
 
@@ -48,8 +49,17 @@ class Telling:
 
     def note(self, kind: StepKind, about: object, *words: object, rule: Rule | None = None) -> None:
         """One step more."""
+        self.steps.append(self._step(kind, about, words, rule))
+
+    def note_once(self, kind: StepKind, about: object, *words: object, rule: Rule | None = None) -> None:
+        """One step more, unless it is known from before, however deep that was."""
+        step = self._step(kind, about, words, rule)
+        if all(replace(known, depth=self.depth) != step for known in self.steps):
+            self.steps.append(step)
+
+    def _step(self, kind: StepKind, about: object, words: tuple[object, ...], rule: Rule | None) -> Step:
         told = tuple(str(word) for word in words)
-        self.steps.append(Step(kind=kind, about=str(about), depth=self.depth, words=told, rule=rule))
+        return Step(kind=kind, about=str(about), depth=self.depth, words=told, rule=rule)
 
     def restart(self) -> None:
         """The decision is made anew."""
