@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from heloise.cli.queueing import OpenedQueue
-from heloise.cli.terminal import ExitCode, clean, console
+from heloise.cli.terminal import ExitCode, clean, console, visible
 from heloise.config.kinds import write_duration
 
 
@@ -27,10 +27,9 @@ async def show_destinations(queue: OpenedQueue, *, as_json: bool) -> ExitCode:
 
 def _table(destinations: Sequence[dict[str, Any]], now: float) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="why")
-    table.add_column("DESTINATION, LAST REPLY", overflow="fold")
+    table.add_column("DESTINATION, LAST REPLY, WHY IT WAITS", overflow="fold")
     for name in ("RUNNING", "WAITING", "QUEUED", "NEXT", "AT ONCE", "A MINUTE"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("WHY", overflow="fold", style="why")
     for each in destinations:
         table.add_row(
             _named(each, now),
@@ -40,7 +39,6 @@ def _table(destinations: Sequence[dict[str, Any]], now: float) -> Table:
             _next(each["next_try"], now),
             str(each["window"]),
             "" if each["pace"] is None else f"{each['pace']:.3g}",
-            each["why"],
         )
     return table
 
@@ -49,7 +47,9 @@ def _named(destination: dict[str, Any], now: float) -> Text:
     text = Text(destination["name"], style="name")
     if destination["last_reply"] is not None:
         ago = write_duration(max(0, int(now - destination["last_at"])))
-        text.append(f"\n{destination['last_reply']} ({ago} ago)", style="why")
+        text.append(f"\n{visible(destination['last_reply'])} ({ago} ago)", style="why")
+    if destination["why"]:
+        text.append(f"\n{destination['why']}", style="why")
     return text
 
 

@@ -192,7 +192,10 @@ def do(ctx: click.Context, path: str, work: Callable[[Any], Any]) -> None:
 
     try:
         code = asyncio.run(main())
-    except (ControlError, StoreFault) as error:
+    except ControlError as error:
+        click.echo(f"Not done: {error}", err=True)
+        code = ExitCode.TROUBLE
+    except StoreFault as error:
         click.echo(f"The queue can not be asked: {error}", err=True)
         code = ExitCode.TROUBLE
     ctx.exit(code)

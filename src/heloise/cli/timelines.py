@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import click
@@ -13,7 +14,7 @@ from rich.text import Text
 from heloise.cli.queueing import OpenedQueue
 from heloise.cli.terminal import STYLES, ExitCode, clean, console, paragraph, visible
 from heloise.config.kinds import write_duration, write_size
-from heloise.mail.causes import CATALOGUE
+from heloise.mail.causes import CATALOGUE, PEER_SAID
 from heloise.mail.status import Severity
 
 Json: TypeAlias = dict[str, Any]
@@ -54,9 +55,27 @@ async def show_timeline(queue: OpenedQueue, owner: str, *, whole: bool, as_json:
     for line in _summary(timeline):
         paragraph(out, line)
     out.print()
-    for event in timeline["events"]:
+    for event, repeated in _without_repetition(timeline["events"]):
         _print_event(out, event, timeline["begun"], queue.now)
+        if repeated:
+            last = _since(repeated[-1]["at"] - timeline["begun"])
+            told = f"once more, {last}" if len(repeated) == 1 else f"{len(repeated)} times more, the last {last}"
+            paragraph(out, Text(f"the same {told} from the beginning", style="note"), indent=_TIME)
     return ExitCode.OK
+
+
+def _without_repetition(events: Sequence[Json]) -> Iterator[tuple[Json, list[Json]]]:
+    """Each event, with those right after it that differ from it in nothing but time."""
+    for _, alike in groupby(events, key=_timeless):
+        first, *repeated = alike
+        yield first, repeated
+
+
+def _timeless(event: Json) -> str:
+    if event["event"] != "attempted":
+        return json.dumps(event)
+    outcomes = [{**outcome, "next_try": None} for outcome in event["outcomes"]]
+    return json.dumps({**event, "at": None, "begun": None, "outcomes": outcomes})
 
 
 async def show_found(
@@ -232,7 +251,13 @@ def _said(facts: Json) -> Lines:
     yield "  reply", Text.assemble((visible(facts["reply"]), _style(facts["reply"])), (who, "why"))
     kind = CATALOGUE.get(facts["cause"])
     rule = f"  [{facts['rule']}]" if "rule" in facts else ""
-    meaning = "" if kind is None or facts["reply"] < "4" else f": {kind.meaning}"
+    if facts["cause"] == PEER_SAID.id:
+        return  # which the reply has told already
+    if facts["reply"] >= "4":
+        meaning = "" if kind is None else f": {kind.meaning}"
+    else:
+        route = facts.get("inputs", {}).get("route")
+        meaning = "" if route is None else f", route {route}"
     yield "  cause", Text(f"{facts['cause']}{meaning}{rule}", style="why")
 
 
