@@ -36,6 +36,8 @@ _INSERT_RECIPIENT = f"INSERT INTO recipient({RECIPIENT_COLUMNS}) VALUES(?,?,?,?,
 # The planner has no statistics and would take the index of states and domains, and sort all that wait.
 _DUE = "SELECT {} FROM recipient INDEXED BY recipient_due WHERE state = 0 AND due <= ? ORDER BY due, id LIMIT ?"
 ALL_DUE, NUMBERS_DUE = _DUE.format(RECIPIENT_COLUMNS), _DUE.format("id")
+# Else the planner would look at everybody who is in the state, by the index of states and domains.
+_BY_NUMBER = "recipient NOT INDEXED"
 SELECTED = "SELECT {} FROM recipient WHERE {} AND id > ? ORDER BY id LIMIT ?"
 _CHANGE_RECIPIENT = "UPDATE recipient SET state = ?, due = ?, attempts = ?, last_word = ? WHERE id = ?"
 _RECIPIENT = f"SELECT {RECIPIENT_COLUMNS} FROM recipient WHERE id = ?"
@@ -226,7 +228,7 @@ def change(
     """`old` → `new` for those of these that are still `old`; `due` None keeps the time."""
     touched = _touched(connection, numbers, (old,))
     connection.execute(
-        "UPDATE recipient SET state = ?, due = coalesce(?, due)"
+        f"UPDATE {_BY_NUMBER} SET state = ?, due = coalesce(?, due)"
         " WHERE id IN (SELECT value FROM json_each(?)) AND state = ?",
         (new.value, due, json.dumps(numbers), old.value),
     )
@@ -239,7 +241,7 @@ def redirect(connection: apsw.Connection, numbers: Sequence[int], *, redirection
     """Another way for those of these that wait or are held, due then."""
     touched = _touched(connection, numbers, (W, H))
     rows: list[Row] = connection.execute(
-        "SELECT id, path, parameters, state FROM recipient"
+        f"SELECT id, path, parameters, state FROM {_BY_NUMBER}"
         " WHERE id IN (SELECT value FROM json_each(?)) AND state IN (0, 4)",
         (json.dumps(numbers),),
     ).fetchall()
@@ -262,7 +264,7 @@ def remove(connection: apsw.Connection, numbers: Sequence[int]) -> Changed:
     touched = _touched(connection, numbers, (W, H))
     tally, gone = Tally(), dict[int, int]()
     deleted: list[Row] = connection.execute(
-        "DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(?)) AND state IN (0, 4)"
+        f"DELETE FROM {_BY_NUMBER} WHERE id IN (SELECT value FROM json_each(?)) AND state IN (0, 4)"
         " RETURNING message, state",
         (json.dumps(numbers),),
     ).fetchall()
@@ -288,7 +290,7 @@ def _touched(connection: apsw.Connection, numbers: Sequence[int], states: tuple[
     is there all the same, and can be held and removed."""
     rows: list[Row] = connection.execute(
         "SELECT CAST(message_id AS BLOB), CAST(recipient.path AS BLOB)"
-        " FROM recipient LEFT JOIN message ON message.id = recipient.message"
+        f" FROM {_BY_NUMBER} LEFT JOIN message ON message.id = recipient.message"
         f" WHERE recipient.id IN (SELECT value FROM json_each(?)) AND state IN ({_listed(states)})",
         (json.dumps(numbers),),
     ).fetchall()
