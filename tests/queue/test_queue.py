@@ -93,6 +93,19 @@ def test_beyond_the_bound_messages_wait_in_the_store_and_all_come() -> None:
     simulate(scenario, options=QueueOptions(handover_messages=3))
 
 
+def test_a_full_store_gives_no_more_at_a_time_than_new_mail_brings() -> None:
+    async def scenario(queue: Queue, world: World) -> None:
+        await asyncio.gather(*(put(queue, submission(world, f"OLD{number}")) for number in range(100)))
+        first = await queue.next_leases(50)
+        assert len(first) == 50
+        await put(queue, submission(world, "NEW"))
+        assert ids(await queue.next_leases(50)) == ["NEW"]
+        assert len(await queue.next_leases(50)) == 10
+        assert len(await queue.next_leases(50)) == 40, "nobody else waits"
+
+    simulate(scenario)
+
+
 def test_many_octets_are_not_kept_in_memory() -> None:
     async def scenario(queue: Queue, world: World) -> None:
         waiting = asyncio.create_task(queue.next_leases(1))

@@ -37,6 +37,7 @@ from heloise.world import World
 
 LEASE_TIME = 3600.0  # seconds: longer than any attempt takes, RFC 5321 §4.5.3.2 with its ten minutes included
 _FREE_CHECK = 1.0  # seconds between two looks at the free space
+_LEAST_SHARE = 10  # recipients leased from the store at once, however little is handed over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class Queue:
         self._free = 0
         self._is_full = False
         self._prefer_store = False
+        self._handed_over = 0  # recipients, since the last lease from the store
 
     async def open(self) -> None:
         """Open the store. Raises StoreFault."""
@@ -271,11 +273,17 @@ class Queue:
         self._prefer_store = store_is_due and (self._prefer_store or not self._handover)
         if self._prefer_store:
             self._prefer_store = False
-            leases = await self._lease(now, limit)
+            share, self._handed_over = self._share(limit), 0
+            leases = await self._lease(now, share)
             if leases:
                 return leases
         self._prefer_store = True
         return self._take_handover(limit, now)
+
+    def _share(self, limit: int) -> int:
+        """No more from the store than was handed over since the last time: a queue full of mail that is only to be put
+        off must not slow down the new mail, and that comes in small portions."""
+        return limit if not self._handed_over else min(limit, max(_LEAST_SHARE, self._handed_over))
 
     async def _lease(self, now: float, limit: int) -> tuple[Lease, ...]:
         # Before the questions are asked: what is said to be due while they are under way must not be forgotten.
@@ -302,6 +310,7 @@ class Queue:
                 self._due(now)
                 continue
             limit -= len(lease.message.recipients)
+            self._handed_over += len(lease.message.recipients)
             taken.append(lease)
         return tuple(taken)
 
