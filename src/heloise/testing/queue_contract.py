@@ -465,6 +465,48 @@ async def a_retry_is_due_at_once(open_store: OpenStore) -> None:
     await store.close()
 
 
+async def messages_are_counted_once(open_store: OpenStore) -> None:
+    """However many of their recipients are selected, and no further than one cares to know."""
+    store = await open_store()
+    await store.insert(new_message("A", "one@example.org", "two@example.org", "three@example.net"))
+    await store.insert(new_message("B", "four@example.org"))
+    for selection, limit, expected in (
+        (Selection(domain="example.org"), 9, 2),
+        (Selection(domain="example.org"), 1, 1),
+        (Selection(domain="example.net"), 9, 1),
+        (Selection(domain="example.com"), 9, 0),
+        (Selection(domain="example.org", state=RecipientState.LEASED), 9, 0),
+    ):
+        found = await store.count_messages(selection, limit=limit)
+        assert found == expected, f"{selection}: {found} messages, not {expected}"
+    await store.close()
+
+
+async def what_is_selected_is_leased_before_it_is_due(open_store: OpenStore) -> None:
+    """One after the other, with the time at which it would have been due; what is held or leased already is not."""
+    store = await open_store()
+    await store.insert(new_message("A", "one@example.org", "other@example.net", at=LATER))
+    await store.insert(new_message("B", "two@example.org", at=LATER))
+    await store.insert(new_message("C", "three@example.org", at=LATER))
+    await store.insert(new_message("D", "held@example.org", at=LATER))
+    await store.hold(Selection(recipient="held@example.org"))
+    ours = Selection(domain="example.org")
+    (first,) = await store.lease_selected(ours, until=_LAST, limit=1)
+    (queued,) = first.message.recipients
+    assert (str(queued.recipient.forward_path), queued.due) == ("<one@example.org>", LATER)
+    assert queued.state is RecipientState.LEASED
+    rest = await store.lease_selected(ours, until=_LAST, limit=9, after=queued.id)
+    assert [lease.message.message_id for lease in rest] == ["B", "C"]
+    assert await read(rest[0].content), "with its content"
+    assert await store.lease_selected(ours, until=_LAST, limit=9) == ()
+    await store.settle(settlement(first.message, RecipientState.DELIVERED))
+    assert await _lease_ids(store, LATER) == ["A"], "its other recipient is leased as ever"
+    await store.close()
+    store = await open_store()
+    assert (await store.counts()).leased == 0, "whoever opens gives these leases back as well"
+    await store.close()
+
+
 async def every_selection_selects(open_store: OpenStore) -> None:
     """By message, sender, recipient, domain with or without subdomains, route, state; and by all of them together."""
     store = await open_store()
@@ -623,6 +665,8 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     what_is_removed_is_gone,
     a_removal_during_an_attempt_takes_nobody_else,
     a_retry_is_due_at_once,
+    messages_are_counted_once,
+    what_is_selected_is_leased_before_it_is_due,
     every_selection_selects,
     age_size_and_reason_select,
     a_redirected_recipient_goes_another_way,
