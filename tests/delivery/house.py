@@ -182,6 +182,7 @@ async def open_house(
     reports: str | None = "maildir:a",
     options: DeliveryOptions | None = None,
     on_disk: bool = False,
+    journal: Journal | None = None,
     programs: Sequence[PipeProgram] = (),
     hooks: Sequence[Hook] = (),
 ) -> House:
@@ -208,7 +209,7 @@ async def open_house(
     async def route_report(path: ForwardPath) -> list[tuple[ForwardPath, Route]]:
         return [] if reports is None else [(path, Route.parse(reports))]
 
-    journal = Journal()
+    journal = journal or Journal()
     deliverer = Deliverer(queue, doors, discover_agents(), route_report, journal, options)
     deliverer.start()
     return House(simulation, host, store, queue, deliverer, journal, background)
