@@ -14,7 +14,8 @@ COMMANDS = (
     b"EHLO c.test\r\n", b"HELO c.test\r\n", b"LHLO c.test\r\n", b"MAIL FROM:<a@b.test>", b"MAIL FROM:",
     b"MAIL FROM:<>\r\n", b"RCPT TO:<u@x.test>\r\n", b"RCPT TO:", b"DATA\r\n", b"BDAT 5\r\n", b"BDAT 5 LAST\r\nab\r\nc",
     b"BDAT 0 LAST\r\n", b"BDAT ", b"RSET\r\n", b"NOOP\r\n", b"QUIT\r\n", b"VRFY u\r\n", b"EXPN staff\r\n", b"HELP\r\n",
-    b"HELP STATUS\r\n", b"HELP MAIL\r\n", b"ETRN @x.test\r\n", b"ETRN #q\r\n", b"VERB\r\n", b"VERB OFF\r\n",
+    b"HELP STATUS\r\n", b"HELP MAIL\r\n", b"ETRN @x.test\r\n", b"ETRN #q\r\n", b"ATRN\r\n",
+    b"ATRN a.test,b.test\r\n", b"VERB\r\n", b"VERB OFF\r\n",
     b"ONEX\r\n", b"TURN\r\n", b"DATA\r\nReceived: x\r\n\r\ntext\r\n.\r\n", b"AUTH PLAIN x\r\n",
 )  # fmt: skip
 REPLIES = (

@@ -180,7 +180,7 @@ class ServerSession:
 
     def close_with(self, reply: Reply) -> None:
         """Say `reply` (a 421) and end the session, whatever is going on. RFC 5321 §3.8. Idempotent."""
-        if self.state is ServerState.CLOSED:
+        if self.state in _OVER:
             return
         self._proposal = None
         self._say(reply)
