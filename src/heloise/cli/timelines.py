@@ -179,26 +179,27 @@ def _accepted(event: Json) -> Lines:
         yield "accepted", f"{write_size(event['size'])} by {event['protocol']}, session {event['session']}"
     else:
         yield "made here", f"{write_size(event['size'])}, a report of this server"
-    if event["parameters"]:
+    if "parameters" in event:
         yield "  MAIL", f"{event['sender']} {event['parameters']}"
     for each in event["recipients"]:
-        yield "  for", f"{each['recipient']} {each['parameters']}".rstrip() + f" by {each['route']}"
+        yield "  for", f"{each['recipient']} {each.get('parameters', '')}".rstrip() + f" by {each['route']}"
 
 
 def _attempted(event: Json, now: float) -> Lines:
     took = event["at"] - event["begun"]
     yield "attempt", event["route"] + (f", took {_since(took)}" if took >= 1 else "")
-    yield from _found(event["found"], event["route"])
-    for each in event["tried"]:
+    found, tried = event.get("found"), event.get("tried", ())
+    yield from _found(found, event["route"])
+    for each in tried:
         yield from _tried(each)
-    if not event["tried"] and event["found"] is not None and isinstance(event["found"], list):
+    if not tried and isinstance(found, list):
         yield "  tried", "nobody: the destination is left alone for now"
     alike: dict[str, list[Json]] = {}
     for outcome in event["outcomes"]:
         alike.setdefault(f"{outcome['action']} {outcome['reply']}", []).append(outcome)
     for outcomes in alike.values():
         yield from _outcome(outcomes, event["at"])
-    for report in event["reports"]:
+    for report in event.get("reports", ()):
         yield "  report", f"{report} tells the sender"
 
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, TypeAlias, assert_never
 from heloise.delivery.journal import AttemptEnded, HostTried
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop
 from heloise.mail.content import ContentFacts
+from heloise.mail.envelope import Recipient
 from heloise.mail.outcome import Outcome
 from heloise.mail.reply import Reply
+from heloise.mail.route import Route
 from heloise.mail.sink import Submission
 from heloise.queue.model import QueuedRecipient, RecipientChange, RecipientState, Redirection
 from heloise.smtp.command import Hello
@@ -68,22 +70,21 @@ class Accepted(NamedTuple):
     def facts(self) -> Facts:
         """For the archive."""
         submission = self.submission
-        envelope, origin = submission.envelope, submission.origin
-        return {
+        envelope = submission.envelope
+        facts: Facts = {
             "at": self.at,
             "event": "accepted",
             "session": self.session,
-            "peer": origin.peer_address,
-            "hello": origin.hello_name,
-            "protocol": origin.protocol,
+            "protocol": submission.origin.protocol,
             "sender": str(envelope.reverse_path),
-            "parameters": str(envelope.parameters),
             "size": self.size.size,
             "recipients": [
-                {"recipient": str(each.forward_path), "parameters": str(each.parameters), "route": str(route)}
-                for each, route in zip(envelope.recipients, submission.routes, strict=True)
+                _recipient(each, route) for each, route in zip(envelope.recipients, submission.routes, strict=True)
             ],
         }
+        if envelope.parameters:
+            facts["parameters"] = str(envelope.parameters)
+        return facts
 
 
 class Ended(NamedTuple):
@@ -109,16 +110,20 @@ class Attempted(NamedTuple):
         """For the archive."""
         attempt = self.attempt
         changes = {change.recipient_id: change for change in attempt.settlement.changes}
-        return {
+        facts: Facts = {
             "at": self.at,
             "event": "attempted",
             "begun": attempt.begun,
             "route": str(attempt.route),
-            "found": _found(attempt.found),
-            "tried": [_tried(each) for each in attempt.tried],
             "outcomes": [_outcome(queued, outcome, changes.get(queued.id)) for queued, outcome in attempt.outcomes],
-            "reports": [report.submission.message_id for report in attempt.settlement.reports],
         }
+        if attempt.found is not None:
+            facts["found"] = _found(attempt.found)
+        if attempt.tried:
+            facts["tried"] = [_tried(each) for each in attempt.tried]
+        if attempt.settlement.reports:
+            facts["reports"] = [report.submission.message_id for report in attempt.settlement.reports]
+        return facts
 
 
 class Commanded(NamedTuple):
@@ -156,6 +161,13 @@ class Faulted(NamedTuple):
 Entry: TypeAlias = Opened | Answered | Accepted | Ended | Attempted | Commanded | Faulted
 
 
+def _recipient(recipient: Recipient, route: Route) -> Facts:
+    facts: Facts = {"recipient": str(recipient.forward_path), "route": str(route)}
+    if recipient.parameters:
+        facts["parameters"] = str(recipient.parameters)
+    return facts
+
+
 def _hello(command: Hello) -> Facts:
     return {"verb": command.verb.value, "name": command.name}
 
@@ -165,7 +177,7 @@ def _command(proposal: Proposal) -> tuple[str, str]:
         case MailProposed(command=mail):
             return "MAIL", f"{mail.reverse_path} {mail.parameters}".rstrip()
         case RecipientProposed(command=rcpt):
-            return "RCPT", f"{rcpt.forward_path} {rcpt.parameters}".rstrip()
+            return "RCPT", f"{rcpt.forward_path} {rcpt.parameters}" if rcpt.parameters else str(rcpt.forward_path)
         case HelloProposed(command=hello):
             return hello.verb.value, hello.name
         case ConnectionProposed():
@@ -180,7 +192,7 @@ def _command(proposal: Proposal) -> tuple[str, str]:
 
 def _reply(reply: Reply) -> Facts:
     cause = reply.cause
-    facts: Facts = {"reply": str(reply), "cause": cause.id}
+    facts: Facts = {"reply": str(reply), "cause": cause.kind.id}
     if cause.rule is not None:
         facts["rule"] = str(cause.rule)
     if cause.inputs:
@@ -188,10 +200,8 @@ def _reply(reply: Reply) -> Facts:
     return facts
 
 
-def _found(found: NextHopGroup | NoNextHop | None) -> Any:
+def _found(found: NextHopGroup | NoNextHop) -> Any:
     match found:
-        case None:
-            return None
         case NoNextHop(reply):
             return _reply(reply)
         case NextHopGroup():
