@@ -1,4 +1,4 @@
-"""Real mail servers and clients as peers: Postfix, sendmail, Exim, OpenSMTPD, Dovecot LMTP; swaks, msmtp, curl.
+"""Real servers and clients as peers: Postfix, sendmail, Exim, OpenSMTPD, Dovecot LMTP; PostgreSQL; swaks, msmtp, curl.
 
 Started by hand on loopback ports, each instance with its own directories; scripts/install-peers brings the programs.
 
@@ -11,6 +11,7 @@ from tests.peers.exim import Exim
 from tests.peers.jail import PeerError, free_port, wait_until
 from tests.peers.opensmtpd import OpenSmtpd
 from tests.peers.postfix import Postfix
+from tests.peers.postgresql import PostgreSql
 from tests.peers.require import require
 from tests.peers.sendmail import Sendmail
 from tests.peers.sink import SmtpSink
@@ -21,6 +22,7 @@ __all__ = [
     "OpenSmtpd",
     "PeerError",
     "Postfix",
+    "PostgreSql",
     "Sendmail",
     "SmtpSink",
     "free_port",

@@ -15,6 +15,7 @@ _PROOF = {
     "exim": "exim/stamp",
     "opensmtpd": "opensmtpd/stamp",
     "dovecot": "dovecot/stamp",
+    "postgresql": "postgresql/stamp",
     "aiosmtpd": "aiosmtpd/stamp",
     "swaks": "bin/swaks",
     "msmtp": "bin/msmtp",
@@ -23,7 +24,7 @@ _PROOF = {
     "nodemailer": "bin/nodemailer",
 }
 _RESULT = {
-    **{name: f"{name}/root" for name in ("postfix", "sendmail", "exim", "opensmtpd", "dovecot")},
+    **{name: f"{name}/root" for name in ("postfix", "sendmail", "exim", "opensmtpd", "dovecot", "postgresql")},
     "aiosmtpd": "aiosmtpd/venv/bin/python",
     "nodemailer": "bin/nodemailer",
 }

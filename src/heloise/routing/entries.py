@@ -75,7 +75,7 @@ def _user(name: str, text: str, rule: Rule | None) -> User:
         if route.transport is not Transport.MAILDIR:
             return User(name=name, route=route, rule=rule)
         text = route.target
-    return User(name=name, account=checked_account(text or name), rule=rule)
+    return User(name=name, account=checked_account(text or name.casefold()), rule=rule)
 
 
 def checked_account(text: str) -> str:
