@@ -50,6 +50,9 @@ def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator
     yield "listens on", ", ".join(_listening(configuration))
     yield "delivers here", _local(configuration, tables)
     yield "sends on", "; ".join(_routes(configuration))
+    if configuration.srs.secrets is not None:
+        domain = configuration.srs.domain or configuration.local.domains[0]
+        yield "rewrites", f"senders of what it forwards to other servers, as addresses in {domain} (SRS)"
     yield "relays for", ", ".join(map(str, configuration.relay.networks)) or "nobody"
     yield "tells", _telling(configuration)
     size = f"up to {write_size(limits.message_size)}" if limits.message_size else "of any size"
@@ -69,7 +72,9 @@ def _local(configuration: "Configuration", tables: "RoutingTables") -> str:
     asked = [lookup.shown for lookup in tables.maps]
     if not tables.local_domains and not tables.domain_maps:
         return "nothing: there are no local domains"
-    counted = ((tables.users, "user"), (tables.aliases, "alias"), (tables.forwards, "forward"))
+    lists = tuple(each for each in tables.aliases if each.owner is not None)
+    aliases = tuple(each for each in tables.aliases if each.owner is None)
+    counted = ((tables.users, "user"), (aliases, "alias"), (lists, "list"), (tables.forwards, "forward"))
     known = [_count(len(entries), name) for entries, name in counted if entries]
     known += ["whom " + " or ".join(dict.fromkeys(asked)) + " knows"] if asked else []
     unknown = "; unknown names to " + ", ".join(configuration.local.catch_all.values())

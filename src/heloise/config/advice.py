@@ -11,6 +11,7 @@ from heloise.config.errors import Problem
 from heloise.config.kinds import Network
 from heloise.config.listening import Listener, Protocol
 from heloise.config.names import problem
+from heloise.config.onward import advise_srs
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
 from heloise.mail.route import Transport
@@ -121,4 +122,4 @@ def _agents(configuration: Configuration) -> Iterator[Problem]:
             yield problem(configuration, ("hook", index, "url"), text, "use https")
 
 
-_ADVICE = (_relaying, _telling, _lmtp, _postmaster, _names, _thrown_away, _patience, _agents)
+_ADVICE = (_relaying, _telling, _lmtp, _postmaster, _names, _thrown_away, advise_srs, _patience, _agents)

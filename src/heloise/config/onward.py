@@ -75,6 +75,14 @@ def srs(draft: Configuration) -> Iterator[Problem]:
         yield problem(draft, ("srs", "secrets"), f"{settings.secrets}: {trouble}", hint)
 
 
+def advise_srs(configuration: Configuration) -> Iterator[Problem]:
+    """The secrets are secret."""
+    path = configuration.srs.secrets
+    if path is not None and FilePath(path).stat().st_mode & 0o004:
+        text = f"{path} can be read by everybody on this machine, who can then make addresses of the scheme"
+        yield problem(configuration, ("srs", "secrets"), text, f"chmod o-r {path}")
+
+
 def read_secrets(path: str) -> tuple[bytes, ...]:
     """A secret in each line; blank ones and those that begin with # do not count. Raises OSError, ValueError."""
     lines = (line.strip() for line in FilePath(path).read_bytes().splitlines())
