@@ -30,7 +30,7 @@ def test_the_first_configuration_is_good_and_not_risky() -> None:
     result = run("check", "--strict", "-c", str(EXAMPLE))
     assert result.exit_code == 0
     assert "is good.\nIt makes mail.example.test a server that" in result.stdout
-    assert "2 users, 2 aliases, 2 forwards" in result.stdout
+    assert "2 users, 2 aliases, 1 list, 2 forwards" in result.stdout
     assert "risky" not in result.stdout
 
 
