@@ -105,7 +105,7 @@ class MailServer:
             spool_directory=sqlite.spool_directory,
             options=QueueOptions(minimum_free=configuration.limits.minimum_free),
         )
-        self._passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive)
+        self.passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive)
         self._background = Background()
         self.deliverer: Deliverer = make_deliverer(
             configuration,
@@ -168,8 +168,8 @@ class MailServer:
         await self._lookups.close()
         await self._background.close()
         await self.queue.close()
-        if self._passports is not None:
-            await self._passports.close()
+        if self.passports is not None:
+            await self.passports.close()
 
     async def fetch(
         self, endpoint: AnyEndpoint, domains: Sequence[str], *, recorder: Recorder | None = None
@@ -212,20 +212,24 @@ class MailServer:
             door = self._door(listener, index)
             self._running.listening.append(await network.listen(listener.address, door.serve))
             self._running.doors.append(door)
+        desk = self.control_desk()
+        self._running.control = await serve_control(network, configuration.control_socket, desk)
+        for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
+            self._journal.server("listening", address=str(endpoint), protocol=listener.protocol.value)
+
+    def control_desk(self) -> ControlDesk:
+        """What an operator asks, by the control socket or from the same process."""
         deliverer = self.deliverer
-        desk = ControlDesk(
+        return ControlDesk(
             self.queue,
             self._world.clock,
             journal=self._journal,
-            passports=self._passports,
+            passports=self.passports,
             routed=self._router.route_own,
             retried=deliverer.forgive,
             destinations=deliverer.destinations,
             fetch=self.fetch_for_control,
         )
-        self._running.control = await serve_control(network, configuration.control_socket, desk)
-        for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
-            self._journal.server("listening", address=str(endpoint), protocol=listener.protocol.value)
 
     def _door(self, listener: Listener, index: int) -> Door:
         configuration = self._configuration

@@ -58,7 +58,7 @@ class Archive:
         self.path = f"{directory}/passport.db"
         self._directory = directory
         self._files = files
-        self._retention = retention if retention is not None else Retention()
+        self.retention = retention if retention is not None else Retention()
         self._vfs = vfs
         self._exclusive = exclusive
         self._connection: apsw.Connection | None = None
@@ -127,7 +127,7 @@ class Archive:
 
     def _count(self, connection: apsw.Connection, first: str, born: int) -> None:
         """Count them in bundles: about a hundred of all that are kept, so that the sum is soon made."""
-        size = max(1, self._retention.messages // 100)
+        size = max(1, self.retention.messages // 100)
         last: list[Any] = connection.execute(
             "SELECT first, passports FROM bundle ORDER BY first DESC LIMIT 1"
         ).fetchall()
@@ -141,11 +141,11 @@ class Archive:
 
     def _prune(self, connection: apsw.Connection, now: float) -> None:
         bundles: list[Any] = connection.execute("SELECT first, passports FROM bundle ORDER BY first").fetchall()
-        oldest: str = new_message_id(max(0.0, now - self._retention.keep), bytes(4))
+        oldest: str = new_message_id(max(0.0, now - self.retention.keep), bytes(4))
         left = sum(count for _, count in bundles)
         for (_, count), (following, _) in pairwise(bundles):
             left -= count
-            if left < self._retention.messages:
+            if left < self.retention.messages:
                 break
             oldest = max(oldest, following)
         with connection:

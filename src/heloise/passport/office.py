@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from heloise.passport.archive import Archive, ArchiveFault
+from heloise.passport.archive import Archive, ArchiveFault, Retention
 from heloise.passport.entries import Entry
 from heloise.passport.timeline import Timeline, find, read
 from heloise.world import World
@@ -33,6 +33,11 @@ class PassportOffice:
         self._is_troubled = False
         self._is_closed = False
         self.now = world.clock.now
+
+    @property
+    def retention(self) -> Retention:
+        """What is kept, and for how long."""
+        return self._archive.retention
 
     def record(self, entry: Entry) -> None:
         """Take an entry. Costs next to nothing, never raises, never waits."""
