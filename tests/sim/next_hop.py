@@ -1,4 +1,7 @@
-"""A mail server that is not heloise: takes mail as it pleases, tells the judge, and is written without our engine."""
+"""A mail server that is not heloise: takes mail as it pleases, tells the judge, and is written without our engine.
+
+By SMTP, or by LMTP with an answer for each recipient after the text.
+"""
 
 import asyncio
 import random
@@ -18,10 +21,12 @@ class Temper:
     leaves: float = 0.0
     sleeps: float = 0.0
     esmtp: bool = True
+    lmtp: bool = False  # answers for each recipient after the text, RFC 2033
     slow: float = 0.0  # seconds before each answer, at most
 
 
 GENTLE = Temper()
+_OFFERS = "250-here\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE\r\n250 ENHANCEDSTATUSCODES"
 PATIENCE = 1200.0  # seconds that a session may last
 
 
@@ -103,8 +108,12 @@ class _Session:
         while (line := await self._line()) is not None:
             verb, _, rest = line.partition(" ")
             match verb.upper():
+                case "EHLO" | "HELO" if self._hop.temper.lmtp:
+                    await self._say("500 5.5.1 LHLO")
+                case "LHLO" if self._hop.temper.lmtp:
+                    await self._say(_OFFERS)
                 case "EHLO" if self._hop.temper.esmtp:
-                    await self._say("250-here\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE\r\n250 ENHANCEDSTATUSCODES")
+                    await self._say(_OFFERS)
                 case "EHLO":
                     await self._say("502 5.5.1 what?")
                 case "HELO":
@@ -146,13 +155,17 @@ class _Session:
         if not await self._stage("data", "354 go", "451 4.3.0 not now", "554 5.6.0 no", recipients=recipients):
             return
         text = await self._text()
+        for part in _parts(transaction) if self._hop.temper.lmtp else [transaction]:
+            await self._decide(part, text)
+
+    async def _decide(self, transaction: _Transaction, text: bytes) -> None:
         word = self._hop.draw("content")
         if word == "ok" or (word == "leave" and self._hop.half()):
             self._hop.took(transaction, text)
             await self._obey("250 2.0.0 taken" if word == "ok" else None, word)
         else:
             if word == "5":
-                self._hop.grounds(*recipients)
+                self._hop.grounds(*transaction.recipients)
             await self._obey({"4": "451 4.3.0 not now", "5": "554 5.6.0 no"}.get(word), word)
 
     async def _stage(
@@ -160,7 +173,9 @@ class _Session:
     ) -> bool:
         word = self._hop.draw(stage)
         if word == "5":
-            self._hop.grounds(*(recipients or []), *(["rough.example", "mxed.example"] if domain else []))
+            self._hop.grounds(
+                *(recipients or []), *(["rough.example", "mxed.example", "store.example"] if domain else [])
+            )
         await self._obey({"ok": yes, "4": later, "5": never}.get(word), word)
         return word == "ok"
 
@@ -199,6 +214,11 @@ class _Session:
             tail = tail[-5:] + octets
         text, _, self._input = (b"\r\n" + b"".join(parts)).partition(b"\r\n.\r\n")
         return (text + b"\r\n").replace(b"\r\n..", b"\r\n.")[2:]
+
+
+def _parts(transaction: _Transaction) -> list[_Transaction]:
+    """One for each recipient."""
+    return [_Transaction(transaction.sender, [recipient]) for recipient in transaction.recipients]
 
 
 def _path(rest: str) -> str:

@@ -65,6 +65,9 @@ to = "smtp:gentle.example:25"
 domains = ["rough.example"]
 to = "smtp:rough.example:25"
 [[route]]
+domains = ["store.example"]
+to = "lmtp:store.example:25"
+[[route]]
 domains = ["away.example"]
 to = "smtp:mx.away.example:25"
 [limits]
@@ -175,6 +178,7 @@ class Scenario:
             "rough": self._hop("rough.example", "192.0.2.11", _draw_rough(generator)),
             "mx1": self._hop("mx1.mxed.example", "192.0.2.12", _draw_rough(generator)),
             "mx2": self._hop("mx2.mxed.example", "192.0.2.13", _draw_gentle(generator)),
+            "store": self._hop("store.example", "192.0.2.14", _draw_store(generator)),
         }
         world.zones.add_mail_exchanger("mxed.example", 10, "mx1.mxed.example")
         world.zones.add_mail_exchanger("mxed.example", generator.choice((10, 20)), "mx2.mxed.example")
@@ -440,6 +444,11 @@ def _draw_rough(generator: random.Random) -> Temper:
     )
 
 
+def _draw_store(generator: random.Random) -> Temper:
+    """An LMTP server, which takes mail for one recipient and refuses it for another."""
+    return replace(_draw_rough(generator), delays=0.1, lmtp=True)
+
+
 def _draw_sender(generator: random.Random, number: int) -> str:
     return generator.choice(
         ("", f"alice+s{number}@home.example", f"bob+s{number}@home.example", f"s{number}@gentle.example")
@@ -447,7 +456,7 @@ def _draw_sender(generator: random.Random, number: int) -> str:
 
 
 def _draw_recipients(generator: random.Random, number: int) -> list[str]:
-    domains = ("gentle.example", "rough.example", "mxed.example")
+    domains = ("gentle.example", "rough.example", "mxed.example", "store.example")
     pool = [
         f"alice+m{number}@home.example",
         f"bob+m{number}@home.example",
