@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from heloise.config import ConfigError, parse_configuration, read_configuration
+from heloise.config.kinds import Seconds
 from heloise.config.listening import Limits
 from heloise.mail.cause import Rule
 from heloise.mail.route import Route
@@ -97,7 +98,7 @@ domains = ["#night", "c.test"]
     etrn = parse_configuration(text, directory="/d").etrn
     assert etrn.queues == {"night": ("a.test", ".b.test")}
     assert [(str(each.networks[0]), each.domains) for each in etrn.clients] == [("192.0.2.0/24", ("#night", "c.test"))]
-    assert etrn.interval == 60
+    assert etrn.interval == Seconds(60)
 
 
 def test_a_site_that_comes_for_its_mail_has_hosts_and_domains() -> None:
