@@ -4,16 +4,17 @@ Read whole, and read again when they change. What is broken is told, and what wa
 mail is refused because somebody is in the middle of writing a list.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from heloise.config.errors import Problem
+from heloise.config.places import Path
 from heloise.config.schema import Configuration
 from heloise.mail.cause import Rule
 from heloise.routing.entries import INCLUDE
 from heloise.routing.files import BadLine, NameList, NameMap, read_list, read_map
-from heloise.routing.tables import Supplies
+from heloise.routing.tables import Included, Supplies
 from heloise.world import Clock, Files
 
 _SETTLED = (
@@ -45,6 +46,17 @@ class _Known:
     text: str | None = None
     content: NameMap | NameList | None = None
     trouble: tuple[BadLine, ...] = ()
+
+
+def plain(targets: Iterable[str]) -> tuple[str, ...]:
+    """Those that are names."""
+    return tuple(target for target in targets if not target.startswith(INCLUDE))
+
+
+def included(targets: Iterable[str], contents: Contents) -> tuple[Included, ...]:
+    """The members of those that name a file."""
+    paths = (target.removeprefix(INCLUDE) for target in targets if target.startswith(INCLUDE))
+    return tuple(Included(path, contents.lists[path].members) for path in paths)
 
 
 class AddressFiles:
@@ -101,10 +113,14 @@ class AddressFiles:
             if known is not None and isinstance(known.content, NameMap):
                 for line in known.content.lines:
                     yield from (((path, None), line.rule) for path in line.includes)
-        for name, targets in configuration.aliases.items():
+        named: list[tuple[Path, Sequence[str]]] = [
+            (("aliases", name), each) for name, each in configuration.aliases.items()
+        ]
+        named += [(("list", index, "members"), each.members) for index, each in enumerate(configuration.lists)]
+        for path, targets in named:
             for index, target in enumerate(targets):
                 if target.startswith(INCLUDE):
-                    yield (target.removeprefix(INCLUDE), None), places.nearest("aliases", name, index)
+                    yield (target.removeprefix(INCLUDE), None), places.nearest(*path, index)
 
     def _look(self, source: Source, known: _Known) -> None:
         path, supplies = source

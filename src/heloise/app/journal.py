@@ -21,6 +21,7 @@ from heloise.passport.entries import (
 )
 from heloise.passport.office import PassportOffice
 from heloise.queue.model import QueuedMessage, QueuedRecipient, Redirection, Touched
+from heloise.routing.tables import RoutingTables
 from heloise.smtp.events import MailProposed, Proposal, RecipientProposed
 
 Emit: TypeAlias = Callable[[str, str, dict[str, object]], None]
@@ -132,6 +133,11 @@ class Journal:
     def passport_trouble(self, trouble: str) -> None:
         """Passports are not written, or were damaged; mail goes on."""
         self._emit("warning", "passport.trouble", {"trouble": trouble})
+
+    def tables_read(self, tables: RoutingTables) -> None:
+        """Files of names have changed, and what is in them holds from now on."""
+        counts = {"aliases": len(tables.aliases), "users": len(tables.users), "domains": len(tables.local_domains)}
+        self._emit("info", "tables.read", {**counts, "forwards": len(tables.forwards)})
 
     def tables_broken(self, problem: str) -> None:
         """A file of names can not be used as it is now; what was read before still holds."""

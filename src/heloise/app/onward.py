@@ -1,5 +1,6 @@
 """Configuration → mail under other reverse paths: the owners of lists, and the Sender Rewriting Scheme."""
 
+from heloise.app.address_files import Contents, included, plain
 from heloise.config.onward import owner_of, read_secrets
 from heloise.config.schema import Configuration
 from heloise.routing.rewriting import Rewriting
@@ -11,12 +12,13 @@ from heloise.world import Clock
 _DAY = 86400
 
 
-def mailing_lists(configuration: Configuration) -> tuple[Alias, ...]:
+def mailing_lists(configuration: Configuration, contents: Contents) -> tuple[Alias, ...]:
     """`[[list]]` as entries of the tables."""
     return tuple(
         Alias(
             name=each.name,
-            targets=tuple(each.members),
+            targets=plain(each.members),
+            included=included(each.members, contents),
             owner=owner_of(configuration, each),
             rule=configuration.rule("list", index),
         )

@@ -72,9 +72,7 @@ class TableWatch:
                 self._journal.tables_broken(str(problem))
             if tables is not None:
                 self._use(tables)
-                self._journal.server(
-                    "tables", aliases=len(tables.aliases), users=len(tables.users), domains=len(tables.local_domains)
-                )
+                self._journal.tables_read(tables)
 
     def _look(self) -> tuple[RoutingTables | None, tuple[Problem, ...]]:
         changed, problems = self._files.refresh()

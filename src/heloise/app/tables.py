@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import fields, replace
 
-from heloise.app.address_files import NO_CONTENTS, Contents
+from heloise.app.address_files import NO_CONTENTS, Contents, included, plain
 from heloise.app.onward import mailing_lists
 from heloise.config.listening import Limits, Listener, Protocol
 from heloise.config.schema import Configuration
@@ -11,7 +11,6 @@ from heloise.mail.path import ForwardPath
 from heloise.mail.route import Route, Transport
 from heloise.reception.admission import DEFAULT_AUDIENCES, AdmissionPolicy, Audience
 from heloise.reception.on_request import EtrnGrant, EtrnPolicy, NamedQueue, OnDemandSite
-from heloise.routing.entries import INCLUDE
 from heloise.routing.files import local_domain
 from heloise.routing.tables import (
     Alias,
@@ -19,7 +18,6 @@ from heloise.routing.tables import (
     Entry,
     Forward,
     ForwardKind,
-    Included,
     LocalDomain,
     LookupMap,
     RoutingTables,
@@ -56,13 +54,13 @@ def routing_tables(configuration: Configuration, contents: Contents = NO_CONTENT
         + tuple(
             Alias(
                 name=name,
-                targets=tuple(target for target in targets if not target.startswith(INCLUDE)),
-                included=_included(_includes(targets), contents),
+                targets=plain(targets),
+                included=included(targets, contents),
                 rule=rule("aliases", name),
             )
             for name, targets in configuration.aliases.items()
         )
-        + mailing_lists(configuration),
+        + mailing_lists(configuration, contents),
         forwards=tuple(entry for entry in entries if isinstance(entry, Forward)) + _forwards(configuration),
         static_routes=tuple(
             StaticRoute(
@@ -118,19 +116,11 @@ def _local_domains(configuration: Configuration, contents: Contents) -> tuple[Lo
 def _file_entries(configuration: Configuration, contents: Contents) -> list[Entry]:
     """Those of maps in files. Of two with one name the last counts, so the first map comes last."""
     return [
-        line.entry(each.supplies, tells=each.tell, included=_included(line.includes, contents))
+        line.entry(each.supplies, tells=each.tell, included=line.included(contents.lists))
         for each in reversed(configuration.maps)
         if each.file is not None and each.supplies.are_names
         for line in contents.maps[each.file, each.supplies].lines
     ]
-
-
-def _includes(targets: Iterable[str]) -> Iterable[str]:
-    return (target.removeprefix(INCLUDE) for target in targets if target.startswith(INCLUDE))
-
-
-def _included(paths: Iterable[str], contents: Contents) -> tuple[Included, ...]:
-    return tuple(Included(path, contents.lists[path].members) for path in paths)
 
 
 def _kept_for_sites(configuration: Configuration) -> tuple[StaticRoute, ...]:

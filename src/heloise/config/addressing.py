@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from heloise.config.kinds import AbsolutePath, Account, Domain, Name, Octets, RouteDomain, Seconds
+from heloise.config.kinds import AbsolutePath, Account, AliasTarget, Domain, Name, Octets, RouteDomain, Seconds
 from heloise.mail.address import Mailbox
 from heloise.mail.route import Route
 
@@ -103,9 +103,9 @@ class MailingList:
     name: Name
     """The local part, for all local domains ("team"), or an address in one of them ("team@example.org")."""
 
-    members: tuple[Name, ...]
-    """Who gets the mail: names here and addresses anywhere, other lists included. Whoever writes to the list and is a
-    member gets a copy like everybody else."""
+    members: tuple[AliasTarget, ...]
+    """Who gets the mail: names here and addresses anywhere, other lists included; ":include:lists/team" stands for
+    those in a file, as for an alias. Whoever writes to the list and is a member gets a copy like everybody else."""
 
     owner: Name | None = None
     """Who gets the reports about members that can not be reached; whoever is called owner-NAME or NAME-owner when it is

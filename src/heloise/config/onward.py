@@ -8,6 +8,7 @@ from heloise.config.errors import Problem, did_you_mean
 from heloise.config.names import key_of, known_names, not_known, not_local, problem
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
+from heloise.routing.entries import INCLUDE
 from heloise.routing.tables import NameKey, name_key
 
 _DAY = 86400
@@ -31,6 +32,8 @@ def lists(draft: Configuration) -> Iterator[Problem]:
         if not each.members:
             yield problem(draft, ("list", index, "members"), f'the list "{each.name}" has no members')
         for number, member in enumerate(each.members):
+            if member.startswith(INCLUDE):
+                continue  # what is in the file is not of the configuration
             yield from not_known(draft, ("list", index, "members", number), member, known)
         owner = owner_of(draft, each)
         if owner is None:

@@ -32,6 +32,18 @@ _EVENTS = (
     _kind("server.listening", LogLevel.INFO, "A listener is open; `address` has the real port.", "address protocol"),
     _kind("server.stopping", LogLevel.INFO, "A stop was asked for; sessions end with 421.", "sessions"),
     _kind("server.stopped", LogLevel.INFO, "Everything is closed.", "clean"),
+    _kind(
+        "tables.read",
+        LogLevel.INFO,
+        "Files of names have changed, and hold from now on; the numbers are those of all tables.",
+        "aliases users forwards domains",
+    ),
+    _kind(
+        "tables.broken",
+        LogLevel.ERROR,
+        "A file of names can not be read, or has a bad line; what was read before still holds.",
+        "problem",
+    ),
     _kind("session.opened", LogLevel.DEBUG, "A client has connected.", "session peer"),
     _kind("session.ended", LogLevel.DEBUG, "A session is over; `lost` when without QUIT.", "session lost"),
     _kind("session.fault", LogLevel.ERROR, "A bug or a trouble of ours ended a session.", "session error"),

@@ -4,8 +4,9 @@ What is wrong in a file is told with its line, all of it together; such a file i
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from posixpath import dirname, join, normpath
 
 from heloise.mail.address import AddressError, check_domain
 from heloise.mail.cause import Rule
@@ -40,6 +41,10 @@ class MapLine:
     values: tuple[str, ...]
     includes: tuple[str, ...]
     rule: Rule
+
+    def included(self, lists: Mapping[str, NameList]) -> tuple[Included, ...]:
+        """The members of its files."""
+        return tuple(Included(path, lists[path].members) for path in self.includes)
 
     def entry(self, supplies: Supplies, *, tells: bool, included: tuple[Included, ...]) -> Entry:
         """What it says; `included` are the members of its files. Raises ValueError."""
@@ -122,7 +127,12 @@ def _map_line(line: str, rule: Rule, supplies: Supplies) -> MapLine:
         made.entry(supplies, tells=False, included=())
         return made
     targets = tuple(split_targets(value))
-    includes = tuple(target.removeprefix(INCLUDE).strip() for target in targets if target.startswith(INCLUDE))
+    # A relative path begins where the map is.
+    includes = tuple(
+        normpath(join(dirname(rule.file), target.removeprefix(INCLUDE).strip()))
+        for target in targets
+        if target.startswith(INCLUDE)
+    )
     made = MapLine(name, tuple(target for target in targets if not target.startswith(INCLUDE)), includes, rule)
     made.entry(supplies, tells=False, included=tuple(Included(path, ()) for path in includes))
     return made

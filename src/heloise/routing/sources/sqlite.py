@@ -41,7 +41,8 @@ class SqliteSource:
             rows = self._open().execute(self._query, {"name": key}).fetchall()
         except (apsw.Error, OSError) as error:
             self._let_go()
-            raise SourceTrouble(f"{self._path}: {error}") from None
+            words = error.strerror if isinstance(error, OSError) else error
+            raise SourceTrouble(f"{self._path}: {words}") from None
         return tuple("" if row[0] is None else str(row[0]) for row in rows)
 
     def _open(self) -> apsw.Connection:
