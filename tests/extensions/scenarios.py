@@ -793,6 +793,16 @@ S: (closed)
         play=ESMTP_MAIL + "C: ATRN site.test\nS: 503 5.5.1\n",
     ),
     Scenario(
+        title="ETRN for a site that comes for its mail itself",
+        code=459,
+        status="4.7.0",
+        cause="atrn.waits",
+        configuration=_SITE,
+        play=EHLO
+        + "-- a message for alice@site.test waits until the site comes for it\n"
+        + "C: ETRN site.test\nS: 459 4.7.0\n",
+    ),
+    Scenario(
         title="mail brought to where it is fetched",
         code=502,
         status="5.5.1",

@@ -247,7 +247,7 @@ def test_a_refused_atrn_turns_nothing_around() -> None:
 
 
 def test_what_comes_behind_the_reply_to_atrn_ends_the_session() -> None:
-    """Whatever it is, the provider said it before we greeted: RFC 2645 §6."""
+    """Whatever it is, the provider said it before we greeted: RFC 2645 §5.3."""
     client = asking("ATRN")
     client.session.ask(ATRN)
     client.hear("250 OK now reversing", "EHLO provider.test")

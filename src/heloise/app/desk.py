@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from heloise.mail import causes
 from heloise.mail.cause import Cause, Rule
 from heloise.mail.reply import Reply
-from heloise.mail.route import Route
+from heloise.mail.route import Route, Transport
 from heloise.mail.sink import Refused, Submission, Taken
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import RecipientState, Selection
@@ -77,6 +77,8 @@ class ServerDesk:
         domains = self._policies.etrn.decide(client, kind, node)
         if isinstance(domains, Cause):
             return replies.queue_run_refused(shown, domains)
+        if not kind and _route_to(self._tables, node).transport is Transport.ATRN:
+            return replies.queue_run_refused(shown, causes.ATRN_WAITS.because(domain=node))
         now = self._world.clock.monotonic()
         wait = self._pace.wait(client, shown, now)
         if wait > 0:

@@ -18,7 +18,7 @@ from heloise.smtp.transaction import ClientOptions
 from heloise.smtp.transcript import Recorder, TranscriptLine
 from heloise.world import Endpoint, UnixEndpoint, World
 
-ODMR_PORT = 366  # RFC 2645 §2
+ODMR_PORT = 366  # RFC 2645 §4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

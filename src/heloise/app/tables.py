@@ -28,7 +28,7 @@ from heloise.routing.tables import (
 from heloise.smtp.limits import Rules
 from heloise.smtp.registry import Registry
 
-# RFC 2645 §4: no mail is brought there, so what belongs to bringing it is not offered.
+# RFC 2645 §5.4: no mail is brought there, so what belongs to bringing it is not offered.
 _WHERE_MAIL_IS_FETCHED = frozenset({"ATRN", "ENHANCEDSTATUSCODES", "HELP", "PIPELINING"})
 
 

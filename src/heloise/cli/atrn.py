@@ -10,7 +10,7 @@ from heloise.cli.reading import config_option, read_or_leave
 if TYPE_CHECKING:
     from heloise.world import Endpoint, UnixEndpoint
 
-ODMR_PORT = 366  # RFC 2645 §2
+ODMR_PORT = 366  # RFC 2645 §4
 
 
 @click.command(short_help="Fetch the mail that waits at a provider (ATRN).")

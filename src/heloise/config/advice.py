@@ -83,6 +83,24 @@ def _postmaster(configuration: Configuration) -> Iterator[Problem]:
         yield problem(configuration, ("local",), "there are users or aliases but no local domains, so no mail for them")
 
 
+def _on_demand(configuration: Configuration) -> Iterator[Problem]:
+    sites, listeners = configuration.sites_on_demand, configuration.listeners
+    for index, site in enumerate(sites):
+        for number, network in enumerate(site.networks):
+            if _is_wide(network):
+                text = f"whoever connects from {network} takes the mail for {', '.join(site.domains)} away"
+                yield problem(configuration, ("odmr", index, "networks", number), text, "name the hosts of the site")
+    offered = {**configuration.extensions}
+    by_hand = any({**offered, **each.extensions}.get("ATRN", Audience.OFF) is not Audience.OFF for each in listeners)
+    doors = [index for index, each in enumerate(listeners) if each.protocol is Protocol.ODMR]
+    if sites and not doors and not by_hand:
+        hint = 'write a [[listener]] with protocol = "odmr"'
+        yield problem(configuration, ("odmr", 0), "there is no listener where the site could fetch its mail", hint)
+    if doors and not sites:
+        text = "nobody may fetch mail here: there is no [[odmr]]"
+        yield problem(configuration, ("listener", doors[0], "protocol"), text)
+
+
 def _names(configuration: Configuration) -> Iterator[Problem]:
     if "." not in configuration.hostname:
         text = f'"{configuration.hostname}" is not a full host name, so other servers may refuse our mail'
@@ -122,4 +140,4 @@ def _agents(configuration: Configuration) -> Iterator[Problem]:
             yield problem(configuration, ("hook", index, "url"), text, "use https")
 
 
-_ADVICE = (_relaying, _telling, _lmtp, _postmaster, _names, _thrown_away, advise_srs, _patience, _agents)
+_ADVICE = (_relaying, _telling, _lmtp, _postmaster, _on_demand, _names, _thrown_away, advise_srs, _patience, _agents)

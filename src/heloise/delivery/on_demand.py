@@ -1,4 +1,4 @@
-"""On-Demand Mail Relay, the provider's part after ATRN: mail goes to a site over the connection it made. RFC 2645 §6.
+"""On-Demand Mail Relay, the provider's part after ATRN: mail goes to a site over the connection it made. RFC 2645 §5.3.
 
 The site is the server now. Each waiting recipient of its domains is attempted once, in the order of the queue, by the
 same rules and settled as durably as in any other attempt; what is not taken waits for the next time.

@@ -81,7 +81,7 @@ async def dial(
 async def converse_over(
     stream: Stream, options: ClientOptions, registry: Iterable[Extension], *, recorder: Recorder | None = None
 ) -> Dialled:
-    """As `dial`, on a connection that is there already: one that was turned around (RFC 2645 §6)."""
+    """As `dial`, on a connection that is there already: one that was turned around (RFC 2645 §5.3)."""
     session = ClientSession(options, registry, recorder=recorder)
     conversation = Conversation(session, stream, quit_timeout=options.timeouts.quit)
     answer = await _hello(conversation)

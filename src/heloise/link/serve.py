@@ -103,7 +103,7 @@ class ServerConversation:
                     session.resolve(event, *answers)
 
     async def _turn(self) -> None:
-        """RFC 2645 §6: the engine is done, and somebody else is the client on this stream from here on."""
+        """RFC 2645 §5.3: the engine is done, and somebody else is the client on this stream from here on."""
         if self._timer is not None:
             self._timer.cancel()
         try:

@@ -293,14 +293,14 @@ ETRN_REFUSED = _kind(
 ETRN_TROUBLE = _kind("etrn.trouble", "RFC 1985 §5", "The queue could not be asked.", LATER)
 ETRN_TOO_OFTEN = _kind(
     "etrn.too-often",
-    "RFC 1985 §7",
+    "RFC 1985 §5",
     "The mail of this node was started for this client a moment ago.",
     "Wait; what can be delivered is on its way. The interval is [etrn] interval.",
 )
 
 # ATRN
 ATRN_TURNED = _kind(
-    "atrn.turned", "RFC 2645 §6", "From here on the server is the client: it delivers the mail.", "Say 220 as a server."
+    "atrn.turned", "RFC 2645 §5.3", "From here on the server is the client: it delivers the mail.", "Say 220 as a server."
 )
 ATRN_NOTHING = _kind("atrn.nothing-waiting", "RFC 2645 §5.2.1", "No mail waits for these domains.", NOTHING)
 ATRN_WHO = _kind(
@@ -315,18 +315,18 @@ ATRN_REFUSED = _kind(
 ATRN_TROUBLE = _kind("atrn.trouble", "RFC 2645 §5.2.1", "The queue could not be asked.", LATER)
 ATRN_NOT_ALONE = _kind(
     "atrn.not-last",
-    "RFC 2645 §6",
+    "RFC 2645 §5.3",
     "Something followed ATRN before the connection was turned around: it could be a command or a reply.",
     "Send ATRN last, and wait for its reply.",
 )
 ATRN_ONLY = _kind(
     "atrn.only",
-    "RFC 2645 §4",
+    "RFC 2645 §5.4",
     "Mail is fetched here, not brought.",
     "Bring mail to the port for it, 25 or 587.",
 )
 ATRN_WAITS = _kind(
-    "atrn.waits", "RFC 2645 §1", "The mail waits until its site comes for it by ATRN.", "The site says ATRN."
+    "atrn.waits", "RFC 2645 §4", "The mail waits until its site comes for it by ATRN.", "The site says ATRN."
 )
 
 # VERB and ONEX

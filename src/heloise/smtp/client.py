@@ -420,7 +420,7 @@ class ClientSession:
     def _question_answered(self, kind: Expected, reply: Reply) -> None:
         self.state = ClientState.READY
         if kind is Expected.TURN and reply.severity is Severity.COMPLETED:
-            if self._reader.has_more:  # RFC 2645 §6: we greet before anything is said to us
+            if self._reader.has_more:  # RFC 2645 §5.3: we greet before anything is said to us
                 self.state = ClientState.ASKING
                 raise RemoteProtocolError("something came behind the reply to ATRN")
             self.state = ClientState.TURNED

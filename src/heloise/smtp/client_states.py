@@ -22,7 +22,7 @@ class ClientState(Enum):
     CONTENT = "content"  # the driver gives the content
     FINAL = "final"  # the end of the content was given, or nothing is left to be given
     ASKING = "asking"  # ETRN or ATRN is out
-    TURNED = "turned"  # 250 to ATRN: the engine is done, we are the server now (RFC 2645 §6)
+    TURNED = "turned"  # 250 to ATRN: the engine is done, we are the server now (RFC 2645 §5.3)
     REFUSED = "refused"  # at greeting or hello: only QUIT is left
     QUITTING = "quitting"
     CLOSED = "closed"

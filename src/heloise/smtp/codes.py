@@ -335,7 +335,7 @@ _COMPANIONS = (
         "To ETRN: the server does not keep mail for this node, or does not start it on request.",
         "Ask the operator of the server.",
         "RFC 1985 §5",
-        "etrn.refused",
+        "etrn.refused atrn.waits",
     ),
     _code(
         521,

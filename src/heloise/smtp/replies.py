@@ -302,7 +302,7 @@ def queue_run_trouble(node: str, problem: str) -> Reply:
 
 
 def queue_run_too_often(node: str, cause: Cause) -> Reply:
-    """458, RFC 1985 §7: the node was started a moment ago."""
+    """458, RFC 1985 §5: the node was started a moment ago."""
     return reply(458, "4.7.0", f"Unable to queue messages for {node} again so soon", cause)
 
 
@@ -328,7 +328,7 @@ def who_are_you(client: str) -> Reply:
 
 
 def waits_for_its_site(domain: str) -> Reply:
-    """In the place of a next hop, which comes to us: RFC 2645 §1."""
+    """In the place of a next hop, which comes to us: RFC 2645 §4."""
     return reply(450, "4.4.1", f"The mail waits until {domain} comes for it", causes.ATRN_WAITS.because(domain=domain))
 
 

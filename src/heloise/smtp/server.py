@@ -60,7 +60,7 @@ class ServerSession:
     """One session. `permitted` are the extension keywords this client may use (all of the registry by default).
 
     `rules` say where limits and permissions are written, for the causes of replies. `takes_mail` is False where mail is
-    only fetched (RFC 2645 §4): MAIL, RCPT and DATA are 502.
+    only fetched (RFC 2645 §5.4): MAIL, RCPT and DATA are 502.
     """
 
     def __init__(
@@ -467,7 +467,7 @@ class ServerSession:
         self._say(reply)
 
     def _commit_turn(self, reply: Reply) -> None:
-        """RFC 2645 §6. What came after ATRN would be a command to us, or a reply to what we have not said yet."""
+        """RFC 2645 §5.3. What came after ATRN would be a command to us, or a reply to what we have not said yet."""
         if reply.severity is not Severity.COMPLETED:
             self._say(reply)
         elif self._input:

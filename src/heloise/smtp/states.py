@@ -31,7 +31,7 @@ class ServerState(Enum):
     CHUNKS = "chunks"  # after a BDAT without LAST
     CHUNKS_FAILED = "chunks failed"  # a BDAT was refused: only RSET mends it
     SPENT = "spent"  # the one transaction of ONEX is done
-    TURNED = "turned"  # after ATRN: the engine is done, the peer is the server now (RFC 2645 §6)
+    TURNED = "turned"  # after ATRN: the engine is done, the peer is the server now (RFC 2645 §5.3)
     CLOSED = "closed"
 
 
