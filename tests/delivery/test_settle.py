@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from heloise.delivery.settle import REPORT_LIFETIME, Reporting, decide, expiry, postpone, settle
+from heloise.delivery.settle import REPORT_LIFETIME, Reporting, decide, expiry, postpone, settle, without_report
 from heloise.dsn.submission import Routed
 from heloise.mail import causes
 from heloise.mail.content import ContentFacts
@@ -235,3 +235,15 @@ def test_no_more_of_the_original_is_wanted_than_goes_back() -> None:
 def test_postponing_counts_no_attempt() -> None:
     (change,) = postpone([recipient(attempts=3)], due=7.0)
     assert (change.state, change.due, change.attempts) == (RecipientState.WAITING, 7.0, 3)
+
+
+def test_a_failure_whose_report_can_not_be_routed_now_is_not_settled_but_fails_again_later() -> None:
+    group = message(*(recipient(number=number) for number in (1, 2, 3)))
+    outcomes = tuple(zip(group.recipients, (DELAYED, FAILED, RELAYED), strict=True))
+    decision = decide(group, outcomes, now=2000.0, schedule=SCHEDULE, random=lambda: 0.5)
+    settlement = without_report(decision, (), again=2300.0)
+    states = {change.recipient_id: (change.state, change.due) for change in settlement.changes}
+    assert settlement.reports == ()
+    assert states[2] == (RecipientState.WAITING, 2300.0)
+    assert states[3][0] is RecipientState.DELIVERED
+    assert len(settlement.changes) == 3

@@ -84,10 +84,11 @@ class Router:
     def use(self, tables: RoutingTables) -> None:
         """Decide by these from now on."""
         self._tables = tables
+        self._names = Names(tables)
         # The same recipient comes again and again, and what is in memory answers the same each time. The domain as
         # written is part of the key because a path keeps its case although it compares without.
         self._remembered: Callable[[ForwardPath, str], Found] = lru_cache(maxsize=4096)(
-            lambda path, domain_as_written: Expansion(Names(tables)).expand(path)
+            lambda path, domain_as_written: Expansion(self._names).expand(path)
         )
 
     async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
@@ -95,6 +96,8 @@ class Router:
 
         Waits for nothing as long as no map has to be asked.
         """
+        if not self._tables.maps:
+            return self._route(self._names, path, may_relay=may_relay)
         return await decided(lambda names: self._route(names, path, may_relay=may_relay), self._tables, self._lookups)
 
     async def is_local(self, domain: str) -> bool:
