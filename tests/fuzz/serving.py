@@ -20,8 +20,8 @@ from heloise.smtp.events import (
     RecipientProposed,
     SessionEnded,
     StatusProposed,
-    TurnProposed,
     TransactionReset,
+    TurnProposed,
     VerifyProposed,
 )
 from heloise.smtp.limits import SessionLimits
