@@ -25,6 +25,8 @@ state = "state"
 [[listener]]
 address = "127.0.0.1:0"
 """
+CONTENT = b"Subject: h\x1b[31mi\r\n\r\n" + b"\x00\xffx" * 100
+CONTENT += b"x" * (455 - len(CONTENT))
 FIRST, SECOND = MessageId("1M85D3F4K3WK0DX"), MessageId("1M85D3F4K3WK0DY")
 
 
@@ -40,7 +42,7 @@ def message(message_id: MessageId, *recipients: str) -> NewMessage:
             hello_name="client.test", peer_address="192.0.2.9", protocol="ESMTP", session="S1", received_at=1.7e9
         ),
     )
-    return NewMessage(submission=submission, facts=ContentFacts(size=455), octets=b"x" * 455)
+    return NewMessage(submission=submission, facts=ContentFacts(size=455), octets=CONTENT)
 
 
 @pytest.fixture
@@ -78,6 +80,60 @@ def test_the_list_shows_messages_recipients_and_a_sum(file: str) -> None:
     assert "<b@two.test>" in text
     assert text.splitlines()[-1] == "2 messages; recipients: 3 waiting."
     assert not any(line.endswith(" ") for line in text.splitlines())
+
+
+def test_the_list_is_narrowed_by_age_size_and_reason(file: str) -> None:
+    everybody = {"<a@one.test>", "<b@two.test>", "<c@two.test>"}
+    assert set(recipients(file, "--older", "2h")) == everybody
+    assert recipients(file, "--newer", "2h") == {}
+    assert recipients(file, "--larger", "455") == {}
+    assert set(recipients(file, "--larger", "454", "--smaller", "1KiB")) == everybody
+    assert recipients(file, "--reason", "4.7.1") == {}
+    assert set(recipients(file, "--older", "2h", "--domain", "one.test")) == {"<a@one.test>", "<b@two.test>"}
+
+
+def test_an_age_or_a_size_that_is_none_is_refused_with_an_example(file: str) -> None:
+    assert 'is not a duration; write it like "30s"' in queue("list", file, "--older", "2 hours").stderr
+    assert 'is not a size; write it like "35 MiB"' in queue("list", file, "--larger", "big").stderr
+
+
+def test_recipients_are_redirected_to_a_route(file: str) -> None:
+    result = queue("redirect", file, "--domain", "two.test", "--to", "smtp:relay.test:25")
+    assert result.stdout == "2 recipients redirected, to be tried now.\n"
+    found = json.loads(queue("list", file, "--json", "--route", "smtp:relay.test:25").stdout)
+    assert [entry["id"] for entry in found] == [FIRST, SECOND]
+
+
+def test_recipients_are_redirected_to_an_address_which_is_routed_anew(file: str) -> None:
+    assert queue("redirect", file, SECOND, "--to", "new@three.test").exit_code == 0
+    (entry,) = json.loads(queue("list", file, "--json", "--recipient", "new@three.test").stdout)
+    (recipient,) = entry["recipients"]
+    assert recipient["route"] == "mx:three.test"
+    assert recipient["parameters"] == "ORCPT=rfc822;c@two.test"
+    result = queue("redirect", file, SECOND, "--to", "nowhere")
+    assert result.exit_code == 2
+    assert "is neither a route, such as smtp:host:25, nor an address" in result.stderr
+
+
+def test_what_changes_much_wants_to_know_what(file: str) -> None:
+    for what in ("hold", "release", "retry", "remove"):
+        assert "Say which: a message id, a filter, or --all." in queue(what, file).stderr
+    assert "Say which" in queue("redirect", file, "--to", "smtp:relay.test:25").stderr
+    assert queue("hold", file, "--all").stdout == "3 recipients held.\n"
+
+
+def test_the_content_comes_octet_for_octet(file: str) -> None:
+    result = queue("show", file, FIRST, "--content")
+    assert result.stdout_bytes == CONTENT
+    assert queue("show", file, "01A", "--content").exit_code == 1
+
+
+def test_a_header_can_not_play_with_the_terminal(file: str) -> None:
+    text = queue("show", file, FIRST).stdout
+    assert "Subject: h\\x1b[31mi" in text
+    assert "\x1b" not in text
+    assert "x" * 20 not in text, "the body is not shown"
+    assert json.loads(queue("show", file, FIRST, "--json").stdout)["header"].startswith("Subject: h\x1b[31mi")
 
 
 def test_the_list_is_narrowed_by_domain(file: str) -> None:
