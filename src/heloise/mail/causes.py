@@ -300,7 +300,10 @@ ETRN_TOO_OFTEN = _kind(
 
 # ATRN
 ATRN_TURNED = _kind(
-    "atrn.turned", "RFC 2645 §5.3", "From here on the server is the client: it delivers the mail.", "Say 220 as a server."
+    "atrn.turned",
+    "RFC 2645 §5.3",
+    "From here on the server is the client: it delivers the mail.",
+    "Say 220 as a server.",
 )
 ATRN_NOTHING = _kind("atrn.nothing-waiting", "RFC 2645 §5.2.1", "No mail waits for these domains.", NOTHING)
 ATRN_WHO = _kind(
