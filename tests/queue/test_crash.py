@@ -8,9 +8,10 @@ from itertools import count
 
 import pytest
 
+from heloise.mail.ids import MessageId
 from heloise.mail.sink import Companion, Taken
 from heloise.queue.errors import StoreFault
-from heloise.queue.model import NewMessage, QueuedMessage, RecipientState, Selection, Settlement
+from heloise.queue.model import Debt, NewMessage, QueuedMessage, RecipientState, Selection, Settlement
 from heloise.queue.sqlite import SqliteStore
 from heloise.testing import SimulatedWorld, Unsynced, run_simulated
 from heloise.testing.inode import Inode
@@ -27,19 +28,21 @@ CONTENTS = {
     "G": b"a copy, and a large one\r\n" * 5_000,
     "H": b"the report on F\r\n",
     "J": b"the report on G\r\n",
+    "O": b"somebody is owed a report\r\n",
     "R": new_message("R").octets or b"",
+    "P": new_message("P").octets or b"",
 }
 CONTENTS |= {"I": CONTENTS["G"], "K": CONTENTS["F"]}  # go on under other reverse paths
 TOGETHER = ("FHK", "GIJ")
 LARGE = {"B", "E", "G", "I"}
-RECIPIENTS = {"C": ("one@example.org", "two@example.net", "three@example.com")}
+RECIPIENTS = {"O": ("x@example.org", "y@example.com"), "C": ("one@example.org", "two@example.net", "three@example.com")}
 
 
 class Promises:
     """What the queue has answered: `kept` must be there, `gone` must not, about the rest nothing was said.
 
     `taken` is all that was ever taken: of these there is the message, or the report, or an end without a report.
-    `settled` is what an end was asked for, so that it may be gone.
+    `settled` is what an end was asked for, so that it may be gone. Of `owing` all have ended, and nobody was told.
     """
 
     def __init__(self) -> None:
@@ -47,6 +50,7 @@ class Promises:
         self.kept: set[str] = set()
         self.gone: set[str] = set()
         self.settled: set[str] = set()
+        self.owing: set[str] = set()
 
 
 def copy(name: str) -> Companion:
@@ -77,6 +81,20 @@ async def _work(machine: Machine, promises: Promises) -> None:
         promises.gone.add(message.message_id)
         promises.kept.update(reports)
 
+    async def owe(message: QueuedMessage) -> tuple[Debt, ...]:
+        debts = tuple(Debt(each.id, f"what became of {each.id}") for each in message.recipients)
+        await machine.queue.settle(replace(settlement(message, RecipientState.FAILED), owed=debts))
+        promises.owing.add(message.message_id)
+        return debts
+
+    async def pay(name: MessageId, debts: tuple[Debt, ...], report: str) -> None:
+        promises.kept.discard(name)
+        promises.owing.discard(name)
+        await machine.queue.settle(Settlement(message_id=name, changes=(), reports=(new_message(report),), paid=debts))
+        promises.gone.add(name)
+        promises.kept.add(report)
+
+    await put("O")
     await put("A")
     await put("B")
     await asyncio.gather(put("C"), put("D"), put("E"))
@@ -86,9 +104,11 @@ async def _work(machine: Machine, promises: Promises) -> None:
     messages = {lease.message.message_id: lease.message for lease in leases}
     for name, reports in (("A", ("R",)), ("B", ()), ("G", ())):
         await settle(next(message for key, message in messages.items() if key == name), *reports)
+    debts = await owe(messages[MessageId("O")])
     promises.kept.discard("C")
     await machine.queue.remove(Selection(domain="example.net"))
     promises.kept.add("C")
+    await pay(MessageId("O"), debts, "P")
     await machine.queue.close()
 
 
@@ -103,6 +123,13 @@ async def _check(machine: Machine, promises: Promises) -> None:
         assert all(each.state is not RecipientState.LEASED for each in message.recipients)
     if "A" in promises.taken:
         assert ("A" in stored) != ("R" in stored), "a report is there when its message is gone, and not before"
+    if "O" in promises.taken:
+        assert ("O" in stored) != ("P" in stored), "a message stays until its sender was told"
+    for name in promises.owing:
+        owed = await machine.queue.owed(MessageId(name))
+        assert owed is not None, "what is owed is known after the crash"
+        assert len(owed.debts) == len(RECIPIENTS[name])
+        assert all(each.state is RecipientState.FAILED for each in stored[name][0].recipients), "nobody is tried again"
     for names in TOGETHER:
         assert len(stored.keys() & set(names) | promises.settled & set(names)) in (0, len(names)), "all or none"
     assert machine.spool_names() == sorted(stored.keys() & LARGE), "no spool file without a row"

@@ -107,8 +107,8 @@ class Allowance:
             self._peace_since = now
 
     def too_much(self, *, begun: float, now: float, at_least: float = 0.0) -> None:
-        """It said 421 or 4.7.z, or asked for a pause of so many seconds `at_least`. Attempts that were under way when it
-        said so first tell nothing new."""
+        """It said 421 or 4.7.z, or asked for a pause of so many seconds `at_least`. Attempts that were under way when
+        it said so first tell nothing new."""
         if begun < self.paused_until:
             return
         self._halve()

@@ -56,6 +56,7 @@ class DeliveryAttempt:
         self.narrate = narrate
         self.told = told  # does somebody listen?
         self.pause: float | None = None  # seconds for which the destination asked to be left alone, if it did
+        self.shares_report = False  # are others of the same message on their way, whose sender is told with them?
         self.is_last: Callable[[], bool] = lambda: True  # does nothing else wait for the same next hops?
         self.host_is_busy: Callable[[], bool] = lambda: False  # has it taken mail lately?
         self.begun: float | None = None  # seconds since the epoch; None when no agent was asked

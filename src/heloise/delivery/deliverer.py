@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from heloise.delivery.allowance import Bounds
+from heloise.delivery.applying import LONGEST_STORE_PAUSE, STORE_PAUSE, insist
 from heloise.delivery.attempt import Agents, DeliveryAttempt, DeliveryDoors, silent
 from heloise.delivery.classify import without_next_hop
 from heloise.delivery.destinations import (
@@ -25,28 +26,32 @@ from heloise.delivery.finding import Finder, by_route
 from heloise.delivery.journal import AttemptEnded, DeliveryFault, DeliveryJournal
 from heloise.delivery.narration import ended
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop
-from heloise.delivery.settle import Decision, Reporting, decide, expiry, postpone, settle, warning_at, without_report
+from heloise.delivery.reporting import REPORT_PATIENCE, Reports, Round
+from heloise.delivery.settle import (
+    Decision,
+    decide,
+    expiry,
+    postpone,
+    settle,
+    settle_owing,
+    warning_at,
+    without_report,
+)
 from heloise.delivery.slots import PUTTING_OFF, Lane, Slots
 from heloise.delivery.waiting import not_before_its_time, until_its_site_comes
-from heloise.dsn.submission import Routed, RouteReport
+from heloise.dsn.submission import RouteReport
 from heloise.mail.content import Content
-from heloise.mail.ids import new_message_id
+from heloise.mail.ids import MessageId
 from heloise.mail.outcome import Action, Outcome, Stage
-from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route
-from heloise.queue.errors import StoreFault, StoreFull
 from heloise.queue.model import Lease, QueuedMessage, RecipientState, Settlement
 from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
-from heloise.routing.lookup import LookupFailed
 from heloise.smtp import replies
 
 By: TypeAlias = Callable[[DeliveryAttempt], Coroutine[Any, Any, None]]
-_STORE_PAUSE = 1.0  # seconds between two tries of a store in trouble, at first
-_LONGEST_STORE_PAUSE = 8.0
 _LOOKUP_PAUSE = 300.0  # until it is tried again to tell a sender whose own address could not be looked up
-_STORE_TRIES = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,6 @@ class Deliverer:
         self._queue = queue
         self._doors = doors
         self._agents = agents
-        self._route_report = route_report
         self._journal = journal
         self._options = options if options is not None else DeliveryOptions()
         self._destinations = Destinations(doors.world.clock, self._options.bounds_of)
@@ -90,10 +94,13 @@ class Deliverer:
         self._attempts: dict[asyncio.Task[None], None] = {}
         self._in_hand: set[int] = set()  # recipients, by number
         self._stopping = False
+        self._reports = Reports(queue, doors.world, doors.hostname, route_report, journal, self._is_stopping)
+        self._leftovers: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to take leases."""
         self._loop = asyncio.create_task(self._take_leases(), name="deliverer")
+        self._leftovers = asyncio.create_task(self._reports.pay_leftovers(), name="leftovers")
 
     async def stop(self, patience: float = 30.0) -> None:
         """Take no more leases; wait `patience` seconds for running attempts, then cut them off and settle them.
@@ -114,6 +121,9 @@ class Deliverer:
             await asyncio.wait({self._loop})
         while self._groups:
             await asyncio.wait(self._groups)
+        if self._leftovers is not None:
+            self._leftovers.cancel()
+            await asyncio.wait({self._leftovers})
 
     async def deliver_by(self, leases: Sequence[Lease], by: By, goes_on: Callable[[], bool]) -> None:
         """Have `by` make the attempts of leases that were not taken here, one after the other, and settle them.
@@ -164,7 +174,7 @@ class Deliverer:
     # Taking leases
 
     async def _take_leases(self) -> None:
-        pause = _STORE_PAUSE
+        pause = STORE_PAUSE
         while not self._stopping:
             await self._room()
             try:
@@ -173,9 +183,9 @@ class Deliverer:
                 # Not only StoreFault: whatever it is, the mail of everybody waits for this loop to go on.
                 self._journal.delivery_fault("-", fault)
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_STORE_PAUSE)
+                pause = min(2 * pause, LONGEST_STORE_PAUSE)
                 continue
-            pause = _STORE_PAUSE
+            pause = STORE_PAUSE
             for lease in leases:
                 self._begin(lease)
 
@@ -208,26 +218,39 @@ class Deliverer:
 
     async def _sort(self, parts: Sequence[QueuedMessage], content: Content) -> None:
         """Put together what leads to the same hosts; what takes long to find goes by itself."""
-        for group in await self._finder.sorted_out(parts):
-            self._spawn(self._hold(group, content), self._groups)
+        groups = await self._finder.sorted_out(parts)
+        shared = Round(len(groups)) if len(groups) > 1 else None
+        for group in groups:
+            self._spawn(self._hold(group, content, shared), self._groups)
 
     # One group of recipients
 
-    async def _hold(self, message: QueuedMessage, content: Content) -> None:
+    async def _hold(self, message: QueuedMessage, content: Content, shared: Round | None = None) -> None:
         """Deliver, and know of it meanwhile."""
         try:
-            await self._deliver(message, content)
+            await self._deliver(message, content, shared)
         finally:
             self._in_hand.difference_update(recipient.id for recipient in message.recipients)
+            if shared is not None:
+                shared.leave()
 
-    async def _deliver(self, message: QueuedMessage, content: Content) -> None:
+    async def _deliver(self, message: QueuedMessage, content: Content, shared: Round | None) -> None:
         watch = self._queue.watch_of(message.message_id)
         narrate = silent if watch is None else watch.say
         route = message.recipients[0].route
         attempt = DeliveryAttempt(message, route, content, narrate=narrate, told=watch is not None)
-        await self._apply(await self._attempt_and_decide(attempt))
+        attempt.shares_report = shared is not None
+        settlement = await self._attempt_and_decide(attempt)
+        await self._apply(settlement)
+        if shared is not None and settlement.owed and shared.owes():
+            self._spawn(self._report_together(shared, message.message_id), self._groups)
         if watch is not None:
             watch.settled(len(message.recipients))
+
+    async def _report_together(self, shared: Round, message_id: MessageId) -> None:
+        """One report on all of a round; who takes very long is reported by himself."""
+        await shared.over(REPORT_PATIENCE)
+        await self._reports.pay(message_id)
 
     async def _attempt_and_decide(self, attempt: DeliveryAttempt) -> Settlement:
         try:
@@ -333,53 +356,27 @@ class Deliverer:
         for due in {change.due for change in decision.changes if change.state is RecipientState.WAITING}:
             if destination is not None:
                 destination.put_off(due)
-        report_id = new_message_id(now, world.entropy.octets(4))
-        routed = await self._routed(decision)
-        if routed is None:
-            settlement = without_report(decision, attempt.undecided, again=now + _LOOKUP_PAUSE)
-            self._journal.attempt_ended(_ended(attempt, decision, settlement))
-            return settlement
-        reporting = Reporting(hostname=self._doors.hostname, report_id=report_id, routed=routed)
-        original = await self._beginning(attempt, decision.octets_wanted)
-        settlement = settle(decision, reporting, original)
+        if attempt.shares_report and decision.owes_report:
+            settlement = settle_owing(decision)
+        else:
+            reporting = await self._reports.reporting(attempt.message, owes_report=decision.owes_report)
+            if reporting is None:
+                settlement = without_report(decision, attempt.undecided, again=now + _LOOKUP_PAUSE)
+                self._journal.attempt_ended(_ended(attempt, decision, settlement))
+                return settlement
+            original = await self._reports.beginning(attempt.message, attempt.content, decision.octets_wanted)
+            settlement = settle(decision, reporting, original)
         if attempt.undecided:
             changes = settlement.changes + postpone(attempt.undecided, due=now)
             settlement = replace(settlement, changes=changes)
         expires = expiry(attempt.message, schedule)
         changes = until_its_site_comes(settlement.changes, attempt.message.recipients, expires=expires)
         settlement = replace(settlement, changes=changes)
-        if decision.owes_report and not settlement.reports:
-            fault = DeliveryFault(f"there is no way to send a report to {attempt.message.reverse_path}")
-            self._journal.delivery_fault(attempt.message.message_id, fault)
+        if decision.owes_report and not (settlement.reports or settlement.owed):
+            self._reports.unreachable(attempt.message)
         if decision.outcomes:
             self._journal.attempt_ended(_ended(attempt, decision, settlement))
         return settlement
-
-    async def _routed(self, decision: Decision) -> Routed | None:
-        """Where the report goes that is owed; None when that can not be told now."""
-        sender = decision.message.reverse_path.mailbox
-        if not decision.owes_report or sender is None:
-            return ()
-        try:
-            return await self._route_report(ForwardPath(sender))
-        except LookupFailed as trouble:
-            fault = DeliveryFault(f"where a report to <{sender}> goes can not be looked up now: {trouble}")
-            self._journal.delivery_fault(decision.message.message_id, fault)
-            return None
-
-    async def _beginning(self, attempt: DeliveryAttempt, size: int) -> bytes:
-        """The first `size` octets of the content; what can not be read is left out, a report without it is one too."""
-        taken = bytearray()
-        if size <= 0:
-            return b""
-        try:
-            async for chunk in attempt.content.chunks():
-                taken += chunk
-                if len(taken) >= size:
-                    break
-        except (OSError, StoreFault) as error:
-            self._journal.delivery_fault(attempt.message.message_id, error)
-        return bytes(taken[:size])
 
     def _postponed(self, message: QueuedMessage, wait: float, destination: Destination | None = None) -> Settlement:
         """Back into the queue for about `wait` seconds, not past the moment at which the sender is to be told."""
@@ -393,24 +390,10 @@ class Deliverer:
         return Settlement(message_id=message.message_id, changes=postpone(message.recipients, due=due))
 
     async def _apply(self, settlement: Settlement) -> None:
-        """Settle, and insist: an outcome that is not stored is an attempt made again, and a duplicate."""
-        tries, pause = 0, _STORE_PAUSE
-        while tries < _STORE_TRIES:
-            try:
-                await self._queue.settle(settlement)
-                return
-            except StoreFault as fault:
-                self._journal.delivery_fault(settlement.message_id, fault)
-                # A full disk ends when somebody makes room, however long that takes; meanwhile the slot is held, and
-                # nothing else is attempted whose outcome could not be kept either.
-                if isinstance(fault, StoreFull) and not self._stopping:
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_STORE_PAUSE)
-                else:
-                    tries += 1
-                    await asyncio.sleep(_STORE_PAUSE)
-        given_up = DeliveryFault("the outcome is lost, the attempt will be made again")
-        self._journal.delivery_fault(settlement.message_id, given_up)
+        await insist(self._queue, settlement, self._journal, is_stopping=self._is_stopping)
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
 
 def _delayed(reply: Reply) -> Outcome:

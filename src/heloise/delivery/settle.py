@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TypeAlias
 
+from heloise.delivery.debts import write_debt
 from heloise.dsn.compose import compose_report
 from heloise.dsn.report import RecipientReport, Report, outcome_is_owed, status_of
 from heloise.dsn.returned import returned, wanted
@@ -20,6 +21,7 @@ from heloise.mail.outcome import Action, Outcome
 from heloise.queue.model import (
     LastWord,
     NewMessage,
+    Owed,
     QueuedMessage,
     QueuedRecipient,
     RecipientChange,
@@ -37,14 +39,15 @@ Decided: TypeAlias = Sequence[tuple[QueuedRecipient, Outcome]]
 class Decision:
     """What becomes of the recipients of one attempt; the report needs `octets_wanted` of the original.
 
-    `outcomes` are those of the attempt, but for recipients that are given up: theirs is FAILED.
+    `reported` is what the sender is to be told, by recipient. `outcomes` are those of the attempt, but for recipients
+    that are given up: theirs is FAILED.
     """
 
     message: QueuedMessage
     now: float
     outcomes: tuple[tuple[QueuedRecipient, Outcome], ...]
     changes: tuple[RecipientChange, ...]
-    reported: tuple[RecipientReport, ...] = ()
+    reported: tuple[tuple[QueuedRecipient, RecipientReport], ...] = ()
     octets_wanted: int = 0
 
     @property
@@ -69,7 +72,7 @@ def decide(
     expires, warning = expiry(message, schedule), warning_at(message, schedule)
     spread = random()  # the same for all: who went in one transaction goes in one again
     changes: list[RecipientChange] = []
-    reported: list[RecipientReport] = []
+    reported: list[tuple[QueuedRecipient, RecipientReport]] = []
     outcomes: list[tuple[QueuedRecipient, Outcome]] = []
     for recipient, last in decided:
         outcome = _expired(last, expires) if last.action is Action.DELAYED and now >= expires else last
@@ -83,15 +86,20 @@ def decide(
             owed = owed and _is_to_be_warned(recipient, warning, now)
         changes.append(_change(recipient, outcome, now=now, due=due))
         if owed:
-            reported.append(_reported(recipient, outcome, last, now, expires))
+            reported.append((recipient, _reported(recipient, outcome, last, now, expires)))
     return Decision(
         message=message,
         now=now,
         outcomes=tuple(outcomes),
         changes=tuple(changes),
         reported=tuple(reported),
-        octets_wanted=wanted(message.parameters, message.facts, _actions(reported)) if reported else 0,
+        octets_wanted=octets_wanted(message, [item for _, item in reported]),
     )
+
+
+def octets_wanted(message: QueuedMessage, items: Sequence[RecipientReport]) -> int:
+    """How much of the original a report of these wants."""
+    return wanted(message.parameters, message.facts, _actions(items)) if items else 0
 
 
 def postpone(recipients: Sequence[QueuedRecipient], *, due: float) -> tuple[RecipientChange, ...]:
@@ -110,12 +118,29 @@ def postpone(recipients: Sequence[QueuedRecipient], *, due: float) -> tuple[Reci
 
 def settle(decision: Decision, reporting: Reporting, original: bytes = b"") -> Settlement:
     """The settlement of `decision`; `original` are the octets it wanted."""
-    report = _report(decision, reporting, original) if decision.owes_report else None
+    items = [item for _, item in decision.reported]
     return Settlement(
         message_id=decision.message.message_id,
         changes=decision.changes,
-        reports=() if report is None else (report,),
+        reports=_reports(decision.message, items, reporting, original, now=decision.now),
     )
+
+
+def settle_owing(decision: Decision) -> Settlement:
+    """The settlement of `decision` while others of the same round are on their way: its report comes with theirs."""
+    return Settlement(
+        message_id=decision.message.message_id,
+        changes=decision.changes,
+        owed=tuple(write_debt(recipient, item) for recipient, item in decision.reported),
+    )
+
+
+def pay(
+    owed: Owed, items: Sequence[RecipientReport], reporting: Reporting, original: bytes = b"", *, now: float
+) -> Settlement:
+    """The settlement that tells the sender `items`, which is what is still true of `owed`."""
+    reports = _reports(owed.message, items, reporting, original, now=now)
+    return Settlement(message_id=owed.message.message_id, changes=(), reports=reports, paid=owed.debts)
 
 
 def without_report(decision: Decision, undecided: Sequence[QueuedRecipient], *, again: float) -> Settlement:
@@ -197,27 +222,30 @@ def _actions(reported: Sequence[RecipientReport]) -> list[Action]:
     return [item.action for item in reported]
 
 
-def _report(decision: Decision, reporting: Reporting, original: bytes) -> NewMessage | None:
-    message = decision.message
+def _reports(
+    message: QueuedMessage, items: Sequence[RecipientReport], reporting: Reporting, original: bytes, *, now: float
+) -> tuple[NewMessage, ...]:
+    """The one report about `items`; none when there is nothing to tell, or nobody to tell it."""
+    if not items:
+        return ()
     report = Report(
         reporting_mta=reporting.hostname,
         report_id=reporting.report_id,
-        now=decision.now,
+        now=now,
         original_id=message.message_id,
         reverse_path=message.reverse_path,
         parameters=message.parameters,
         arrived=message.accepted_at,
-        recipients=decision.reported,
-        returned=returned(message.parameters, message.facts, _actions(decision.reported), original),
+        recipients=tuple(items),
+        returned=returned(message.parameters, message.facts, _actions(items), original),
         received_from=message.origin.hello_name or None,
     )
     composed = compose_report(report)
     if composed is None:
-        return None
+        return ()
     envelope, octets = composed
     submission = submit_report(report, envelope, reporting.routed)
     if submission is None:
-        return None
-    return NewMessage(
-        submission=submission, facts=ContentFacts(size=len(octets), eight_bit=not octets.isascii()), octets=octets
-    )
+        return ()
+    facts = ContentFacts(size=len(octets), eight_bit=not octets.isascii())
+    return (NewMessage(submission=submission, facts=facts, octets=octets),)

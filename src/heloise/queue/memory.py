@@ -7,8 +7,10 @@ from heloise.mail.content import Content, MemoryContent
 from heloise.mail.ids import MessageId
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import (
+    Debt,
     Lease,
     NewMessage,
+    Owed,
     QueueCounts,
     QueuedMessage,
     QueuedRecipient,
@@ -33,6 +35,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._messages: dict[MessageId, QueuedMessage] = {}
         self._contents: dict[MessageId, bytes] = {}
+        self._owed: dict[MessageId, dict[int, Debt]] = {}  # by recipient
         self._next_id = 1
         self.spool_directory: str | None = None
 
@@ -117,17 +120,38 @@ class MemoryStore:
         recipients = () if message is None else message.recipients
         changes = {change.recipient_id: change for change in settlement.changes}
         applied = {queued.id for queued in recipients if queued.id in changes and queued.state in OPEN}
-        if applied or not changes:
+        debts = self._owed.get(settlement.message_id, {})
+        paid = [debt for debt in settlement.paid if debts.get(debt.recipient_id) == debt]
+        if applied or paid or not (changes or settlement.paid):
             self._insert(settlement.reports, None)
-        if message is not None and applied:
+        if message is not None and (applied or paid):
+            debts = {number: debt for number, debt in debts.items() if debt not in paid and number not in applied}
+            debts |= {debt.recipient_id: debt for debt in settlement.owed if debt.recipient_id in applied}
+            self._owed[settlement.message_id] = debts
             recipients = tuple(_settled(each, changes[each.id]) if each.id in applied else each for each in recipients)
             self._put(replace(message, recipients=recipients))
 
     def _put(self, message: QueuedMessage) -> None:
-        if any(queued.state in OPEN for queued in message.recipients):
+        debts = self._owed.get(message.message_id, {})
+        if any(queued.state in OPEN or queued.id in debts for queued in message.recipients):
             self._messages[message.message_id] = message
         else:
             del self._messages[message.message_id], self._contents[message.message_id]
+            self._owed.pop(message.message_id, None)
+
+    async def owed(self, message_id: MessageId) -> Owed | None:
+        """What is owed about recipients that are there."""
+        message = self._messages.get(message_id)
+        debts = self._owed.get(message_id, {})
+        recipients = () if message is None else tuple(queued for queued in message.recipients if queued.id in debts)
+        if message is None or not recipients:
+            return None
+        content = MemoryContent(self._contents[message_id])
+        return Owed(message=replace(message, recipients=recipients), content=content, debts=tuple(debts.values()))
+
+    async def owing(self) -> tuple[MessageId, ...]:
+        """Where something is owed."""
+        return tuple(sorted(message_id for message_id, debts in self._owed.items() if debts))
 
     async def next_due(self) -> float | None:
         """When something is due."""

@@ -151,13 +151,36 @@ class RecipientChange:
     last_word: LastWord | None
 
 
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What the sender is still to be told of a recipient; the queue keeps `report` and does not look into it."""
+
+    recipient_id: int
+    report: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """All that changes together after an attempt: one transaction, reports to the sender included."""
+    """All that changes together after an attempt: one transaction, reports to the sender included.
+
+    When others of the same round are still on their way, the report is not made yet but `owed`, for recipients among
+    `changes`. The settlement with the report says what it has `paid`.
+    """
 
     message_id: MessageId
     changes: tuple[RecipientChange, ...]
     reports: tuple[NewMessage, ...] = ()
+    owed: tuple[Debt, ...] = ()
+    paid: tuple[Debt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A message about which something is owed to the sender, with the recipients that it is about."""
+
+    message: QueuedMessage
+    content: Content
+    debts: tuple[Debt, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +280,19 @@ class QueueStore(Protocol):
 
     async def settle(self, settlement: Settlement) -> None:
         """Apply what an attempt did. A recipient that has ended or was removed meanwhile is passed over, and an
-        operator's hold is kept; when nothing is left to apply, the reports are not sent either."""
+        operator's hold is kept; when nothing is left to apply, the reports are not sent either.
+
+        What is `owed` is kept with the recipient, also when it has ended, until it is `paid`: word for word, so that
+        what changed in between stays owed. A message stays while something is owed about one that has ended.
+        """
+        ...
+
+    async def owed(self, message_id: MessageId) -> Owed | None:
+        """What the sender of a message is still to be told; None when nothing."""
+        ...
+
+    async def owing(self) -> tuple[MessageId, ...]:
+        """The messages whose senders are still to be told something."""
         ...
 
     async def next_due(self) -> float | None:

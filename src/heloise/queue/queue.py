@@ -21,6 +21,7 @@ from heloise.queue.errors import StoreFault
 from heloise.queue.model import (
     Lease,
     NewMessage,
+    Owed,
     QueueCounts,
     QueuedMessage,
     QueueStore,
@@ -198,6 +199,14 @@ class Queue:
                     self._due(change.due)
             for report in settlement.reports:
                 self._due(report.submission.origin.received_at)
+
+    async def owed(self, message_id: MessageId) -> Owed | None:
+        """See `QueueStore.owed`."""
+        return await self._store.owed(message_id)
+
+    async def owing(self) -> tuple[MessageId, ...]:
+        """See `QueueStore.owing`."""
+        return await self._store.owing()
 
     # For operators
 

@@ -49,6 +49,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX recipient_due ON recipient(due) WHERE state = 0",
         "CREATE INDEX recipient_domain ON recipient(state, domain)",
     ),
+    # What senders are still to be told, see queue.owed. Nearly always empty.
+    (
+        """CREATE TABLE owed(
+            recipient INTEGER PRIMARY KEY,
+            message INTEGER NOT NULL,
+            ended INTEGER NOT NULL,
+            report TEXT NOT NULL
+        ) STRICT""",
+    ),
 )
 FORMAT = len(MIGRATIONS)
 

@@ -12,6 +12,7 @@ import apsw
 
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import LastWord
+from heloise.queue.owed import forget_left_behind
 from heloise.queue.questions import spool_names
 from heloise.queue.schema import migrate
 from heloise.queue.spool import remove_spool_files
@@ -48,6 +49,7 @@ class Shard:
             self.writer = self._connect()
             migrate(self.writer)
             give_leases_back(self.writer, now)
+            forget_left_behind(self.writer)
             # Without shared memory there is one connection only.
             self.reader = self.writer if self._exclusive else self._connect()
             named = spool_names(self.writer)

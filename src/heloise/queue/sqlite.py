@@ -14,12 +14,13 @@ import apsw
 
 from heloise.mail.content import Content, MemoryContent
 from heloise.mail.ids import MessageId
-from heloise.queue import questions, statements
+from heloise.queue import owed, questions, statements
 from heloise.queue.errors import StoreFault
 from heloise.queue.leases import Leases
 from heloise.queue.model import (
     Lease,
     NewMessage,
+    Owed,
     QueueCounts,
     QueuedMessage,
     RecipientState,
@@ -169,11 +170,23 @@ class SqliteStore:
                 self._leases.end(change.recipient_id)
 
         spool, _ = await self._write().do(
-            lambda connection: statements.settle(connection, settlement.message_id, settlement.changes, reports),
+            lambda connection: statements.settle(connection, settlement, reports),
             committed,
         )
         if spool is not None:
             await self._sweep([spool])
+
+    async def owed(self, message_id: MessageId) -> Owed | None:
+        """See `QueueStore.owed`."""
+        rows = await self._read(lambda connection: owed.read(connection, message_id))
+        if rows is None:
+            return None
+        content = self._content(Stored(rows.message, rows.octets, rows.spool))
+        return Owed(message=rows.message, content=content, debts=rows.debts)
+
+    async def owing(self) -> tuple[MessageId, ...]:
+        """See `QueueStore.owing`."""
+        return tuple(await self._read(owed.messages))
 
     async def next_due(self) -> float | None:
         """See `QueueStore.next_due`."""

@@ -15,8 +15,10 @@ from heloise.queue.model import (
     RecipientState,
     Redirection,
     Selection,
+    Settlement,
     Touched,
 )
+from heloise.queue.owed import owe, pay
 from heloise.queue.rows import (
     MESSAGE_COLUMNS,
     RECIPIENT_COLUMNS,
@@ -141,9 +143,7 @@ def _set_aside(connection: apsw.Connection, recipients: Sequence[int], state: Re
     tally.move(state, H, len(recipients))
 
 
-def settle(
-    connection: apsw.Connection, message_id: MessageId, changes: Sequence[RecipientChange], reports: Sequence[NewRows]
-) -> tuple[str | None, Tally]:
+def settle(connection: apsw.Connection, settlement: Settlement, reports: Sequence[NewRows]) -> tuple[str | None, Tally]:
     """Apply an attempt and take responsibility for its reports, at once; the spool file that is not needed any more.
 
     Each recipient is looked at first: its lease may have run out, and another attempt or an operator may have ended
@@ -151,21 +151,27 @@ def settle(
     """
     tally = Tally()
     found: Row | None = connection.execute(
-        "SELECT id, pending, spool FROM message WHERE message_id = ?", (message_id,)
+        "SELECT id, pending, spool FROM message WHERE message_id = ?", (settlement.message_id,)
     ).get
-    applied = [] if found is None else _applicable(connection, found[0], changes, tally)
-    if applied or not changes:
+    applied = [] if found is None else _applicable(connection, found[0], settlement.changes, tally)
+    paid = pay(connection, settlement.paid)
+    if applied or paid.found or not (settlement.changes or settlement.paid):
         insert(connection, reports)
         _tally_new(reports, tally)
-    if found is None or not applied:
+    if found is None or not (applied or paid.found):
         return None, tally
     number, pending, spool = found
-    pending -= sum(state.is_final for _, state in applied)
+    touched = {change.recipient_id for change, _ in applied}
+    owed = {debt.recipient_id: debt for debt in settlement.owed if debt.recipient_id in touched}
+    pending -= paid.ended + sum(state.is_final and change.recipient_id not in owed for change, state in applied)
     if pending <= 0:
         _delete_messages(connection, [number])
         tally.messages -= 1
         return spool, tally
     connection.executemany(_CHANGE_RECIPIENT, [_change_row(*each) for each in applied])
+    if owed:
+        states = {change.recipient_id: state for change, state in applied}
+        owe(connection, number, [(debt, states[each]) for each, debt in owed.items()])
     connection.execute("UPDATE message SET pending = ? WHERE id = ?", (pending, number))
     return None, tally
 

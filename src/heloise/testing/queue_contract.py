@@ -30,6 +30,7 @@ from heloise.mail.sink import Submission
 from heloise.mail.trace import Origin
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import (
+    Debt,
     LastWord,
     Lease,
     NewMessage,
@@ -325,6 +326,60 @@ async def a_report_is_kept_with_the_settlement(open_store: OpenStore) -> None:
     assert lease.message.envelope == report.submission.envelope, "the report waits for delivery"
     assert lease.message.reverse_path.is_null
     assert await store.counts() == QueueCounts(messages=2, waiting=0, leased=2, held=0)
+    await store.close()
+
+
+async def what_is_owed_is_kept_until_it_is_paid(open_store: OpenStore) -> None:
+    """Also over a restart, when all recipients have ended; and it is paid once."""
+    store = await open_store()
+    await store.insert(new_message("A", "one@example.org", "two@example.net", "three@example.com"))
+    await store.insert(new_message("B"))
+    message = (await store.lease(now=NOW, until=LATER, limit=3))[0].message
+    one, two, three = message.recipients
+    assert (await store.owing(), await store.owed(MessageId("A"))) == ((), None)
+    debts = (Debt(one.id, "one failed"), Debt(two.id, "two is late"))
+    states = (RecipientState.FAILED, RecipientState.WAITING)
+    changes = tuple(change(*each, due=LATER) for each in zip((one, two), states, strict=True))
+    await store.settle(Settlement(message_id=MessageId("A"), changes=changes, owed=debts))
+    await store.settle(Settlement(message_id=MessageId("A"), changes=(change(three, RecipientState.DELIVERED),)))
+    await store.close()
+    store = await open_store()
+    assert await store.owing() == ("A",)
+    owed = await store.owed(MessageId("A"))
+    assert owed is not None, "whoever opens finds what is owed"
+    assert (owed.debts, [each.id for each in owed.message.recipients]) == (debts, [one.id, two.id])
+    assert await read(owed.content) == new_message("A").octets
+    (lease,) = (each for each in await store.lease(now=LATER, until=_LAST, limit=5) if each.message.message_id == "A")
+    changed = replace(debts[1], report="two failed, too")
+    changes = (change(lease.message.recipients[0], RecipientState.FAILED),)
+    await store.settle(Settlement(message_id=MessageId("A"), changes=changes, owed=(changed,)))
+    assert (await store.counts()).messages == 2, "a message stays while its sender is owed a report"
+    for report, paid, messages in (
+        ("R1", debts, ["A", "B", "R1"]),  # one of two: the other says something else by now
+        ("R2", debts, ["A", "B", "R1"]),  # nothing is paid twice
+        ("R3", (changed,), ["B", "R1", "R3"]),
+        ("R4", (changed,), ["B", "R1", "R3"]),
+    ):
+        reports = (new_message(report),)
+        await store.settle(Settlement(message_id=MessageId("A"), changes=(), reports=reports, paid=paid))
+        assert await _ids(store) == messages, f"after {report}"
+    assert await store.owing() == ()
+    await store.close()
+
+
+async def who_was_removed_is_owed_nothing(open_store: OpenStore) -> None:
+    """An operator removes without a report, also one that was on its way."""
+    store = await open_store()
+    await store.insert(new_message("A", "one@example.org"))
+    (lease,) = await store.lease(now=NOW, until=LATER, limit=1)
+    (one,) = lease.message.recipients
+    debt = Debt(one.id, "one is late")
+    changes = (change(one, RecipientState.WAITING, due=LATER),)
+    await store.settle(Settlement(message_id=MessageId("A"), changes=changes, owed=(debt,)))
+    assert await store.remove(_EVERYTHING) == 1
+    assert await store.owed(MessageId("A")) is None
+    await store.settle(Settlement(message_id=MessageId("A"), changes=(), reports=(new_message("R"),), paid=(debt,)))
+    assert await _ids(store) == []
     await store.close()
 
 
@@ -658,6 +713,8 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     a_message_is_gone_with_its_last_recipient,
     an_attempt_is_remembered,
     a_report_is_kept_with_the_settlement,
+    what_is_owed_is_kept_until_it_is_paid,
+    who_was_removed_is_owed_nothing,
     what_has_ended_stays_so,
     a_recipient_that_is_settled_twice_at_once_ends_no_other,
     what_was_removed_is_passed_over,
