@@ -185,9 +185,11 @@ async def open_house(
     journal: Journal | None = None,
     programs: Sequence[PipeProgram] = (),
     hooks: Sequence[Hook] = (),
+    host: SimulatedHost | None = None,
 ) -> House:
-    """A house called mx.example.test; `reports` is the route of reports, None when there is none."""
-    host = simulation.host("mx.example.test", "192.0.2.1")
+    """A house called mx.example.test; `reports` is the route of reports, None when there is none. `host` is the one of
+    an earlier house, after a crash."""
+    host = host if host is not None else simulation.host("mx.example.test", "192.0.2.1")
     world = host.world
     # The store in memory is simple, and slow when there is much in it.
     disk = SqliteStore("/var/lib/heloise/queue", world, vfs=host.sqlite_vfs(), exclusive=True) if on_disk else None
