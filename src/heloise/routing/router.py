@@ -196,7 +196,7 @@ def _accepted(path: ForwardPath, found: Expanded) -> Accepted:
         routes = ", ".join(str(target.route) for target in found.targets)
         cause = causes.RECIPIENT_ACCEPTED.because(found.rule, recipient=path, route=routes)
         reply = replies.RECIPIENT_OK.with_cause(cause)
-    return Accepted(reply=reply, expansions=expansions, lists=_lists(found), told=found.told)
+    return Accepted(reply=reply, expansions=expansions, lists=() if len(expansions) == len(found.targets) else _lists(found), told=found.told)
 
 
 def _lists(found: Expanded) -> tuple[Exploded, ...]:
