@@ -53,15 +53,27 @@ class Heloise:
     @contextlib.contextmanager
     def _serving(self, domain: str, next_hop: int) -> Iterator[Running]:
         with tempfile.TemporaryDirectory(prefix="benchmark-heloise-", ignore_cleanup_errors=True) as directory:
-            configuration, port = Path(directory) / "heloise.toml", free_port()
-            configuration.write_text(
-                _CONFIGURATION.format(
-                    port=port, domain=domain, next_hop=next_hop, on_request=str(next_hop == _NOWHERE).lower()
-                )
-            )
-            control = str(Path(directory) / "state" / "control")
-            with serving([_program(), "serve", "-c", str(configuration)], port, lambda: _queued(control)) as running:
+            port = free_port()
+            configuration = configured(Path(directory), port=port, domain=domain, next_hop=next_hop)
+            with heloise(configuration, port) as running:
                 yield running
+
+
+def configured(directory: Path, *, port: int, domain: str, next_hop: int) -> Path:
+    """A configuration in `directory`, with its state beside it."""
+    configuration = directory / "heloise.toml"
+    on_request = str(next_hop == _NOWHERE).lower()
+    text = _CONFIGURATION.format(port=port, domain=domain, next_hop=next_hop, on_request=on_request)
+    configuration.write_text(text)
+    return configuration
+
+
+@contextlib.contextmanager
+def heloise(configuration: Path, port: int) -> Iterator[Running]:
+    """The server of this configuration, running."""
+    control = str(configuration.parent / "state" / "control")
+    with serving([_program(), "serve", "-c", str(configuration)], port, lambda: _queued(control)) as running:
+        yield running
 
 
 def _program() -> str:
