@@ -11,7 +11,7 @@ PATH = ForwardPath.parse(b"<x@full.test>")
 
 def told() -> tuple[NarratingRecorder, list[str]]:
     heard: list[str] = []
-    return NarratingRecorder(heard.append), heard
+    return NarratingRecorder(heard.append, peer="full.test."), heard
 
 
 def test_each_line_of_a_reply_is_one_of_its_own() -> None:
@@ -57,3 +57,11 @@ def test_the_last_line_says_what_became_of_it() -> None:
 
 def test_connecting_names_nobody_when_there_is_nobody() -> None:
     assert connecting([], "local") == "... Connecting to local..."
+
+
+def test_what_a_verbose_peer_tells_is_marked_as_its_own() -> None:
+    recorder, heard = told()
+    recorder.reply(replies.progress(">>> MAIL FROM:<a@client.test>"))
+    recorder.stop()
+    recorder.reply(replies.progress(">>> QUIT"))
+    assert heard == ["full.test.: >>> MAIL FROM:<a@client.test>"]

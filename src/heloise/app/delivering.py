@@ -41,6 +41,7 @@ def make_deliverer(
         background=background,
         own_names=own_names(configuration),
         connect_timeout=delivery.connect_timeout,
+        verbose_peers=delivery.verbose_peers,
         programs=_programs(configuration),
         hooks=_hooks(configuration),
     )

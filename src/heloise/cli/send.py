@@ -30,7 +30,7 @@ _BODY = "This is a test message from heloise.\n"
 @click.option("--hello", metavar="NAME", help="Say this name in EHLO; by default that of this machine.")
 @click.option("--helo", is_flag=True, help="Say HELO instead of EHLO.")
 @click.option("--lmtp", is_flag=True, help="Speak LMTP.")
-@click.option("--verb", is_flag=True, help="Ask the server to show the delivery (VERB).")
+@click.option("--verb", "--verbose-peer", "verb", is_flag=True, help="Ask the server to show the delivery (VERB).")
 @click.option("--onex", is_flag=True, help="Promise that this is the only transaction (ONEX).")
 @click.option("--bdat", is_flag=True, help="Send by BDAT where CHUNKING is offered.")
 @click.option("--notify", metavar="WORDS", help="Reports wanted: NEVER, or of SUCCESS,FAILURE,DELAY (DSN).")

@@ -46,6 +46,11 @@ class Delivery:
     connect_timeout: Seconds = Seconds(30)
     """How long to wait for a connection."""
 
+    verbose_peers: tuple[RouteDomain, ...] = ()
+    """Mail exchangers of our own that are asked by VERB what they do, when a client of ours asked us so; what they tell
+    is passed on to it. Hosts of a [[route]] and the smarthost are asked without being named here, others never.
+    ".example.org" means all below example.org."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationLimits:

@@ -5,7 +5,7 @@ To add an agent, write a file in agents/ that ends with `AGENT = DeliveryAgent(.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -93,7 +93,8 @@ class DeliveryDoors:
     `hostname` is our name: in EHLO, in reports, and the one that no MX may lead back to (`own_names` has the others).
     `background` runs what nobody waits for, such as the farewell to a peer. `sessions` are kept open for the next
     message, `hosts` are the addresses known not to answer. `programs` and `hooks` are those of the configuration, by
-    name.
+    name. `verbose_peers` are exchangers that are asked by VERB what they do, as hosts of a route are; `.example.org`
+    means all below.
     """
 
     world: World
@@ -107,6 +108,7 @@ class DeliveryDoors:
     smtp_port: int = 25
     sessions: Sessions = field(default_factory=Sessions)
     hosts: Troubles = field(default_factory=Troubles)
+    verbose_peers: Sequence[str] = ()
     programs: Mapping[str, PipeProgram] = field(default_factory=dict)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
 

@@ -9,15 +9,21 @@ from heloise.delivery.attempt import Narrate
 from heloise.mail.outcome import Action, Outcome
 from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply, printable
+from heloise.mail.status import Severity
 from heloise.queue.model import QueuedRecipient
 from heloise.smtp.transcript import Transcript
 
 
 class NarratingRecorder:
-    """A `Recorder` that tells what is said, until `stop`. Secrets are struck out as in any transcript."""
+    """A `Recorder` that tells what is said, until `stop`. Secrets are struck out as in any transcript.
 
-    def __init__(self, narrate: Narrate) -> None:
+    What a `peer` that is verbose itself tells of its own next hops is marked with its name, so that the conversations
+    can be told apart: `mx.full.test.: >>> MAIL FROM:<…>`.
+    """
+
+    def __init__(self, narrate: Narrate, *, peer: str) -> None:
         self._narrate = narrate
+        self._peer = peer
         self._transcript = Transcript()  # knows what is secret; keeps nothing here
         self._stopped = False
 
@@ -28,6 +34,10 @@ class NarratingRecorder:
 
     def reply(self, reply: Reply) -> None:
         """Each line as it came."""
+        if reply.severity is Severity.PROGRESS:
+            if not self._stopped:
+                self._narrate(printable(f"{self._peer}: {reply.text}"))
+            return
         self._transcript.reply(reply)
         self._tell("")
 

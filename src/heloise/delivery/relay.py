@@ -23,6 +23,7 @@ from heloise.link.dial import DialFailure, dial
 from heloise.mail.envelope import Envelope
 from heloise.mail.outcome import Outcome
 from heloise.mail.reply import Reply
+from heloise.mail.route import Transport
 from heloise.queue.model import QueuedRecipient
 from heloise.smtp.client_plan import WireForm
 from heloise.smtp.transaction import ClientOptions, Offers, RecipientAnswer
@@ -125,12 +126,12 @@ class _Relaying:
             attempt.tried.append(HostTried(hop, HowTried.SKIPPED, known))
             self._trouble(self.pending, known)
             return None
-        self._recorder = NarratingRecorder(attempt.narrate) if attempt.told else None
+        self._recorder = NarratingRecorder(attempt.narrate, peer=hop.shown) if attempt.told else None
         attempt.narrate(connecting(self.pending, f"{hop.shown} via {'lmtp' if self._lmtp else 'esmtp'}"))
         dialled = await dial(
             self._doors.world,
             hop.endpoint,
-            self._options(),
+            self._options(hop),
             self._doors.extensions,
             recorder=self._recorder,
             connect_timeout=self._doors.connect_timeout,
@@ -151,7 +152,8 @@ class _Relaying:
         keep = False
         try:
             goes_on = await self._converse(conversation, hop)
-            keep = True
+            # One that was asked to be verbose would be so, and slow, to the next message as well.
+            keep = not self._attempt.told
             return goes_on
         finally:
             if self._recorder is not None:
@@ -162,13 +164,22 @@ class _Relaying:
             else:
                 self._doors.background(conversation.quit())
 
-    def _options(self) -> ClientOptions:
+    def _options(self, hop: NextHop) -> ClientOptions:
         return ClientOptions(
             hello_name=self._doors.hostname,
             lmtp=self._lmtp,
+            verbose=self._attempt.told and self._is_ours(hop),
             # The promise of ONEX: one recipient can not need a second transaction, and nobody else waits for one.
             only_transaction=len(self.pending) == 1 and self._attempt.is_last(),
             timeouts=self._doors.timeouts,
+        )
+
+    def _is_ours(self, hop: NextHop) -> bool:
+        """Is it a host that an operator named, and that may be asked what it does? Exchangers of others never are."""
+        name = hop.name.lower()
+        patterns = self._doors.verbose_peers
+        return self._attempt.route.transport is not Transport.MX or any(
+            name.endswith(pattern) if pattern.startswith(".") else name == pattern for pattern in patterns
         )
 
     async def _converse(self, conversation: Conversation, hop: NextHop) -> bool:
