@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from heloise.app.control import ControlError, remote_control
+from heloise.app.control import remote_control
+from heloise.app.control_desk import ControlError
 from heloise.app.mail_server import MailServer
 from heloise.config import Configuration, parse_configuration
 from heloise.queue.model import Selection
