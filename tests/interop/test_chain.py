@@ -152,3 +152,26 @@ def test_a_verbose_session_hears_what_the_next_hop_says(mta: type[Mta], tmp_path
         assert lines[-1].startswith("250 2.0.0 ")
         peer.mailboxes.wait_for_messages("bob")
         assert len(heloise.reports()) == 1
+
+
+def test_verb_goes_through_two_servers_to_sendmail_and_all_of_it_is_heard(tmp_path: Path) -> None:
+    with (
+        Sendmail(local_domains=["there.test"]) as sendmail,
+        house(tmp_path / "far", domain="far.test", routes=route_to(sendmail)) as far,
+        house(tmp_path / "near", routes={"there.test": f"smtp:127.0.0.1:{far.port}"}) as near,
+    ):
+        lines = verbose_session(
+            near.port,
+            *("EHLO client.test", "VERB", "MAIL FROM:<alice@here.test>"),
+            *("RCPT TO:<bob@there.test>", "DATA", "Subject: x\r\n\r\nx\r\n."),
+        )
+        heard = [line.removeprefix("050 ") for line in lines if line.startswith("050 ")]
+        mark = "[127.0.0.1]: "  # what the second heloise tells; what sendmail tells has it twice
+        assert sum(line == ">>> VERB" for line in heard) == 1
+        assert f"{mark}>>> VERB" in heard
+        assert any(line.startswith(f"{mark}220 sendmail.test ESMTP Sendmail") for line in heard)
+        assert f"{mark}{mark}<bob@there.test>... Connecting to local..." in heard
+        assert f"{mark}{mark}<bob@there.test>... Sent" in heard
+        assert any(line.startswith(f"{mark}<bob@there.test>... Sent (") for line in heard)
+        assert heard[-1].startswith("<bob@there.test>... Sent (")
+        sendmail.mailboxes.wait_for_messages("bob")
