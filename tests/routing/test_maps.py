@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 
@@ -38,7 +39,7 @@ class Boxes:
 class Database:
     """Answers from dictionaries, by what a map supplies; counts what it was asked."""
 
-    def __init__(self, **contents: dict[str, tuple[str, ...] | LookupTrouble]) -> None:
+    def __init__(self, **contents: Mapping[str, Answer]) -> None:
         self._contents = contents
         self.asked: Counter[str] = Counter()
         self.most_at_once = 0

@@ -11,7 +11,7 @@ from heloise.delivery.next_hop import NextHopGroup, NoNextHop, find_next_hops
 from heloise.mail.path import ForwardPath, ReversePath
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route, Transport
-from heloise.routing.expansion import Refusal
+from heloise.routing.ends import Refusal
 from heloise.routing.router import Accepted, Router, Routing
 from heloise.routing.steps import Step, StepKind
 from heloise.routing.tables import RoutingTables

@@ -19,7 +19,7 @@ from heloise.mail.trace import Origin, received_field
 from heloise.reception.admission import Admission
 from heloise.reception.owed import Owed, owed_report
 from heloise.reception.transaction import Transaction
-from heloise.routing.expansion import lookup_refused
+from heloise.routing.ends import lookup_refused
 from heloise.routing.lookup import LookupFailed
 from heloise.routing.propagate import Onward, Sender, due_report, members_of, recipients_of
 from heloise.routing.router import Accepted, Routing

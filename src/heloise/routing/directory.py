@@ -13,7 +13,8 @@ from heloise.mail.cause import Rule
 from heloise.mail.path import BARE_POSTMASTER, ForwardPath
 from heloise.mail.reply import Reply
 from heloise.routing.asking import Lookups, NoLookups, decided
-from heloise.routing.expansion import Expansion, Refusal, Target, lookup_refused
+from heloise.routing.ends import Refusal, Target, lookup_refused
+from heloise.routing.expansion import Expansion
 from heloise.routing.lookup import LookupFailed, Names, find_route
 from heloise.routing.tables import Alias, Entry, Forward, ForwardKind, RoutingTables, StaticRoute, User, name_key
 from heloise.smtp import replies

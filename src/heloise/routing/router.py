@@ -15,15 +15,8 @@ from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route, Transport
 from heloise.routing.asking import Lookups, NoLookups, decided
-from heloise.routing.expansion import (
-    Expanded,
-    Expansion,
-    Found,
-    Refusal,
-    is_postmaster,
-    lookup_refused,
-    route_elsewhere,
-)
+from heloise.routing.ends import Expanded, Found, Refusal, lookup_refused
+from heloise.routing.expansion import Expansion, is_postmaster, route_elsewhere
 from heloise.routing.lookup import LookupFailed, Names, find_route
 from heloise.routing.steps import Step, StepKind, Telling
 from heloise.routing.tables import RoutingTables, StaticRoute, User
@@ -196,7 +189,12 @@ def _accepted(path: ForwardPath, found: Expanded) -> Accepted:
         routes = ", ".join(str(target.route) for target in found.targets)
         cause = causes.RECIPIENT_ACCEPTED.because(found.rule, recipient=path, route=routes)
         reply = replies.RECIPIENT_OK.with_cause(cause)
-    return Accepted(reply=reply, expansions=expansions, lists=() if len(expansions) == len(found.targets) else _lists(found), told=found.told)
+    return Accepted(
+        reply=reply,
+        expansions=expansions,
+        lists=() if len(expansions) == len(found.targets) else _lists(found),
+        told=found.told,
+    )
 
 
 def _lists(found: Expanded) -> tuple[Exploded, ...]:
