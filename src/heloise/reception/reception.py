@@ -39,10 +39,11 @@ from heloise.smtp.events import (
     SessionEnded,
     StatusProposed,
     TransactionReset,
+    TurnProposed,
     VerifyProposed,
 )
 from heloise.smtp.extension import ServerView
-from heloise.world import World
+from heloise.world import Stream, World
 
 Say = Callable[[str], None]
 
@@ -78,8 +79,16 @@ class SenderRewriting(Protocol):
 class QueueDesk(Protocol):
     """What a session may ask of the queue."""
 
-    async def run(self, kind: str, node: str) -> Reply:
-        """ETRN."""
+    async def run(self, kind: str, node: str, client: str) -> Reply:
+        """ETRN by the client of this address ("unix" for one on a Unix socket)."""
+        ...
+
+    async def turn(self, domains: tuple[str, ...], client: str) -> tuple[Reply, tuple[str, ...]]:
+        """ATRN likewise: the reply, and after 250 the domains whose mail is to be relayed."""
+        ...
+
+    async def relay(self, stream: Stream, domains: tuple[str, ...], is_stopping: Callable[[], bool]) -> None:
+        """Deliver what waits for these domains to the server at the other end of `stream`."""
         ...
 
     async def status(self) -> Reply:
@@ -173,6 +182,7 @@ class Reception:
         self._session_id = session_id
         self._greeting = greeting
         self._transaction = Transaction()
+        self._on_demand: tuple[str, ...] = ()  # the domains of an accepted ATRN
 
     async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         """The reply to a proposal. See `heloise.link.serve.Receiver`."""
@@ -200,8 +210,15 @@ class Reception:
                 assert_never(fact)
 
     def fault(self, error: Exception) -> None:
-        """An exception came out of the two above."""
+        """An exception came out of one of the others."""
         self._desk.journal.fault(self._session_id, error)
+
+    async def turned(self, stream: Stream, is_stopping: Callable[[], bool]) -> None:
+        """After ATRN: deliver what waits for the client's domains. See `heloise.link.serve.Receiver`."""
+        try:
+            await self._desk.queue.relay(stream, self._on_demand, is_stopping)
+        finally:
+            self._desk.journal.ended(self._session_id, lost=False)
 
     async def _decide(self, proposal: Proposal, say: Say) -> Reply:
         match proposal:
@@ -223,7 +240,10 @@ class Reception:
             case ExpandProposed(text=text, utf8=utf8):
                 return await self._desk.names.expand(text, may_relay=self._admission.may_relay, utf8=utf8)
             case QueueRunProposed(kind=kind, node=node):
-                return await self._desk.queue.run(kind, node)
+                return await self._desk.queue.run(kind, node, self._admission.address)
+            case TurnProposed(domains=domains):
+                reply, self._on_demand = await self._desk.queue.turn(domains, self._admission.address)
+                return reply
             case StatusProposed():
                 return await self._desk.queue.status()
             case _:
