@@ -1,7 +1,8 @@
 """A name server on the loopback interface, over UDP and TCP, for tests that ask the DNS in earnest.
 
 It answers from a zone file of the whole tree, follows CNAMEs, and does as it is told for names that are in `troubles`:
-each word is for the next question, the last one stays: ok, servfail, refused, silent, truncated (over UDP).
+each word is for the next question, the last one stays: ok, servfail, refused, silent, truncated (over UDP), cut
+(truncated over UDP, and nothing over TCP). The words of `*` are for each of all other names.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ class DnsServer(asyncio.DatagramProtocol):
     def __init__(self, zone: str, troubles: Mapping[str, Sequence[str]] | None = None) -> None:
         self._zone = dns.zone.from_text(zone, origin=".", relativize=False, check_origin=False)
         self._troubles = {f"{name}.": list(words) for name, words in (troubles or {}).items()}
+        self._others = tuple(self._troubles.pop("*.", ["ok"]))
         self.asked: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
@@ -66,18 +68,20 @@ class DnsServer(asyncio.DatagramProtocol):
         match self._trouble(question.name.to_text().lower()):
             case "silent":
                 return None
+            case "cut" if transport == "tcp":
+                return None
             case "servfail":
                 answer.set_rcode(dns.rcode.SERVFAIL)
             case "refused":
                 answer.set_rcode(dns.rcode.REFUSED)
-            case "truncated" if transport == "udp":
+            case "truncated" | "cut" if transport == "udp":
                 answer.flags |= dns.flags.TC
             case _:
                 self._fill(answer, question.name, question.rdtype)
         return answer.to_wire(max_size=65535 if transport == "tcp" else 512, prefer_truncation=True)
 
     def _trouble(self, name: str) -> str:
-        words = self._troubles.get(name, ["ok"])
+        words = self._troubles.setdefault(name, list(self._others))
         return words.pop(0) if len(words) > 1 else words[0]
 
     def _fill(self, answer: dns.message.Message, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> None:

@@ -72,6 +72,45 @@ def test_the_real_resolver_finds_the_next_hops() -> None:
     asyncio.run(main())
 
 
+UNTROUBLED = [each for each in TABLE if not each.troubles and "broken.test" not in each.records]
+# The others need no name server: literals, hosts given by address, what can not be a name.
+ASKING = [each for each in UNTROUBLED if each.route.startswith("mx:") and "[" not in each.route and each.records]
+
+
+async def look_up(
+    situations: list[Situation], words: list[str], **options: float
+) -> tuple[list[NextHops], Counter[str]]:
+    """What the real resolver finds when each question meets these troubles; what was asked."""
+    async with DnsServer(RECORDS, {"*": words}) as server:
+        world = replace(real_world(), resolver=DnsResolver([server.endpoint], **options))
+        return list(await asyncio.gather(*(found(each, world) for each in situations))), server.asked
+
+
+def test_the_table_is_the_same_when_every_answer_is_truncated_and_asked_for_by_tcp() -> None:
+    hops, asked = asyncio.run(look_up(UNTROUBLED, ["truncated"]))
+    wrong = [
+        each.name for each, found in zip(UNTROUBLED, hops, strict=True) if not is_as_expected(found, each.expected)
+    ]
+    assert wrong == []
+    assert sum(count for question, count in asked.items() if question.endswith(" tcp")) > 60
+
+
+@pytest.mark.slow
+def test_the_table_is_the_same_when_the_first_packet_for_every_name_is_lost() -> None:
+    hops, _ = asyncio.run(look_up(UNTROUBLED, ["silent", "ok"]))
+    wrong = [
+        each.name for each, found in zip(UNTROUBLED, hops, strict=True) if not is_as_expected(found, each.expected)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("words", [["servfail"], ["refused"], ["silent"], ["cut"]], ids=lambda words: words[0])
+def test_no_next_hop_is_missing_for_good_when_all_name_servers_are_in_trouble(words: list[str]) -> None:
+    hops, _ = asyncio.run(look_up(ASKING, words, lifetime=0.5))
+    assert {str(each.reply.status) if isinstance(each, NoNextHop) else "found" for each in hops} == {"4.4.3"}
+    assert len(ASKING) > 20
+
+
 def fill(zones: Zones) -> None:
     """The records of the table, and the troubles of it that a resolver without packets can have."""
     for name, _, data in dns.zone.from_text(RECORDS, ".", relativize=False, check_origin=False).iterate_rdatas():
