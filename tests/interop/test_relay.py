@@ -174,6 +174,15 @@ def test_an_address_outside_ascii_arrives_or_is_reported(mta: type[Mta], tmp_pat
             assert "dörte@there.test" in group["Final-Recipient"]
 
 
+def test_an_address_outside_ascii_is_reported_when_an_lmtp_server_has_no_smtputf8(tmp_path: Path) -> None:
+    with DovecotLmtp(local_domains=["there.test"]) as peer, house(tmp_path, routes=route_to(peer)) as heloise:
+        submit(heloise.port, ["dörte@there.test"], EIGHT_BIT, mail=["SMTPUTF8", "BODY=8BITMIME"])
+        [report] = heloise.reports()
+        _, [group] = fields_of_report(report)
+        assert (group["Action"], group["Status"]) == ("failed", "5.6.7")
+        assert "dörte@there.test" in group["Final-Recipient"]
+
+
 def test_an_alias_outside_ascii_leads_to_a_server_without_smtputf8(tmp_path: Path) -> None:
     aliases = '[aliases]\n"straße" = ["bob@there.test"]\n'
     with (
