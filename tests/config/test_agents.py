@@ -4,6 +4,7 @@ import pytest
 
 from heloise.config import ConfigError, parse_configuration
 from heloise.config.advice import advise
+from heloise.config.kinds import Seconds
 from heloise.mail.route import Route, Transport
 
 START = """\
@@ -36,7 +37,7 @@ def test_programs_and_services_are_named_by_routes() -> None:
     assert configuration.users[0].route == Route(Transport.PIPE, "procmail")
     assert configuration.routes[0].to == Route(Transport.HTTP, "lists")
     assert configuration.pipes[0].command[-1] == "{recipient}"
-    assert configuration.hooks[0].timeout == 60
+    assert configuration.hooks[0].timeout == Seconds(60)
     assert not [item for item in advise(configuration) if item.section in ("pipe", "hook")]
 
 

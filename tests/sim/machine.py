@@ -161,9 +161,13 @@ class Machine:
 
     async def _queued(self, server: MailServer) -> list[Queued]:
         queued = []
-        for message in await server.queue.list(Selection(), limit=10_000):
+        # Asked before and after, since what is owed may be told in between.
+        owed = await self._owed(server)
+        messages = await server.queue.list(Selection(), limit=10_000)
+        owed |= await self._owed(server)
+        for message in messages:
             found = await self._find(server, message)
-            recipients = [each for each in message.recipients if not each.state.is_final]
+            recipients = [each for each in message.recipients if not each.state.is_final or each.id in owed]
             if found is not None:
                 queued.append(
                     Queued(
@@ -174,6 +178,11 @@ class Machine:
                     )
                 )
         return queued
+
+    async def _owed(self, server: MailServer) -> set[int]:
+        """The recipients of whom the sender is still to be told: they are neither lost nor reported."""
+        found = [await server.queue.owed(message_id) for message_id in await server.queue.owing()]
+        return {debt.recipient_id for owed in found if owed is not None for debt in owed.debts}
 
     async def _find(self, server: MailServer, message: QueuedMessage) -> Found | None:
         if message.message_id not in self._found:

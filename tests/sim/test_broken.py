@@ -66,10 +66,10 @@ def test_an_answer_before_the_commit_loses_mail(monkeypatch: pytest.MonkeyPatch)
     commit = QueueDeposit.commit
     late: list[asyncio.Task[Any]] = []
 
-    async def at_once(deposit: QueueDeposit, facts: ContentFacts) -> Taken:
+    async def at_once(deposit: QueueDeposit, facts: ContentFacts, *companions: Any) -> Taken:
         async def later() -> None:
             await asyncio.sleep(1.0)
-            await commit(deposit, facts)
+            await commit(deposit, facts, *companions)
 
         late.append(asyncio.create_task(later()))
         return Taken(deposit._submission.message_id)
