@@ -20,11 +20,11 @@ from heloise.smtp.transaction import ClientOptions
 from heloise.world import Endpoint, World
 from tests.serving import Served, start, until_empty
 
-KILLS = 50
 CLIENTS = 8
 CONFIGURATION = """\
 hostname = "mx.test"
 state = "state"
+processes = {processes}
 [[listener]]
 address = "127.0.0.1:0"
 [local]
@@ -93,38 +93,39 @@ def numbers_in(octets: bytes) -> int:
 
 
 @pytest.mark.slow
-def test_what_got_250_is_delivered_after_fifty_kills(tmp_path: Path) -> None:
-    asyncio.run(fifty_kills(tmp_path))
+@pytest.mark.parametrize(("processes", "kills"), [(1, 50), (2, 20)])
+def test_what_got_250_is_delivered_after_many_kills(tmp_path: Path, processes: int, kills: int) -> None:
+    asyncio.run(many_kills(tmp_path, processes, kills))
 
 
-async def fifty_kills(directory: Path) -> None:
+async def many_kills(directory: Path, processes: int, kills: int) -> None:
     world, tally, chance = real_world(), Tally(), random.Random(25)
     configuration, log, state = directory / "heloise.toml", directory / "log", directory / "state"
     quiet = Journal(lambda level, event, fields: None)
     sink_options = CatchOptions(endpoint=Endpoint("127.0.0.1", 0))
     async with catching(world, sink_options, quiet, lambda session_id, admission: None) as sink:
-        configuration.write_text(CONFIGURATION.format(sink=sink.endpoint.port))
-        for _ in range(KILLS):
+        configuration.write_text(CONFIGURATION.format(sink=sink.endpoint.port, processes=processes))
+        for _ in range(kills):
             server = await asyncio.to_thread(start, configuration, state, log=log)
             await one_life(world, server, tally, chance)
         server = await asyncio.to_thread(start, configuration, state, log=log)
         await asyncio.to_thread(until_empty, server, seconds=120)
         assert await asyncio.to_thread(server.stop) == 0
-        check(tally, sink, state)
+        check(tally, sink, state, kills)
     await world.blocking.close()
 
 
-def check(tally: Tally, sink: Catching, state: Path) -> None:
+def check(tally: Tally, sink: Catching, state: Path, kills: int) -> None:
     """Everything that was accepted arrived, nothing that was refused did."""
     mailbox = state / "mail" / "alice" / "Maildir" / "new"
     arrived = [numbers_in(path.read_bytes()) for path in mailbox.iterdir()]
     arrived += [numbers_in(message.octets) for message in sink.inbox.messages]
     print(
-        f"{KILLS} kills: {tally.next} sent, {len(tally.accepted)} got 250, {len(tally.refused)} were refused, "
+        f"{kills} kills: {tally.next} sent, {len(tally.accepted)} got 250, {len(tally.refused)} were refused, "
         f"{len(arrived)} arrived, {len(arrived) - len(set(arrived))} twice"
     )
-    assert len(tally.accepted) >= KILLS
+    assert len(tally.accepted) >= kills
     assert tally.refused
     assert tally.accepted <= set(arrived)
     assert not tally.refused & set(arrived)
-    assert not list((state / "queue" / "spool").iterdir())
+    assert not [left for spool in state.glob("queue*/spool") for left in spool.iterdir()]

@@ -9,9 +9,9 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from heloise.app.control_desk import ControlDesk, ControlError
+from heloise.app.control_desk import ControlError
 from heloise.app.queue_json import Json, selection_json
 from heloise.mail.ids import MessageId
 from heloise.queue.model import Selection
@@ -26,30 +26,30 @@ class QueueControl:
     def __init__(
         self, ask: Callable[[Json], Coroutine[Any, Any, Json]], pieces: Callable[[str], AsyncIterator[bytes]]
     ) -> None:
-        self._ask = ask
-        self._pieces = pieces
+        self.ask = ask
+        self.pieces = pieces
 
     def content(self, message_id: str) -> AsyncIterator[bytes]:
         """The octets of a message, in pieces. Raises ControlError."""
-        return self._pieces(message_id)
+        return self.pieces(message_id)
 
     async def list(self, selection: Selection, *, limit: int = 100, after: MessageId | None = None) -> list[Json]:
         """The messages, as `message_json` writes them."""
         request = {"do": "list", "selection": selection_json(selection), "limit": limit, "after": after}
-        return list((await self._ask(request))["messages"])
+        return list((await self.ask(request))["messages"])
 
     async def counts(self) -> Json:
         """`messages`, `waiting`, `leased`, `held`."""
-        return await self._ask({"do": "counts"})
+        return await self.ask({"do": "counts"})
 
     async def header(self, message_id: str) -> str | None:
         """The header of a message; None when it is not in the queue."""
-        header: str | None = (await self._ask({"do": "header", "id": message_id}))["header"]
+        header: str | None = (await self.ask({"do": "header", "id": message_id}))["header"]
         return header
 
     async def destinations(self) -> Sequence[Json] | None:
         """See `heloise.delivery.destinations.DestinationView`; None when no server runs."""
-        views: Sequence[Json] | None = (await self._ask({"do": "destinations"}))["destinations"]
+        views: Sequence[Json] | None = (await self.ask({"do": "destinations"}))["destinations"]
         return views
 
     async def change(self, what: str, selection: Selection, **more: str | None) -> Json:
@@ -57,24 +57,36 @@ class QueueControl:
 
         `recipients` tells to how many it happened, `under_way` how many were left alone because they are being tried.
         """
-        return await self._ask({"do": what, "selection": selection_json(selection), **more})
+        return await self.ask({"do": what, "selection": selection_json(selection), **more})
 
     async def fetch(self, server: str, domains: Sequence[str]) -> Json:
         """Fetch mail by ATRN, as `heloise.app.fetching.fetched_json` writes what came of it."""
-        return await self._ask({"do": "fetch", "server": server, "domains": list(domains)})
+        return await self.ask({"do": "fetch", "server": server, "domains": list(domains)})
 
     async def timeline(self, owner: str) -> Json | None:
         """See `heloise.passport.timeline.Timeline`; None when nothing is known of it."""
-        timeline: Json | None = (await self._ask({"do": "trace", "id": owner}))["timeline"]
+        timeline: Json | None = (await self.ask({"do": "trace", "id": owner}))["timeline"]
         return timeline
 
     async def find(self, *, sender: str | None, recipient: str | None, limit: int) -> Sequence[Json]:
         """Timelines by address, the newest first."""
         request = {"do": "find", "sender": sender, "recipient": recipient, "limit": limit}
-        return list((await self._ask(request))["timelines"])
+        return list((await self.ask(request))["timelines"])
 
 
-async def serve_control(network: Network, path: str, desk: ControlDesk) -> Listening:
+class Desk(Protocol):
+    """Does what requests say: for one queue, or for several."""
+
+    async def ask(self, request: Json) -> Json:
+        """Do one request. Raises ControlError."""
+        ...
+
+    def pieces(self, message_id: str) -> AsyncIterator[bytes]:
+        """The content of a message, in pieces. Raises ControlError."""
+        ...
+
+
+async def serve_control(network: Network, path: str, desk: Desk) -> Listening:
     """Listen on the control socket. Raises LinkError."""
 
     async def serve(stream: Stream) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from heloise.app.journal import Journal
+from heloise.app.part import ALONE, Part
 from heloise.config.addressing import LineEndings
 from heloise.config.schema import Configuration
 from heloise.delivery.allowance import Bounds
@@ -30,6 +31,7 @@ def make_deliverer(
     mailboxes: LocalMailboxes,
     journal: Journal,
     background: Background,
+    part: Part = ALONE,
 ) -> Deliverer:
     """A deliverer with all agents; not started."""
     delivery, retry = configuration.delivery, configuration.retry
@@ -46,8 +48,8 @@ def make_deliverer(
         hooks=_hooks(configuration),
     )
     options = DeliveryOptions(
-        attempts=delivery.concurrency,
-        bounds_of=lambda names: bounds_of(configuration, names),
+        attempts=part.share(delivery.concurrency),
+        bounds_of=lambda names: part.share_of(bounds_of(configuration, names)),
         schedule=RetrySchedule(
             intervals=tuple(retry.intervals), expire_after=retry.expire_after, warn_after=retry.warn_after
         ),

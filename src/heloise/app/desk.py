@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from heloise.mail import causes
 from heloise.mail.cause import Cause, Rule
@@ -35,8 +35,20 @@ class RequestPolicies:
     sites: tuple[OnDemandSite, ...] = ()
 
 
+class WholeQueue(Protocol):
+    """All mail that waits here, in this process and in others. Both raise StoreFault."""
+
+    async def count_messages(self, selection: Selection, *, limit: int) -> int:
+        """How many messages have a selected recipient, up to `limit`."""
+        ...
+
+    async def start(self, selection: Selection, *, due: float) -> int:
+        """Make selected recipients that wait due then; how many."""
+        ...
+
+
 class ServerDesk:
-    """The desk of a running server."""
+    """The desk of a running server. `whole` is what ETRN looks at, where `queue` is not all there is."""
 
     def __init__(
         self,
@@ -49,7 +61,9 @@ class ServerDesk:
         policies: RequestPolicies,
         minimum_free_rule: Rule | None,
         version: str,
+        whole: WholeQueue | None = None,
     ) -> None:
+        self._whole = whole if whole is not None else OneQueue(queue)
         self._forgive = forgive
         self._queue = queue
         self._world = world
@@ -102,12 +116,12 @@ class ServerDesk:
         one = len(domains) == 1 and not domains[0].startswith("@")
         self._forgive(_route_to(self._tables, domains[0]) if one else None)
         now = self._world.clock.now()
-        return sum([await self._queue.retry(Selection(domain=domain), due=now) for domain in domains])
+        return sum([await self._whole.start(Selection(domain=domain), due=now) for domain in domains])
 
     async def _count(self, domains: Sequence[str], state: RecipientState, *, limit: int) -> int:
         count = 0
         for domain in domains:
-            count += await self._queue.count_messages(Selection(domain=domain, state=state), limit=limit - count)
+            count += await self._whole.count_messages(Selection(domain=domain, state=state), limit=limit - count)
             if count >= limit:
                 break
         return count
@@ -159,6 +173,21 @@ class ServerDesk:
             return answer
         finally:
             self._queue.unwatch(submission.message_id)
+
+
+class OneQueue:
+    """See `WholeQueue`."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    async def count_messages(self, selection: Selection, *, limit: int) -> int:
+        """How many messages have a selected recipient, up to `limit`. Raises StoreFault."""
+        return await self._queue.count_messages(selection, limit=limit)
+
+    async def start(self, selection: Selection, *, due: float) -> int:
+        """Make selected recipients that wait due then; how many. Raises StoreFault."""
+        return await self._queue.retry(selection, due=due)
 
 
 def _started(node: str, messages: int) -> Reply:

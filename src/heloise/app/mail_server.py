@@ -4,6 +4,7 @@ Started from the bottom up (queue, deliverer, listeners) and stopped from the to
 accepted can be kept, and what is kept can be delivered. Takes no part in any decision.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -14,11 +15,14 @@ from heloise.app.address_files import AddressFiles
 from heloise.app.addressing import local_mailboxes, lookup_sources
 from heloise.app.control import serve_control
 from heloise.app.control_desk import ControlDesk
+from heloise.app.crew_control import ShardDesk
+from heloise.app.crew_queue import CrewQueue
 from heloise.app.delivering import make_deliverer
 from heloise.app.desk import RequestPolicies, ServerDesk
 from heloise.app.fetching import CountingRecorder, Fetched, fetch, fetched_json
 from heloise.app.journal import Journal
 from heloise.app.onward import rewriting
+from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.passports import make_office
 from heloise.app.stopping import close_doors
 from heloise.app.table_watch import TableWatch, read_tables
@@ -29,6 +33,7 @@ from heloise.config.schema import Configuration
 from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer
 from heloise.delivery.on_demand import OnDemandRelay
+from heloise.queue.errors import StoreInUse
 from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
 from heloise.reception.census import Census
@@ -42,8 +47,9 @@ from heloise.routing.tables import RoutingTables
 from heloise.smtp.registry import Registry, discover
 from heloise.smtp.transaction import ClientOptions
 from heloise.smtp.transcript import Recorder, Transcript
-from heloise.world import AnyEndpoint, Listening, World
+from heloise.world import AnyEndpoint, Listening, UnixEndpoint, World
 
+_OPEN_TRIES, _OPEN_PAUSE = 50, 0.1  # seconds between two
 STOP_PATIENCE = 30.0  # seconds that sessions and attempts get to end by themselves
 
 
@@ -80,9 +86,11 @@ class MailServer:
         store: StoreOptions | None = None,
         recorder_for: RecorderFactory = nobody_watches,
         registry: Registry | None = None,
+        part: Part = ALONE,
     ) -> None:
         store = store if store is not None else StoreOptions()
         self._configuration = configuration
+        self._part = part
         self._world = world
         self._journal = journal
         self._recorder_for = recorder_for
@@ -98,27 +106,14 @@ class MailServer:
         )
         self._directory = Directory(self._tables, self._lookups)
         self._table_watch = TableWatch(configuration, files, world, journal, self._use_tables)
-        sqlite = SqliteStore(f"{configuration.state}/queue", world, vfs=store.vfs, exclusive=store.exclusive)
-        self.queue = Queue(
-            sqlite,
-            world,
-            spool_directory=sqlite.spool_directory,
-            options=QueueOptions(minimum_free=configuration.limits.minimum_free),
-        )
-        self.passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive)
+        self._store_options = store
+        self.queue = self._queue_in(shard_directory(configuration, part.index))
+        self.passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive, part=part)
         self._background = Background()
-        self.deliverer: Deliverer = make_deliverer(
-            configuration,
-            self.queue,
-            world,
-            self._registry,
-            self._router,
-            self._mailboxes,
-            journal,
-            self._background,
-        )
+        self.deliverer = self._deliverer_for(self.queue)
+        self._adopted: list[tuple[Queue, Deliverer]] = []
         self._census = Census(
-            total=configuration.limits.connections,
+            total=part.share(configuration.limits.connections),
             per_client=configuration.limits.connections_per_client,
             total_rule=configuration.rule("limits", "connections"),
             per_client_rule=configuration.rule("limits", "connections_per_client"),
@@ -130,6 +125,29 @@ class MailServer:
             sites=sites_on_demand(configuration),
         )
         self._running = _Running()
+
+    def _queue_in(self, directory: str) -> Queue:
+        options, world = self._store_options, self._world
+        sqlite = SqliteStore(directory, world, vfs=options.vfs, exclusive=options.exclusive)
+        return Queue(
+            sqlite,
+            world,
+            spool_directory=sqlite.spool_directory,
+            options=QueueOptions(minimum_free=self._configuration.limits.minimum_free),
+        )
+
+    def _deliverer_for(self, queue: Queue) -> Deliverer:
+        return make_deliverer(
+            self._configuration,
+            queue,
+            self._world,
+            self._registry,
+            self._router,
+            self._mailboxes,
+            self._journal,
+            self._background,
+            self._part,
+        )
 
     @property
     def endpoints(self) -> Sequence[AnyEndpoint]:
@@ -148,10 +166,11 @@ class MailServer:
             StoreFault: the queue can not be opened.
             LinkError: an address can not be listened on; nothing is left running.
         """
-        await self.queue.open()
+        await self._open(self.queue)
         try:
             self.deliverer.start()
             self._table_watch.start()
+            await self._adopt()
             await self._listen()
         except BaseException:
             await self.stop()
@@ -164,12 +183,39 @@ class MailServer:
             await running.control.close()
         await close_doors(running.listening, running.doors, patience=STOP_PATIENCE)
         await self._table_watch.stop()
-        await self.deliverer.stop(STOP_PATIENCE)
+        await asyncio.gather(
+            *(each.stop(STOP_PATIENCE) for each in (self.deliverer, *(each for _, each in self._adopted)))
+        )
         await self._lookups.close()
         await self._background.close()
-        await self.queue.close()
+        for queue in (self.queue, *(each for each, _ in self._adopted)):
+            await queue.close()
         if self.passports is not None:
             await self.passports.close()
+
+    async def _open(self, queue: Queue) -> None:
+        """When the process above several is killed, the others end a moment later; until then the queues are theirs."""
+        tries = 1 if self._part.is_alone else _OPEN_TRIES
+        while tries:
+            tries -= 1
+            try:
+                await queue.open()
+                break
+            except StoreInUse:
+                if not tries:
+                    raise
+                await asyncio.sleep(_OPEN_PAUSE)
+
+    async def _adopt(self) -> None:
+        """Deliver what is in the queues of processes that there are no longer, since there were more of them."""
+        if not self._part.is_first:
+            return
+        for index in orphaned_shards(self._configuration, self._world.files, self._part.count):
+            queue = self._queue_in(shard_directory(self._configuration, index))
+            await self._open(queue)
+            deliverer = self._deliverer_for(queue)
+            self._adopted.append((queue, deliverer))
+            deliverer.start()
 
     async def fetch(
         self, endpoint: AnyEndpoint, domains: Sequence[str], *, recorder: Recorder | None = None
@@ -209,26 +255,34 @@ class MailServer:
     async def _listen(self) -> None:
         network, configuration = self._world.network, self._configuration
         for index, listener in enumerate(configuration.listeners):
+            if isinstance(listener.address, UnixEndpoint) and not self._part.is_first:
+                continue
             door = self._door(listener, index)
             self._running.listening.append(await network.listen(listener.address, door.serve))
             self._running.doors.append(door)
-        desk = self.control_desk()
-        self._running.control = await serve_control(network, configuration.control_socket, desk)
-        for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
-            self._journal.server("listening", address=str(endpoint), protocol=listener.protocol.value)
+        self._running.control = await serve_control(
+            network, self._part.control_socket(configuration), self.control_desk()
+        )
+        if self._part.is_first:
+            for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
+                self._journal.server("listening", address=str(endpoint), protocol=listener.protocol.value)
 
-    def control_desk(self) -> ControlDesk:
+    def control_desk(self) -> ShardDesk:
         """What an operator asks, by the control socket or from the same process."""
-        deliverer = self.deliverer
-        return ControlDesk(
-            self.queue,
-            self._world.clock,
-            journal=self._journal,
-            passports=self.passports,
-            routed=self._router.route_own,
-            retried=deliverer.forgive,
-            destinations=deliverer.destinations,
-            fetch=self.fetch_for_control,
+        return ShardDesk(
+            [
+                ControlDesk(
+                    queue,
+                    self._world.clock,
+                    journal=self._journal,
+                    passports=self.passports if queue is self.queue else None,
+                    routed=self._router.route_own,
+                    retried=deliverer.forgive,
+                    destinations=deliverer.destinations,
+                    fetch=self.fetch_for_control,
+                )
+                for queue, deliverer in [(self.queue, self.deliverer), *self._adopted]
+            ]
         )
 
     def _door(self, listener: Listener, index: int) -> Door:
@@ -262,6 +316,7 @@ class MailServer:
                 policies=self._policies,
                 minimum_free_rule=configuration.rule("limits", "minimum_free"),
                 version=version("heloise"),
+                whole=(None if self._part.is_alone else CrewQueue(self._world.network, configuration.control_socket)),
             ),
             journal=self._journal,
             world=self._world,

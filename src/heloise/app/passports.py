@@ -1,6 +1,7 @@
 """Configuration → who keeps passports."""
 
 from heloise.app.journal import Journal
+from heloise.app.part import ALONE, Part, numbered
 from heloise.config.schema import Configuration
 from heloise.passport.archive import Archive, Retention
 from heloise.passport.office import PassportOffice
@@ -8,15 +9,23 @@ from heloise.world import World
 
 
 def make_office(
-    configuration: Configuration, world: World, journal: Journal, *, vfs: str | None = None, exclusive: bool = False
+    configuration: Configuration,
+    world: World,
+    journal: Journal,
+    *,
+    vfs: str | None = None,
+    exclusive: bool = False,
+    part: Part = ALONE,
 ) -> PassportOffice | None:
     """The office, which `journal` tells from now on; None when no passports are kept."""
     section = configuration.passport
     if section.off:
         return None
     # A message that is still in the queue keeps its beginning.
-    retention = Retention(keep=max(section.keep, configuration.retry.expire_after), messages=section.messages)
-    archive = Archive(f"{configuration.state}/passport", world.files, retention, vfs=vfs, exclusive=exclusive)
+    keep = max(section.keep, configuration.retry.expire_after)
+    retention = Retention(keep=keep, messages=part.share(section.messages))
+    directory = numbered(f"{configuration.state}/passport", part.index)
+    archive = Archive(directory, world.files, retention, vfs=vfs, exclusive=exclusive)
     office = PassportOffice(archive, world, told=journal.passport_trouble)
     journal.keep_passports(office)
     return office

@@ -1,8 +1,11 @@
 """The clean stop: listeners close, sessions end with 421, and only then goes what is below them."""
 
 import asyncio
+import os
 import signal
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from heloise.reception.door import Door
@@ -30,14 +33,29 @@ def _set(future: "asyncio.Future[None]") -> None:
         future.set_result(None)
 
 
-async def signalled() -> None:
-    """Wait for SIGTERM or SIGINT."""
+@contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set, from here on: a server that is being started is stopped when it has."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     try:
-        await asked.wait()
+        yield asked
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+async def signalled() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    with stop_signals() as asked:
+        await asked.wait()
+
+
+def end_with_the_crew() -> None:
+    """End at once when the process that started this one is gone: it would have asked, had it been able to.
+
+    What is lost is what a crash loses, nothing that was promised; and the locks of the queues are free again.
+    """
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), os._exit, 1)

@@ -14,7 +14,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, NewType, Union, cast, get_args, get_origin, get_type_hints
 
 from heloise.config.errors import Problem, did_you_mean, near_miss
-from heloise.config.kinds import KINDS, LARGEST, Octets
+from heloise.config.kinds import KINDS, LARGEST, Octets, Processes
 from heloise.config.places import Path, Places
 
 _WRONG: Any = object()  # stands for a value that could not be read
@@ -51,6 +51,8 @@ class Decoder:
         if kind is Octets and isinstance(value, int) and not isinstance(value, bool):
             return self._number(value, path)
         if kind in KINDS:
+            if kind is Processes and isinstance(value, int) and not isinstance(value, bool):
+                value = str(value)
             return self._written(kind, value, path)
         if is_dataclass(kind):
             return self.section(cast(type, kind), value, path) if self._is(dict, value, path) else _WRONG  # type: ignore[arg-type]

@@ -24,11 +24,13 @@ Domain = NewType("Domain", str)  # in lower case
 Name = NewType("Name", str)  # `alice`, or `alice@example.org`
 AliasTarget = NewType("AliasTarget", str)  # a name, or `:include:/path`
 AbsolutePath = NewType("AbsolutePath", str)
+Processes = NewType("Processes", int)  # 0 for one a processor
 AgentName = NewType("AgentName", str)
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+MOST_PROCESSES = 64
 LARGEST = (1 << 63) - 1  # TOML promises no more, and SQLite keeps no more
 _LONGEST = 100 * 365 * 86400
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -89,6 +91,15 @@ def write_size(octets: int) -> str:
         if octets >= 1024**power:
             return f"{octets / 1024**power:.4g} {letter}iB"
     return f"{octets} B"
+
+
+def read_processes(text: str) -> Processes:
+    """`auto`, or a number that may be written without quotes as well. Raises ValueError."""
+    if text == "auto":
+        return Processes(0)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_PROCESSES):
+        raise ValueError(f'is not a number of processes; write "auto", or a number from 1 to {MOST_PROCESSES}')
+    return Processes(int(text))
 
 
 def read_domain(text: str) -> Domain:
@@ -237,6 +248,7 @@ Account = NewType("Account", str)
 KINDS: Mapping[object, Kind] = {
     Seconds: Kind("a duration", '"5m"', lambda text, _: read_duration(text)),
     Octets: Kind("a size", '"35 MiB"', lambda text, _: read_size(text)),
+    Processes: Kind("a number of processes", '"auto" or 4', lambda text, _: read_processes(text)),
     Domain: Kind("a domain", '"example.org"', lambda text, _: read_domain(text)),
     RouteDomain: Kind("a domain", '"example.org" or ".example.org"', lambda text, _: read_route_domain(text)),
     AliasTarget: Kind("a name", '"alice", "alice@example.org" or ":include:/etc/lists/team"', read_alias_target),

@@ -7,12 +7,13 @@ tells `Configuration.rule`, by the path of names in the file: `rule("limits", "m
 
 # ruff: noqa: RUF009  (all defaults are immutable)
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heloise.config.addressing import DomainRoute, Forward, Local, MailingList, Srs, User
 from heloise.config.agents import Hook, Pipe
-from heloise.config.kinds import AbsolutePath, AliasTarget, Domain
+from heloise.config.kinds import MOST_PROCESSES, AbsolutePath, AliasTarget, Domain, Processes
 from heloise.config.listening import Etrn, Limits, Listener, Odmr, Relay
 from heloise.config.maps import Map
 from heloise.config.places import Places
@@ -36,6 +37,11 @@ class Configuration:
     smarthost: Route | None = None
     """Takes all mail that has no other route, such as "smtp:relay.example.net:25", or several hosts in the order to try
     them, "smtp:one.example.net:25,two.example.net:25"; else the MX of each domain does."""
+
+    processes: Processes = Processes(0)
+    """How many processes take mail in and send it on, each with a queue of its own: "auto" for one a processor, or a
+    number. They share the ports, and each has its part of what [delivery] and [limits] allow. 1 for small machines,
+    and always where sites come for their mail ([[odmr]])."""
 
     listeners: tuple[Listener, ...] = field(default=(), metadata={"key": "listener"})
     extensions: Mapping[str, Audience] = field(default_factory=dict)
@@ -77,6 +83,16 @@ class Configuration:
     def rule(self, *path: str | int) -> Rule | None:
         """The line where a value is written; None when it is a default. Names are those of the file."""
         return self.places.rule(*path)
+
+    @property
+    def process_count(self) -> int:
+        """`processes` with "auto" looked up: the processors this program may use.
+
+        One where sites come for their mail: all of it has to be in one queue to go over the connection they make.
+        """
+        if self.sites_on_demand:
+            return 1
+        return self.processes or min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
     @property
     def control_socket(self) -> str:

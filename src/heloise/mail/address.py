@@ -29,6 +29,7 @@ class AddressError(ValueError):
     """An address is not written as RFC 5321 §4.1.2 asks."""
 
 
+@lru_cache(maxsize=4096)
 def check_domain(text: str) -> str:
     """`text` if it is a domain or an address literal. Raises AddressError."""
     if text.startswith("["):
@@ -58,6 +59,8 @@ def _check_literal(text: str) -> str:
 
 
 def _check_local_part(text: str) -> str:
+    if len(text) <= MAXIMUM_LOCAL_PART and text.isascii() and text.isprintable():
+        return text  # as nearly all are
     if len(text.encode()) > MAXIMUM_LOCAL_PART:
         raise AddressError(f"the local part is longer than {MAXIMUM_LOCAL_PART} octets")
     if _CONTROL.search(text):

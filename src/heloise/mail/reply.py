@@ -5,7 +5,7 @@ kept as constants cost nothing to say.
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 from heloise.mail.cause import Cause
@@ -52,6 +52,8 @@ class Reply:
 
     def _encode(self) -> bytes:
         status = f"{self.status} " if self.status is not None else ""
+        if len(self.lines) == 1:
+            return f"{self.code:03d} {status}{self.lines[0]}\r\n".encode()
         last = len(self.lines) - 1
         return "".join(
             f"{self.code:03d}{' ' if index == last else '-'}{status}{line}\r\n" for index, line in enumerate(self.lines)
@@ -73,7 +75,12 @@ class Reply:
 
     def with_cause(self, cause: Cause) -> Self:
         """The same words for another reason."""
-        return replace(self, cause=cause)
+        # On the way of every recipient: the words were checked and encoded when the first one was made.
+        made = type(self).__new__(type(self))
+        for name in ("code", "status", "lines", "_wire"):
+            object.__setattr__(made, name, getattr(self, name))
+        object.__setattr__(made, "cause", cause)
+        return made
 
     def __str__(self) -> str:
         status = f"{self.status} " if self.status is not None else ""

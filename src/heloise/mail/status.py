@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Self
 
 _PATTERN = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})", re.ASCII)
@@ -34,6 +35,7 @@ class EnhancedStatus:
             raise ValueError(f"subject and detail have at most three digits: {self.subject}.{self.detail}")
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def parse(cls, text: str) -> Self:
         """Read `5.1.1`. Raises ValueError."""
         found = _PATTERN.fullmatch(text)

@@ -5,13 +5,16 @@ cut, and control characters are escaped, so that nobody can forge a line (CWE-11
 comparison.
 """
 
+import asyncio
 import json
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 from heloise.world.clock import Clock
@@ -70,7 +73,12 @@ class Log:
         """Write one event, when its level is wanted. Never raises for the output's sake: mail goes on without a log."""
         if _RANK[level] < self._rank:
             return
-        line = self._line(self._clock.now(), level, event, {name: _fit(name, fields[name]) for name in fields})
+        fitting = {
+            # Short texts are nearly all there is; they need no look of their own.
+            name: value if type(value) is str and len(value) <= LONGEST and name not in _SECRETS else _fit(name, value)
+            for name, value in fields.items()
+        }
+        line = self._line(self._clock.now(), level, event, fitting)
         try:
             self._output(line.encode("utf-8", "replace"))
         except OSError:
@@ -79,6 +87,34 @@ class Log:
     def wants(self, level: LogLevel) -> bool:
         """Is an event of this level written? Ask before making expensive fields."""
         return _RANK[level.value] >= self._rank
+
+
+class Gathering:
+    """Gathers the lines of one round of the event loop into one write to `output`; outside of a loop writes at once.
+
+    `flush` before the end: what the last round said may still be here.
+    """
+
+    def __init__(self, output: Callable[[bytes], None]) -> None:
+        self._output = output
+        self._lines: list[bytes] = []
+
+    def __call__(self, line: bytes) -> None:
+        """Take one line."""
+        self._lines.append(line)
+        if len(self._lines) > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what there is. What can not be written is lost: mail goes on without a log."""
+        lines, self._lines = self._lines, []
+        if lines:
+            with suppress(OSError):
+                self._output(b"".join(lines))
 
 
 class FileOutput:
@@ -138,7 +174,13 @@ def _fit(name: str, value: object) -> object:
 
 
 def _time(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    milliseconds = round(now * 1000)
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(now: int) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _json_line(now: float, level: str, event: str, fields: Fields) -> str:
@@ -150,8 +192,10 @@ def _json_line(now: float, level: str, event: str, fields: Fields) -> str:
 
 
 def _text_line(now: float, level: str, event: str, fields: Fields) -> str:
-    words = [_time(now), f"{level:<7}", event, *(f"{name}={_written(value)}" for name, value in fields.items())]
-    return " ".join(words) + "\n"
+    line = f"{_time(now)} {level:<7} {event}"
+    for name, value in fields.items():
+        line += f" {name}={value if type(value) is str and _BARE.fullmatch(value) else _written(value)}"
+    return line + "\n"
 
 
 def _written(value: object) -> str:

@@ -5,5 +5,9 @@ class StoreFault(Exception):
     """The store can not be used, or not for this; the text says why."""
 
 
+class StoreInUse(StoreFault):
+    """Another process has it open."""
+
+
 class StoreFull(StoreFault):
     """There is no room; the store goes on by itself when there is."""

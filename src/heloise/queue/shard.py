@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import apsw
 
-from heloise.queue.errors import StoreFault
+from heloise.queue.errors import StoreInUse
 from heloise.queue.model import LastWord
 from heloise.queue.owed import forget_left_behind
 from heloise.queue.questions import spool_names
@@ -112,7 +112,7 @@ class Shard:
         except OSError as error:
             owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(descriptor)
-            raise StoreFault(f"the queue in {self.directory} is in use by process {owner}") from error
+            raise StoreInUse(f"the queue in {self.directory} is in use by process {owner}") from error
         self._lock = descriptor
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

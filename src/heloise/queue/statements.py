@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import apsw
@@ -32,9 +34,9 @@ from heloise.queue.schema import domain_key
 from heloise.queue.selecting import condition
 from heloise.queue.tally import Tally
 
-_INSERT_MESSAGE = f"INSERT INTO message({MESSAGE_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_INSERT_CONTENT = "INSERT INTO content(message, octets) VALUES(?,?)"
-_INSERT_RECIPIENT = f"INSERT INTO recipient({RECIPIENT_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?)"
+_MESSAGE_TABLE, _CONTENT_TABLE = f"message({MESSAGE_COLUMNS})", "content(message, octets)"
+_RECIPIENT_TABLE = f"recipient({RECIPIENT_COLUMNS})"
+_ROWS_AT_ONCE = 64
 # The planner has no statistics and would take the index of states and domains, and sort all that wait.
 _DUE = "SELECT {} FROM recipient INDEXED BY recipient_due WHERE state = 0 AND due <= ? ORDER BY due, id LIMIT ?"
 ALL_DUE, NUMBERS_DUE = _DUE.format(RECIPIENT_COLUMNS), _DUE.format("id")
@@ -63,9 +65,28 @@ class Stored(NamedTuple):
 
 def insert(connection: apsw.Connection, messages: Sequence[NewRows]) -> None:
     """Take responsibility: the messages, their contents unless they are in the spool, their recipients."""
-    connection.executemany(_INSERT_MESSAGE, [rows.message for rows in messages])
-    connection.executemany(_INSERT_CONTENT, [rows.content for rows in messages if rows.content is not None])
-    connection.executemany(_INSERT_RECIPIENT, [row for rows in messages for row in rows.recipients])
+    _insert_rows(connection, _MESSAGE_TABLE, [rows.message for rows in messages])
+    _insert_rows(connection, _CONTENT_TABLE, [rows.content for rows in messages if rows.content is not None])
+    _insert_rows(connection, _RECIPIENT_TABLE, [row for rows in messages for row in rows.recipients])
+
+
+def _insert_rows(connection: apsw.Connection, table: str, rows: Sequence[Row]) -> None:
+    """Many rows a statement: with each statement the thread lets go of the interpreter, and waits to have it back.
+
+    Numbers of rows are powers of two, so that few statements are ever prepared.
+    """
+    place = 0
+    while (left := len(rows) - place) > 0:
+        count = min(_ROWS_AT_ONCE, 1 << left.bit_length() - 1)
+        values = list(chain.from_iterable(rows[place : place + count]))
+        connection.execute(_insert_statement(table, len(rows[place]), count), values)
+        place += count
+
+
+@lru_cache(maxsize=64)
+def _insert_statement(table: str, columns: int, rows: int) -> str:
+    row = f"({','.join('?' * columns)})"
+    return f"INSERT INTO {table} VALUES {','.join([row] * rows)}"
 
 
 def lease(

@@ -86,14 +86,6 @@ def _not_advertised(view: ServerView) -> str | None:
     return None
 
 
-def _no_mail_objection(view: ServerView, command: Mail) -> Reply | None:
-    return None
-
-
-def _no_rcpt_objection(view: ServerView, command: Rcpt) -> Reply | None:
-    return None
-
-
 def _no_mail_arguments(offer: str, envelope: Envelope, facts: ContentFacts) -> tuple[Parameter, ...]:
     return ()
 
@@ -130,8 +122,8 @@ class Extension:
     mail_keywords: frozenset[str] = field(default=frozenset())
     rcpt_keywords: frozenset[str] = field(default=frozenset())
     verbs: tuple[VerbSpec, ...] = ()
-    check_mail: Callable[[ServerView, Mail], Reply | None] = _no_mail_objection
-    check_rcpt: Callable[[ServerView, Rcpt], Reply | None] = _no_rcpt_objection
+    check_mail: Callable[[ServerView, Mail], Reply | None] | None = None
+    check_rcpt: Callable[[ServerView, Rcpt], Reply | None] | None = None
     mail_arguments: Callable[[str, Envelope, ContentFacts], tuple[Parameter, ...]] = _no_mail_arguments
     rcpt_arguments: Callable[[str, Envelope, Recipient], tuple[Parameter, ...]] = _no_rcpt_arguments
     downgrade: Callable[[Envelope, ContentFacts], Downgrade] = _proceed

@@ -6,13 +6,20 @@ A file in extensions/ gives its constant EXTENSION; other people's packages give
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from types import MappingProxyType
+from typing import TypeAlias, TypeVar
 
+from heloise.mail.reply import Reply
 from heloise.smtp import extensions as package
-from heloise.smtp.extension import Extension, VerbSpec
+from heloise.smtp.command import Mail, Rcpt
+from heloise.smtp.extension import Extension, ServerView, VerbSpec
 from heloise.smtp.states import BASE_TRANSITIONS, ServerState, Transitions
+
+C = TypeVar("C")
+Check: TypeAlias = tuple[str, Callable[[ServerView, C], Reply | None]]
+"""A keyword, and what its extension says of a MAIL or RCPT while the client may use it."""
 
 ENTRY_POINTS = "heloise.extensions"
 
@@ -27,6 +34,13 @@ class Registry:
             raise ValueError("two extensions have the same keyword")
         self.verbs: Mapping[str, tuple[Extension, VerbSpec]] = MappingProxyType(
             {spec.verb: (extension, spec) for extension in self._extensions for spec in extension.verbs}
+        )
+        # Most extensions object to nothing, and every MAIL and RCPT would ask them all.
+        self.mail_checks: Sequence[Check[Mail]] = tuple(
+            (extension.keyword, extension.check_mail) for extension in self._extensions if extension.check_mail
+        )
+        self.rcpt_checks: Sequence[Check[Rcpt]] = tuple(
+            (extension.keyword, extension.check_rcpt) for extension in self._extensions if extension.check_rcpt
         )
         self._usable: dict[frozenset[str], frozenset[str]] = {}
         self.transitions: Transitions = MappingProxyType(self._transitions())

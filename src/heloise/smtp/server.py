@@ -10,7 +10,7 @@ and calls `timed_out`.
 
 from collections import deque
 from collections.abc import Sequence
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from heloise.mail import causes
 from heloise.mail.content import ContentFacts
@@ -43,9 +43,11 @@ from heloise.smtp.events import (
 from heloise.smtp.extension import Extension, ServerView, VerbKind
 from heloise.smtp.limits import NO_RULES, Rules, SessionLimits
 from heloise.smtp.lines import InputBuffer
-from heloise.smtp.registry import Registry
+from heloise.smtp.registry import Check, Registry
 from heloise.smtp.states import ServerState, out_of_place
 from heloise.smtp.transcript import Recorder
+
+C = TypeVar("C", Mail, Rcpt)
 
 # Known, and not offered: those of RFC 5321 appendix F, and two that only an extension brings.
 _NOT_IMPLEMENTED = frozenset({"SEND", "SOML", "SAML", "TURN", "STARTTLS", "AUTH"})
@@ -357,7 +359,7 @@ class ServerSession:
         self._proposal = HelloProposed(command, replies.hello(self.view.hostname, command.name, keywords))
 
     def _propose_mail(self, command: Mail) -> None:
-        objection = self._objection(command)
+        objection = self._objection(command, self._registry.mail_checks)
         if objection is not None:
             self._say(objection)
         elif not command.reverse_path.is_ascii and "SMTPUTF8" not in command.parameters:
@@ -371,7 +373,7 @@ class ServerSession:
             limit = self._limits.recipients
             self._say(replies.too_many_recipients(limit, self.view.rules.get("recipients")))
             return
-        objection = self._objection(command)
+        objection = self._objection(command, self._registry.rcpt_checks)
         if objection is not None:
             self._refuse_recipient(objection)
         elif not command.forward_path.is_ascii and "SMTPUTF8" not in self.view.mail.parameters:
@@ -379,19 +381,14 @@ class ServerSession:
         else:
             self._proposal = RecipientProposed(command, self.view.mail.reverse_path)
 
-    def _objection(self, command: Mail | Rcpt) -> Reply | None:
+    def _objection(self, command: C, checks: Sequence[Check[C]]) -> Reply | None:
         """The first word against the command's parameters: one that was not offered, or what an extension says."""
         unknown = self._unknown_parameter(command)
         if unknown is not None:
             return unknown
-        for extension in self._registry:
-            if extension.keyword not in self.view.permitted:
-                continue
-            if isinstance(command, Mail):
-                reply = extension.check_mail(self.view, command)
-            else:
-                reply = extension.check_rcpt(self.view, command)
-            if reply is not None:
+        view = self.view
+        for keyword, check in checks:
+            if keyword in view.permitted and (reply := check(view, command)) is not None:
                 return reply
         return None
 
