@@ -107,6 +107,16 @@ def test_a_settlement_without_its_report_loses_mail(monkeypatch: pytest.MonkeyPa
     assert "lost" in laws_broken(FAIR, "lost")
 
 
+def test_a_queue_that_forgets_what_is_owed_loses_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    settle = Queue.settle
+
+    async def forgetfully(queue: Queue, settlement: Settlement) -> None:
+        await settle(queue, replace(settlement, owed=()))
+
+    monkeypatch.setattr(Queue, "settle", forgetfully)
+    assert "lost" in laws_broken(FAIR, "lost")
+
+
 def test_a_deliverer_that_forgets_to_settle_delivers_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     settle = Queue.settle
 
