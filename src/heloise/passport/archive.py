@@ -115,11 +115,13 @@ class Archive:
     def _write(self, pages: dict[str, list[Facts]], born: int, now: float) -> None:
         connection = self._opened(now)
         rows = []
+        # By the time, so that nobody has to look for the last one, and two who write have one order.
+        self._number = max(self._number, int(now * 1_000_000))
         for owner, told in pages.items():
             self._number += 1
             rows.append((owner, self._number, _encode(told)))
         with connection:
-            connection.executemany("INSERT INTO page VALUES(?,?,?)", rows)
+            connection.executemany("INSERT OR IGNORE INTO page VALUES(?,?,?)", rows)
             if born:
                 self._count(connection, min(pages), born)
         if now - self._pruned >= PRUNE_INTERVAL:
@@ -166,8 +168,6 @@ class Archive:
             except _DAMAGED:
                 self._put_aside(now)
                 self._connection = self._open()
-            last = self._connection.execute("SELECT max(number) FROM page").get
-            self._number = last or 0
         return self._connection
 
     def _open(self) -> apsw.Connection:
