@@ -63,6 +63,14 @@ static inline void die_with_parent(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* A session is a descriptor: use as many as this process may have. */
+static inline void allow_files(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static inline struct sockaddr_in loopback(const char *host, long port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     if (inet_pton(AF_INET, host, &address.sin_addr) != 1) die("--host must be an IPv4 address, not \"%s\"", host);

@@ -2,15 +2,17 @@
  *
  * A message counts only when its final dot got 250: that is the moment the server took responsibility for it
  * (RFC 5321 4.2.5). Prints one JSON object: throughput, latency of a transaction (from MAIL to the reply after the
- * dot), failures by reply code. Ends when every message was tried once, or at --timeout. Exit status 0: all accepted.
+ * dot), failures by reply code. With --rate the load is an open loop: each message is due at a fixed time, whatever the
+ * server does, is given to a session that waits, and its latency counts from when it was due. Ends when every message was tried once, or at --timeout. Exit status 0: all accepted.
  */
 #include "common.h"
 
 #include <stddef.h>
+#include <sys/timerfd.h>
 
 enum { INPUT = 8192, COMMANDS = 2048, HEADER = 1024, EVENTS = 256, LOST = 0, CODES = 600, RAMP = 4 };
 
-enum stage { CLOSED, CONNECTING, GREETING, EHLO, MAIL, RCPT, DATA, DOT, RSET, QUIT };
+enum stage { CLOSED, CONNECTING, GREETING, EHLO, READY, MAIL, RCPT, DATA, DOT, RSET, QUIT };
 
 struct session {
     int socket;
@@ -22,11 +24,12 @@ struct session {
     char input[INPUT], commands[COMMANDS], header[HEADER];
     struct iovec out[3];
     int first, parts;
+    struct session *next_ready;
 };
 
 static struct {
     const char *host, *domain, *sender, *helo;
-    long port, sessions, messages, size, per_connection, recipients, timeout, first_serial;
+    long port, sessions, messages, size, per_connection, recipients, timeout, first_serial, rate;
     bool pipelining;
 } options = {
     .host = "127.0.0.1", .domain = "example.org", .sender = "load@example.net", .helo = "load.test",
@@ -40,6 +43,10 @@ static int epoll;
 static long next_serial, accepted, failed, open_sessions, started_sessions, ungreeted, failures[CODES], connections;
 static bool server_pipelines = true;
 static double *latencies, last_accepted;
+static int timer = -1;        /* with --rate: fires when the next message is due */
+static double first_due;      /* with --rate: when the first message is due; 0 until all sessions are ready */
+static struct session *ready; /* with --rate: the sessions that wait for a message */
+static long ready_sessions;
 
 static void begin_message(struct session *session);
 
@@ -110,14 +117,30 @@ static void send_content(struct session *session) {
 
 /* ---- connections ---- */
 
+static void claim(struct session *session) {
+    session->serial = next_serial++;
+    session->claimed = true;
+}
+
+static void leave_ready(struct session *session) {
+    struct session **link = &ready;
+    while (*link && *link != session) link = &(*link)->next_ready;
+    if (*link) { *link = session->next_ready; ready_sessions--; }
+}
+
 static void finish(struct session *session, long code) {
-    if (!session->claimed) return;
+    if (!session->claimed) {
+        /* A session that is lost while it waits costs a message too: so the number of attempts is bounded. */
+        if (!options.rate || session->stage == QUIT || next_serial >= options.messages) return;
+        claim(session);
+    }
     session->claimed = false;
     failed++;
     failures[code >= 0 && code < CODES ? code : LOST]++;
 }
 
 static void disconnect(struct session *session) {
+    if (session->stage == READY) leave_ready(session);
     if (session->stage == CONNECTING || session->stage == GREETING) ungreeted--;
     if (session->stage != CLOSED) { close(session->socket); open_sessions--; }
     session->stage = CLOSED;
@@ -129,8 +152,7 @@ static void open_connection(struct session *session) {
     while (next_serial < options.messages) {
         memset(session, 0, offsetof(struct session, input));
         session->first = session->parts = 0;
-        session->serial = next_serial++;
-        session->claimed = true;
+        if (!options.rate) claim(session);
         session->socket = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (session->socket < 0) die("socket: %s", strerror(errno));
         int yes = 1;
@@ -159,14 +181,22 @@ static void start_sessions(struct session *sessions) {
 
 /* ---- the dialogue ---- */
 
+static double due(long serial) { return first_due + (double)serial / (double)options.rate; }
+
 static void begin_message(struct session *session) {
     if (!session->claimed) {
         bool full = options.per_connection && session->taken >= options.per_connection;
         if (full || next_serial >= options.messages) { say(session, QUIT, "QUIT\r\n"); return; }
-        session->serial = next_serial++;
-        session->claimed = true;
+        if (options.rate && (!first_due || due(next_serial) > now())) {
+            session->stage = READY;
+            session->next_ready = ready;
+            ready = session;
+            ready_sessions++;
+            return;
+        }
+        claim(session);
     }
-    session->began = now();
+    session->began = options.rate ? due(session->serial) : now();
     if (session->pipelining)
         say(session, MAIL, "MAIL FROM:<%s>\r\nRCPT TO:<user%ld@%s>\r\nDATA\r\n", options.sender, recipient_of(session),
             options.domain);
@@ -251,7 +281,34 @@ static void on_readable(struct session *session) {
     if (session->held == INPUT) session->broken = true;
 }
 
+/* Give what is due to the sessions that wait; when nothing is left they quit. */
+static void give_out(void) {
+    if (!first_due) {
+        if (!open_sessions || ready_sessions < open_sessions || started_sessions < options.sessions) return;
+        first_due = now();
+    }
+    while (ready && (next_serial >= options.messages || due(next_serial) <= now())) {
+        struct session *session = ready;
+        leave_ready(session);
+        begin_message(session);
+    }
+    /* What is due already goes to the next session that gets ready, which needs no timer. */
+    double left = next_serial < options.messages ? due(next_serial) - now() : 0;
+    struct itimerspec when = {.it_value = {.tv_sec = 0}};
+    if (left > 0) {
+        when.it_value.tv_sec = (time_t)left;
+        when.it_value.tv_nsec = (long)((left - (double)(time_t)left) * 1e9) + 1;
+    }
+    timerfd_settime(timer, 0, &when, NULL);
+}
+
+static void on_timer(void) {
+    uint64_t fired;
+    if (read(timer, &fired, sizeof fired) < 0 && errno != EAGAIN) die("timer: %s", strerror(errno));
+}
+
 static void on_event(struct session *session, uint32_t events) {
+    if (!session) { on_timer(); return; }
     if (session->stage == CLOSED) return;
     if (events & EPOLLOUT) flush(session);
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_readable(session);
@@ -317,7 +374,7 @@ static void read_options(int argc, char **argv) {
         {"pipelining", no_argument, NULL, 'P'},       {"domain", required_argument, NULL, 'd'},
         {"recipients", required_argument, NULL, 'r'}, {"sender", required_argument, NULL, 'f'},
         {"first", required_argument, NULL, 'n'},      {"timeout", required_argument, NULL, 't'},
-        {NULL, 0, NULL, 0},
+        {"rate", required_argument, NULL, 'R'},       {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
@@ -332,11 +389,12 @@ static void read_options(int argc, char **argv) {
         case 'r': options.recipients = number("recipients", optarg, 1, 10000000); break;
         case 'f': options.sender = optarg; break;
         case 'n': options.first_serial = number("first", optarg, 0, 10000000); break;
+        case 'R': options.rate = number("rate", optarg, 1, 100000); break;
         case 't': options.timeout = number("timeout", optarg, 1, 86400); break;
         default:
             die("usage: smtpload --port N [--host ADDRESS] [--sessions N] [--messages N] [--size OCTETS]\n"
                 "    [--per-connection N (0: all)] [--pipelining] [--domain NAME] [--recipients N] [--sender ADDRESS]\n"
-                "    [--first N (number of the first message)] [--timeout SECONDS]");
+                "    [--first N (number of the first message)] [--timeout SECONDS] [--rate MESSAGES A SECOND (open loop)]");
         }
     }
     if (!options.port) die("--port is needed");
@@ -345,12 +403,18 @@ static void read_options(int argc, char **argv) {
 int main(int argc, char **argv) {
     read_options(argc, argv);
     die_with_parent();
+    allow_files();
     address = loopback(options.host, options.port);
     latencies = calloc((size_t)options.messages, sizeof *latencies);
     struct session *sessions = calloc((size_t)options.sessions, sizeof *sessions);
     if (!latencies || !sessions) die("out of memory");
     make_body(sessions);
     epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (options.rate) {
+        timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+        if (timer < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event)) die("timer: %s", strerror(errno));
+    }
 
     struct epoll_event events[EVENTS];
     double began = now(), deadline = began + (double)options.timeout, left = 1;
@@ -360,6 +424,7 @@ int main(int argc, char **argv) {
         int ready = epoll_wait(epoll, events, EVENTS, left > 60 ? 60000 : (int)(left * 1000) + 1);
         for (int i = 0; i < ready; i++) on_event(events[i].data.ptr, events[i].events);
         start_sessions(sessions);
+        if (options.rate) give_out();
     }
     bool timed_out = open_sessions && left <= 0 && accepted + failed < options.messages;
     report(last_accepted - began, timed_out);

@@ -197,6 +197,7 @@ int main(int argc, char **argv) {
         }
     }
     die_with_parent();
+    allow_files();
     struct sigaction action = {.sa_handler = stop};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);

@@ -22,12 +22,18 @@ _PROOF = {
     "curl": "bin/curl",
     "openssl": "bin/openssl",
     "nodemailer": "bin/nodemailer",
+    "haraka": "haraka/stamp",
+    "senders": "senders/stamp",
 }
 _RESULT = {
     **{name: f"{name}/root" for name in ("postfix", "sendmail", "exim", "opensmtpd", "dovecot", "postgresql")},
     "aiosmtpd": "aiosmtpd/venv/bin/python",
     "nodemailer": "bin/nodemailer",
+    "haraka": "haraka/node_modules",
+    "senders": "senders/venv/bin/python",
 }
+# These need neither a root directory nor users of their own.
+_PLAIN = ("aiosmtpd", "haraka", "senders")
 
 
 def require(name: str) -> Path:
@@ -39,7 +45,7 @@ def require(name: str) -> Path:
     if not (PEERS / _PROOF[name]).exists():
         part = name if name in _RESULT else "clients"
         _missing(f"{name} is not installed for tests: run scripts/install-peers {part}")
-    if name != "aiosmtpd" and os.geteuid() != 0:
+    if name not in _PLAIN and os.geteuid() != 0:
         _missing(f"{name} runs in a mount namespace under its own users: run as root")
     return PEERS / _RESULT.get(name, _PROOF[name])
 
