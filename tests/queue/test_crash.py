@@ -287,3 +287,25 @@ def test_a_kill_after_a_failing_sync_leaves_a_whole_message_or_none(name: str, f
         await machine.queue.close()
 
     run_simulated(scenario)
+
+
+def test_what_is_taken_after_a_failed_sync_and_a_restart_survives_a_power_cut() -> None:
+    """What the failed sync left in the log is read by the next process, but will never be on the disk: what comes after
+    it in the log would be lost with it."""
+
+    async def scenario(simulation: SimulatedWorld) -> None:
+        machine = Machine(simulation)
+        await machine.open()
+        assert isinstance(await machine.put(new_message("A").submission, CONTENTS["A"]), Taken)
+        machine.disk.fail_syncs(1)
+        assert not isinstance(await machine.put(new_message("C").submission, CONTENTS["C"]), Taken)
+        machine.kill()
+        await machine.open()
+        assert isinstance(await machine.put(new_message("D").submission, CONTENTS["D"]), Taken)
+        machine.crash(Unsynced.LOST)
+        await machine.queue.close()
+        await machine.open()
+        assert {"A", "D"} <= (await machine.stored()).keys()
+        await machine.queue.close()
+
+    run_simulated(scenario)

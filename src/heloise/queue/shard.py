@@ -39,7 +39,7 @@ class Shard:
         self.reader: apsw.Connection | None = None
 
     def open(self, now: float) -> None:
-        """Take the lock, migrate, give back the leases of the last owner (due `now`), sweep the spool.
+        """Take the lock, empty the log, migrate, give back the leases of the last owner (due `now`), sweep the spool.
 
         Raises StoreFault: another process has it, or a newer program wrote it. May raise apsw.Error and OSError.
         """
@@ -47,6 +47,9 @@ class Shard:
         try:
             self._take_lock()
             self.writer = self._connect()
+            # A sync that failed may have left frames in the log that are read, but are not on the disk and never will
+            # be; what is written behind them would be lost with them. So the log begins anew.
+            self.writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             migrate(self.writer)
             give_leases_back(self.writer, now)
             forget_left_behind(self.writer)
