@@ -18,6 +18,7 @@ import apsw
 
 from heloise.mail.ids import new_message_id
 from heloise.passport.entries import Accepted, Ended, Entry, Facts
+from heloise.queue.statements import insert_rows
 from heloise.world import Files
 
 FORMAT = 1
@@ -121,7 +122,7 @@ class Archive:
             self._number += 1
             rows.append((owner, self._number, _encode(told)))
         with connection:
-            connection.executemany("INSERT OR IGNORE INTO page VALUES(?,?,?)", rows)
+            insert_rows(connection, "page", rows, verb="INSERT OR IGNORE")
             if born:
                 self._count(connection, min(pages), born)
         if now - self._pruned >= PRUNE_INTERVAL:

@@ -27,6 +27,7 @@ from heloise.smtp.events import (
 )
 
 Facts: TypeAlias = dict[str, Any]
+_TAKEN = 250
 OWN_SESSION = ""  # of messages that this server has made itself
 
 
@@ -55,7 +56,11 @@ class Answered(NamedTuple):
         if isinstance(self.proposal, HelloProposed) and self.reply.code < 400:
             return {"at": self.at, "event": "hello", **_hello(self.proposal.command), "offered": self.reply.lines[1:]}
         command, argument = _command(self.proposal)
-        return {"at": self.at, "event": "answered", "command": command, "argument": argument, **_reply(self.reply)}
+        facts: Facts = {"at": self.at, "event": "answered", "command": command, "argument": argument}
+        if self.reply.code == _TAKEN:
+            # What the answer to nearly every recipient rests on, the acceptance tells: its route.
+            return facts | _reply(self.reply, inputs=False)
+        return facts | _reply(self.reply)
 
 
 class Accepted(NamedTuple):
@@ -190,12 +195,12 @@ def _command(proposal: Proposal) -> tuple[str, str]:
             return type(proposal).__name__.removesuffix("Proposed"), ""
 
 
-def _reply(reply: Reply) -> Facts:
+def _reply(reply: Reply, *, inputs: bool = True) -> Facts:
     cause = reply.cause
     facts: Facts = {"reply": str(reply), "cause": cause.kind.id}
     if cause.rule is not None:
         facts["rule"] = str(cause.rule)
-    if cause.inputs:
+    if inputs and cause.inputs:
         facts["inputs"] = dict(cause.inputs)
     return facts
 

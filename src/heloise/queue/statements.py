@@ -65,12 +65,12 @@ class Stored(NamedTuple):
 
 def insert(connection: apsw.Connection, messages: Sequence[NewRows]) -> None:
     """Take responsibility: the messages, their contents unless they are in the spool, their recipients."""
-    _insert_rows(connection, _MESSAGE_TABLE, [rows.message for rows in messages])
-    _insert_rows(connection, _CONTENT_TABLE, [rows.content for rows in messages if rows.content is not None])
-    _insert_rows(connection, _RECIPIENT_TABLE, [row for rows in messages for row in rows.recipients])
+    insert_rows(connection, _MESSAGE_TABLE, [rows.message for rows in messages])
+    insert_rows(connection, _CONTENT_TABLE, [rows.content for rows in messages if rows.content is not None])
+    insert_rows(connection, _RECIPIENT_TABLE, [row for rows in messages for row in rows.recipients])
 
 
-def _insert_rows(connection: apsw.Connection, table: str, rows: Sequence[Row]) -> None:
+def insert_rows(connection: apsw.Connection, table: str, rows: Sequence[Row], *, verb: str = "INSERT") -> None:
     """Many rows a statement: with each statement the thread lets go of the interpreter, and waits to have it back.
 
     Numbers of rows are powers of two, so that few statements are ever prepared.
@@ -79,14 +79,14 @@ def _insert_rows(connection: apsw.Connection, table: str, rows: Sequence[Row]) -
     while (left := len(rows) - place) > 0:
         count = min(_ROWS_AT_ONCE, 1 << left.bit_length() - 1)
         values = list(chain.from_iterable(rows[place : place + count]))
-        connection.execute(_insert_statement(table, len(rows[place]), count), values)
+        connection.execute(_insert_statement(verb, table, len(rows[place]), count), values)
         place += count
 
 
 @lru_cache(maxsize=64)
-def _insert_statement(table: str, columns: int, rows: int) -> str:
+def _insert_statement(verb: str, table: str, columns: int, rows: int) -> str:
     row = f"({','.join('?' * columns)})"
-    return f"INSERT INTO {table} VALUES {','.join([row] * rows)}"
+    return f"{verb} INTO {table} VALUES {','.join([row] * rows)}"
 
 
 def lease(

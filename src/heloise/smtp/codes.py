@@ -157,8 +157,7 @@ _CLASSIC = (
         _AGAIN,
         "RFC 5321 §4.2.3",
         "session.fault storage.fault lookup.failed local.trouble dns.failure delivery.fault delivery.congested "
-        "peer.nonsense "
-        "policy.not-now atrn.trouble",
+        "peer.nonsense policy.not-now atrn.trouble route.not-configured program.not-started",
     ),
     _code(
         452,
@@ -245,7 +244,7 @@ _CLASSIC = (
         "The address has a form that is not taken here.",
         "Write the address plainly.",
         "RFC 5321 §4.2.3",
-        "recipient.name-not-allowed recipient.not-ascii vrfy.ambiguous delivery.needs-extension",
+        "recipient.name-not-allowed recipient.not-ascii vrfy.ambiguous delivery.needs-extension program.option",
         also="To VRFY: the name fits several mailboxes; say which (§3.5.1).",
     ),
     _code(
