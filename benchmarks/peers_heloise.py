@@ -9,16 +9,19 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from benchmarks.server import Running, serving
+from benchmarks.server import Demand, Running, serving
 from tests.peers.jail import PeerError, free_port
 
 _CONFIGURATION = """\
 hostname = "heloise.test"
 state = "state"
+processes = {processes}
 
 [[listener]]
 address = "127.0.0.1:{port}"
+max_connections = 30000
 
 [[route]]
 domains = ["{domain}"]
@@ -27,7 +30,9 @@ on_request = {on_request}
 
 # One machine plays all clients.
 [limits]
-connections_per_client = 1000
+connections = 30000
+connections_per_client = 30000
+message_size = "{message_size} MiB"
 
 [retry]
 intervals = ["1h"]
@@ -38,56 +43,98 @@ _NOWHERE = 9
 
 
 class Heloise:
-    """heloise as installed in the environment that runs the benchmark."""
+    """heloise as installed in the environment that runs the benchmark; `processes` None for "auto", the default."""
 
-    name = "heloise"
     durable = True
-    relays = True
+    most_sessions = 10_000
 
-    def accepting(self, domain: str) -> contextlib.AbstractContextManager[Running]:
-        return self._serving(domain, _NOWHERE)
-
-    def relaying(self, domain: str, sink: int) -> contextlib.AbstractContextManager[Running]:
-        return self._serving(domain, sink)
+    def __init__(self, processes: int | None = None) -> None:
+        self.processes = processes
+        self.name = "heloise" if processes is None else f"heloise, processes = {processes}"
 
     @contextlib.contextmanager
-    def _serving(self, domain: str, next_hop: int) -> Iterator[Running]:
-        with tempfile.TemporaryDirectory(prefix="benchmark-heloise-", ignore_cleanup_errors=True) as directory:
-            port = free_port()
-            configuration = configured(Path(directory), port=port, domain=domain, next_hop=next_hop)
-            with heloise(configuration, port) as running:
+    def accepting(self, demand: Demand) -> Iterator[Running]:
+        with _directory() as directory:
+            configuration = self.configured(directory, demand)
+            with heloise(configuration) as running:
                 yield running
 
+    @contextlib.contextmanager
+    def relaying(self, demand: Demand, sink: int) -> Iterator[Running]:
+        with _directory() as directory:
+            configuration = self.configured(directory, demand, next_hop=sink)
+            with heloise(configuration) as running:
+                yield running
 
-def configured(directory: Path, *, port: int, domain: str, next_hop: int) -> Path:
+    def configured(self, directory: Path, demand: Demand, *, next_hop: int = _NOWHERE) -> Path:
+        """A configuration in `directory`, with its state beside it. Without a next hop mail is kept."""
+        return configured(
+            directory,
+            port=free_port(),
+            domain=demand.domain,
+            next_hop=next_hop,
+            message_size=demand.message_size,
+            processes=self.processes,
+        )
+
+
+def _directory() -> contextlib.AbstractContextManager[Path]:
+    return _as_path(tempfile.TemporaryDirectory(prefix="benchmark-heloise-", ignore_cleanup_errors=True))
+
+
+@contextlib.contextmanager
+def _as_path(directory: tempfile.TemporaryDirectory[str]) -> Iterator[Path]:
+    with directory as name:
+        yield Path(name)
+
+
+def configured(
+    directory: Path,
+    *,
+    port: int,
+    domain: str,
+    next_hop: int,
+    message_size: int = 50 << 20,
+    processes: int | None = None,
+) -> Path:
     """A configuration in `directory`, with its state beside it."""
     configuration = directory / "heloise.toml"
-    on_request = str(next_hop == _NOWHERE).lower()
-    text = _CONFIGURATION.format(port=port, domain=domain, next_hop=next_hop, on_request=on_request)
+    text = _CONFIGURATION.format(
+        port=port,
+        domain=domain,
+        next_hop=next_hop,
+        on_request=str(next_hop == _NOWHERE).lower(),
+        message_size=message_size >> 20,
+        processes='"auto"' if processes is None else processes,
+    )
     configuration.write_text(text)
     return configuration
 
 
-@contextlib.contextmanager
-def heloise(configuration: Path, port: int) -> Iterator[Running]:
+def heloise(configuration: Path, port: int | None = None) -> contextlib.AbstractContextManager[Running]:
     """The server of this configuration, running."""
-    control = str(configuration.parent / "state" / "control")
-    with serving([_program(), "serve", "-c", str(configuration)], port, lambda: _queued(control)) as running:
-        yield running
+    if port is None:
+        port = int(configuration.read_text().partition('address = "127.0.0.1:')[2].partition('"')[0])
+    control = configuration.parent / "state" / "control"
+    return serving(
+        [program(), "serve", "-c", str(configuration)], port, lambda: int(ask(control, do="counts")["messages"])
+    )
 
 
-def _program() -> str:
+def program() -> str:
+    """The command `heloise`."""
     return str(Path(sys.executable).with_name("heloise"))
 
 
-def _queued(control: str) -> int:
-    """The number of messages in its queue, asked over its control socket: the database is live."""
+def ask(control: Path, **request: Any) -> dict[str, Any]:
+    """Ask a running server over its control socket: the database is live. Returns what it answers."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(120)
-        link.connect(control)
-        link.sendall(json.dumps({"do": "counts"}).encode() + b"\n")
+        link.connect(str(control))
+        link.sendall(json.dumps(request).encode() + b"\n")
         with link.makefile("rb") as answers:
-            answer = json.loads(answers.readline() or "{}")
+            answer: dict[str, Any] = json.loads(answers.readline() or "{}")
     if "ok" not in answer:
-        raise PeerError(f"heloise does not count its queue: {answer}")
-    return int(answer["ok"]["messages"])
+        raise PeerError(f"heloise does not answer {request}: {answer}")
+    result: dict[str, Any] = answer["ok"]
+    return result

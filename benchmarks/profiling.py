@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.peers_heloise import Heloise
+from benchmarks.server import Demand
 from benchmarks.tools import LOAD_GENERATOR, build
 
 _PROFILER = Path(__file__).resolve().parents[1] / ".peers" / "profiler" / "venv" / "bin" / "py-spy"
@@ -29,7 +30,7 @@ def main() -> int:
     if not _PROFILER.exists():
         parser.error("the profiler is not there; scripts/install-peers profiler")
     build()
-    with Heloise().accepting(_DOMAIN) as server, tempfile.TemporaryDirectory() as directory:
+    with Heloise(processes=1).accepting(Demand(domain=_DOMAIN)) as server, tempfile.TemporaryDirectory() as directory:
         load = _load(server.port, options)
         stacks = Path(directory) / "stacks"
         subprocess.run(

@@ -1,4 +1,4 @@
-"""A server under measurement that needs no jail: one command, one port, a whole process tree to stop."""
+"""A server under measurement: what the experiments know of it, and how one is run that needs no jail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Protocol
 from tests.peers.jail import PeerError, greeting, wait_until
 from tests.peers.processes import tree
 
-START_DEADLINE = 20.0
+START_DEADLINE = 60.0
 STOP_DEADLINE = 20.0
 
 
@@ -33,6 +33,15 @@ class Running:
     log: Callable[[], str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a server has to be ready for: limits that would meet the test and not a client are set above it."""
+
+    domain: str = "example.org"
+    sessions: int = 200
+    message_size: int = 50 << 20
+
+
 class Subject(Protocol):
     """One mail server as the experiments see it."""
 
@@ -44,13 +53,14 @@ class Subject(Protocol):
         """Does it say 250 only when the message is on stable storage?"""
 
     @property
-    def relays(self) -> bool: ...
+    def most_sessions(self) -> int:
+        """How many sessions it is asked to hold; a process for each has its price."""
 
-    def accepting(self, domain: str) -> AbstractContextManager[Running]:
-        """Started so that it accepts all mail for `domain` and keeps it."""
+    def accepting(self, demand: Demand) -> AbstractContextManager[Running]:
+        """Started so that it accepts all mail for the domain and keeps it (or discards it, where that is its trade)."""
 
-    def relaying(self, domain: str, sink: int) -> AbstractContextManager[Running]:
-        """Started so that it relays mail for `domain` to the sink on that port."""
+    def relaying(self, demand: Demand, sink: int) -> AbstractContextManager[Running]:
+        """Started so that it relays mail for the domain to the sink on that port."""
 
 
 @contextlib.contextmanager
@@ -76,7 +86,7 @@ def serving(command: Sequence[str], port: int, queued: Callable[[], int | None] 
             return greeting(port).startswith(b"220")
 
         try:
-            wait_until(greets, f"a greeting of {Path(command[0]).name} on port {port}", START_DEADLINE)
+            wait_until(greets, f"a greeting of {Path(command[0]).name} on port {port}", START_DEADLINE, poll=0.005)
             yield Running(port=port, pid=process.pid, queued=queued, log=log)
         finally:
             _stop(process)

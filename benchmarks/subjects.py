@@ -1,4 +1,4 @@
-"""The servers that are measured, and how each is made to accept and keep, or to relay."""
+"""The servers that are measured, and how each is made to accept and keep, to relay, or to discard."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
+from benchmarks.peers_discarding import CSink, Library
+from benchmarks.peers_haraka import Haraka
 from benchmarks.peers_heloise import Heloise
-from benchmarks.server import Running, Subject, serving
-from tests.peers import Exim, OpenSmtpd, Postfix, Sendmail, free_port, require
+from benchmarks.server import Demand, Running, Subject
+from tests.peers import Exim, OpenSmtpd, Postfix, Sendmail
 
 
 class _Mta(Protocol):
@@ -28,62 +30,91 @@ class _Mta(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
-class PeerSubject:
-    """A peer with its own defaults, but for limits that 100 sessions from one machine would meet.
+Relay = dict[str, tuple[str, int]]
+Make = Callable[[Demand, Relay, bool], _Mta]
 
-    `holding` and `relaying` make an instance. All of them claim durability; the count of syncs shows who keeps it.
+
+class Mta:
+    """A peer with its own defaults, but for limits that many sessions from one machine would meet.
+
+    All of them claim durability; the count of syncs shows who keeps it.
     """
 
     durable = True
-    relays = True
 
-    def __init__(self, name: str, holding: Callable[[str], _Mta], relaying: Callable[[str, int], _Mta]) -> None:
+    def __init__(self, name: str, make: Make, most_sessions: int) -> None:
         self.name = name
-        self._holding = holding
-        self._relaying = relaying
+        self.most_sessions = most_sessions
+        self._make = make
 
     @contextlib.contextmanager
-    def accepting(self, domain: str) -> Iterator[Running]:
-        with self._holding(domain) as peer:
+    def accepting(self, demand: Demand) -> Iterator[Running]:
+        # Nothing is sent to the next hop of held mail; it only makes the domain one that is accepted.
+        with self._make(demand, {demand.domain: ("127.0.0.1", 9)}, True) as peer:
             yield _running(peer)
 
     @contextlib.contextmanager
-    def relaying(self, domain: str, sink: int) -> Iterator[Running]:
-        with self._relaying(domain, sink) as peer:
+    def relaying(self, demand: Demand, sink: int) -> Iterator[Running]:
+        with self._make(demand, {demand.domain: ("127.0.0.1", sink)}, False) as peer:
             yield _running(peer)
-
-
-class Aiosmtpd:
-    """aiosmtpd with its Sink handler: accepts and discards, keeps nothing."""
-
-    name = "aiosmtpd"
-    durable = False
-    relays = False
-
-    def accepting(self, domain: str) -> contextlib.AbstractContextManager[Running]:
-        port = free_port()
-        python = str(require("aiosmtpd"))
-        return serving(
-            [python, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}", "-c", "aiosmtpd.handlers.Sink"], port
-        )
-
-    def relaying(self, domain: str, sink: int) -> contextlib.AbstractContextManager[Running]:
-        raise NotImplementedError("aiosmtpd does not relay")
 
 
 def _running(peer: _Mta) -> Running:
     return Running(port=peer.port, pid=peer.pid, queued=lambda: len(peer.queue_ids()), log=peer.log_text)
 
 
-def _peer(mta: type[Postfix] | type[Sendmail] | type[Exim] | type[OpenSmtpd]) -> PeerSubject:
-    return PeerSubject(
-        mta.name,
-        # Nothing is sent to the next hop of held mail; it only makes the domain one that is accepted.
-        lambda domain: mta(relay={domain: ("127.0.0.1", 9)}, hold=True),
-        lambda domain, sink: mta(relay={domain: ("127.0.0.1", sink)}),
-    )
+def _postfix(demand: Demand, relay: Relay, hold: bool) -> Postfix:
+    extra = {
+        "default_process_limit": str(demand.sessions + 100),
+        "message_size_limit": str(demand.message_size),
+        "queue_minfree": "0",
+        # Under stress it would shorten its time-outs and hang up on those who wait.
+        "smtpd_timeout": "300s",
+        # For the relay, as its tuning document has it: more deliveries at a time to one destination.
+        "default_destination_concurrency_limit": "50",
+        "initial_destination_concurrency": "20",
+    }
+    return Postfix(relay=relay, hold=hold, extra=extra)
 
 
-_ALL: list[Subject] = [Heloise(), *(_peer(mta) for mta in (Postfix, Sendmail, Exim, OpenSmtpd)), Aiosmtpd()]
+def _exim(demand: Demand, relay: Relay, hold: bool) -> Exim:
+    extra = {"smtp_accept_max": str(demand.sessions + 100), "message_size_limit": str(demand.message_size)}
+    return Exim(relay=relay, hold=hold, extra=extra)
 
-SUBJECTS = {subject.name: subject for subject in _ALL}
+
+def _sendmail(demand: Demand, relay: Relay, hold: bool) -> Sendmail:
+    return Sendmail(relay=relay, hold=hold)
+
+
+def _opensmtpd(demand: Demand, relay: Relay, hold: bool) -> OpenSmtpd:
+    return OpenSmtpd(relay=relay, hold=hold)
+
+
+# A process for each session is why three of them are not asked to hold ten thousand.
+_SERVERS: list[Subject] = [
+    Heloise(),
+    Heloise(processes=1),
+    Mta("postfix", _postfix, 1000),
+    Mta("exim", _exim, 1000),
+    Mta("opensmtpd", _opensmtpd, 1000),
+    Mta("sendmail", _sendmail, 1000),
+    Haraka(),
+]
+
+_DISCARDING: list[Subject] = [
+    Library("heloise.Server", "discard_heloise.py", "asyncio"),
+    Library("heloise.Server", "discard_heloise.py", "uvloop"),
+    Library("aiosmtpd", "discard_aiosmtpd.py", "asyncio"),
+    Library("aiosmtpd", "discard_aiosmtpd.py", "uvloop"),
+    CSink(),
+]
+
+
+def servers() -> list[Subject]:
+    """Mail servers, which keep what they take."""
+    return list(_SERVERS)
+
+
+def discarding() -> list[Subject]:
+    """Servers that accept and discard."""
+    return list(_DISCARDING)

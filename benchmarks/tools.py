@@ -1,4 +1,4 @@
-"""The two programs in C, built on demand, and the count of syncs by strace."""
+"""The programs in C, built on demand, and the count of syncs by strace."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOAD_GENERATOR = str(_LOAD / "build/smtpload")
 
 
 def build() -> None:
-    """Compile smtpload and smtpsink if their sources are newer; one process at a time, for tests run in parallel."""
+    """Compile them if their sources are newer; one process at a time, for tests run in parallel."""
     (_LOAD / "build").mkdir(exist_ok=True)
     with (_LOAD / "build/lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -43,6 +43,8 @@ class Load:
     per_connection: int = 0
     pipelining: bool = False
     first: int = 0
+    rate: int = 0
+    """Messages a second that are due, in an open loop; 0 for as many as the server takes."""
     timeout: int = 60
 
     def offer(self, port: int) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class Load:
                 *("--size", str(self.size), "--domain", self.domain, "--recipients", str(self.recipients)),
                 *("--per-connection", str(self.per_connection), "--first", str(self.first)),
                 *("--timeout", str(self.timeout), *(["--pipelining"] if self.pipelining else [])),
+                *(["--rate", str(self.rate)] if self.rate else []),
             ],
             stdout=subprocess.PIPE,
             timeout=self.timeout + 30,
@@ -93,6 +96,26 @@ def sink(timeout: int = 600) -> Iterator[Sink]:
                 yield Sink(json.loads(process.stdout.readline())["port"], count)
             finally:
                 process.terminate()
+
+
+@contextlib.contextmanager
+def holding(port: int, sessions: int, timeout: int = 300) -> Iterator[None]:
+    """So many sessions at `port` that have said EHLO, during the block. Raises RuntimeError: one was refused."""
+    with subprocess.Popen(
+        [str(_LOAD / "build/smtphold"), "--port", str(port), "--sessions", str(sessions), "--timeout", str(timeout)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if not process.stdout.readline():
+            raise RuntimeError(process.stderr.read().decode(errors="replace").strip())
+        try:
+            yield
+        finally:
+            process.stdin.close()
 
 
 # A call that another process interrupted is written in two parts; the second ("<... fsync resumed>") has no bracket.

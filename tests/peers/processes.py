@@ -38,3 +38,16 @@ def cpu_seconds(pid: int) -> float:
     stats = [stat for process in tree(pid) if (stat := _stat(process))]
     ticks = sum(int(field) for stat in stats for field in stat[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def pss_bytes(pid: int) -> int:
+    """The memory of the whole tree: what is shared by several processes counts once (proportional set size)."""
+    total = 0
+    for process in tree(pid):
+        try:
+            text = Path(f"/proc/{process}/smaps_rollup").read_text()
+        except OSError:  # it has ended meanwhile
+            continue
+        # A process that is about to end has a file without lines.
+        total += sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))
+    return total

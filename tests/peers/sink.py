@@ -27,20 +27,23 @@ class SmtpSink(Peer):
     """smtp-sink with its own `options`, such as `-q .`: hang up after the final dot, and say nothing.
 
     port: where a sink that is gone has listened; None for a free one.
+    keep: False when only its answers are wanted, and `transactions` is not asked.
     """
 
     name = "smtp-sink"
 
-    def __init__(self, *options: str, port: int | None = None) -> None:
+    def __init__(self, *options: str, port: int | None = None, keep: bool = True) -> None:
         super().__init__(require("postfix"))
         if port is not None:
             self.port = port
         self._options = options
+        self._keep = keep
         self._dump = self.jail.bind(_DUMP, mode=0o1777)
 
     def configure(self) -> Sequence[str]:
         place = (f"inet:{LOOPBACK}:{self.port}", "100")
-        return ["/usr/sbin/smtp-sink", "-u", "nobody", "-d", f"{_DUMP}/%s.", *self._options, *place]
+        dump = ("-d", f"{_DUMP}/%s.") if self._keep else ()
+        return ["/usr/sbin/smtp-sink", "-u", "nobody", *dump, *self._options, *place]
 
     def ready(self) -> bool:
         """It may have been told to be silent, so a greeting can not be asked for."""
