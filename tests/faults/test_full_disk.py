@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,14 @@ def require_namespaces() -> None:
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
+
+
+def until_logged(log: Path, words: str) -> None:
+    """The log is written a moment after the reply; another process tells of nothing by itself."""
+    deadline = time.monotonic() + 30
+    while words not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.01)
 
 
 async def send(conversation: Conversation, number: int, size: int) -> Reply:
@@ -98,7 +107,7 @@ async def a_full_disk(directory: Path, size: int) -> None:
         accepted, refusal = await fill(conversation, size, 0)
         assert accepted
         assert (refusal.code, str(refusal.status)) == (452, "4.3.1")
-        assert "cause=storage.full" in log.read_text()
+        await asyncio.to_thread(until_logged, log, "cause=storage.full")
         # Still there, still answering, still knowing what it took.
         assert (await send(conversation, 50_000, size)).code == 452
         seen = Served(server.process, server.port, disk / "state")
