@@ -1,7 +1,7 @@
 """How Haraka is started for the benchmarks: its outbound queue keeps or relays, as its documentation has it.
 
-Cluster mode with one process for each processor, which its performance notes recommend, and nothing in the way but a
-plugin that lets everybody relay and names the next hop, or puts what is accepted off so that it stays in the queue.
+Cluster mode with one process for each processor, which its performance notes recommend. A plugin asks no name
+server, lets everybody relay, and either names the next hop or puts off what is accepted, so that it stays in the queue.
 (`disabled` in outbound.ini would keep it too, but then Haraka looks at each waiting message once a second.)
 """
 
@@ -19,6 +19,7 @@ from tests.peers.require import require
 _PLUGIN = """\
 'use strict'
 exports.hook_connect = (next, connection) => { connection.relaying = true; next() }
+exports.hook_lookup_rdns = (next) => next(OK, 'client.test')
 exports.hook_rcpt = (next) => next(OK)
 """
 _RELAY = "exports.hook_get_mx = (next) => next(OK, {{ priority: 0, exchange: '127.0.0.1', port: {port} }})\n"
@@ -44,20 +45,22 @@ class Haraka:
         [node] = modules.glob("node-linux-*/bin/node")
         with tempfile.TemporaryDirectory(prefix="benchmark-haraka-", ignore_cleanup_errors=True) as name:
             directory = Path(name)
-            _write(directory, port, demand, sink)
+            _write(directory, modules / "Haraka" / "config", port, demand, sink)
             command = [str(node), str(modules / "Haraka" / "bin" / "haraka"), "-c", name]
             queue = directory / "queue"
             with serving(command, port, lambda: _queued(queue)) as running:
                 yield running
 
 
-def _write(directory: Path, port: int, demand: Demand, sink: int | None) -> None:
+def _write(directory: Path, defaults: Path, port: int, demand: Demand, sink: int | None) -> None:
+    # A file replaces the one that comes with it as a whole.
+    connection = (defaults / "connection.ini").read_text().replace("bytes=26214400", f"bytes={demand.message_size}")
     files = {
         "config/smtp.ini": f"listen=127.0.0.1:{port}\nnodes=cpus\n",
         "config/plugins": "bench\n",
         "config/me": "haraka.test\n",
-        "config/log.ini": "[main]\nlevel=warn\n",
-        "config/connection.ini": f"[max]\nbytes={demand.message_size}\n",
+        "config/log.ini": "[main]\nlevel=warn\ntimestamps=false\nformat=default\n",
+        "config/connection.ini": connection,
         # It does not send to the machine it runs on unless told otherwise.
         "config/outbound.ini": "local_mx_ok=true\n",
         "plugins/bench.js": _PLUGIN + (_KEEP if sink is None else _RELAY.format(port=sink)),

@@ -129,23 +129,25 @@ def counting_syncs(pid: int) -> Iterator[list[int]]:
     Writes to a file opened with O_SYNC or O_DSYNC do not show here. Nothing is appended where strace is missing.
     """
     result: list[int] = []
-    if not (strace := shutil.which("strace")):
+    if not shutil.which("strace"):
         yield result
         return
+    with tracing(pid, "-e", "trace=fsync,fdatasync,sync_file_range,msync,syncfs,sync") as trace:
+        yield result
+    result.append(len(_SYNC.findall(trace[0])))
+
+
+@contextlib.contextmanager
+def tracing(pid: int, *options: str) -> Iterator[list[bytes]]:
+    """The system calls of the whole tree below `pid`, as strace writes them, appended at the end of the block."""
+    result: list[bytes] = []
     with tempfile.TemporaryDirectory(prefix="benchmark-strace-") as directory:
         trace, messages = Path(directory) / "trace", Path(directory) / "messages"
         processes = sorted(tree(pid))
         with messages.open("wb") as stderr:
             process = subprocess.Popen(
                 [
-                    *(
-                        strace,
-                        "-f",
-                        "-e",
-                        "trace=fsync,fdatasync,sync_file_range,msync,syncfs,sync",
-                        "-e",
-                        "signal=none",
-                    ),
+                    *("strace", "-f", "-e", "signal=none", *options),
                     *("-o", str(trace), *(f"--attach={process}" for process in processes)),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -166,4 +168,4 @@ def counting_syncs(pid: int) -> Iterator[list[int]]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        result.append(len(_SYNC.findall(trace.read_bytes())))
+        result.append(trace.read_bytes())

@@ -26,6 +26,7 @@ from heloise.mail.trace import Origin
 from heloise.net import real_world
 from heloise.queue.model import NewMessage
 from heloise.queue.sqlite import SqliteStore
+from tests.peers.jail import wait_until
 from tests.peers.processes import cpu_seconds, pss_bytes
 
 _BATCH = 2000
@@ -72,9 +73,11 @@ class Backlog(Experiment[Heloise]):
         began = time.monotonic()
         with heloise(configuration) as server:
             started = time.monotonic() - began
+            control = directory / "state" / "control"
+            wait_until(control.exists, "the control socket", 20)
             memory = pss_bytes(server.pid)
             before_load = server.queued() or 0
-            pages = sorted(_list_time(directory / "state" / "control", min(before_load, _PAGE)) for _ in range(5))
+            pages = sorted(_list_time(control, min(before_load, _PAGE)) for _ in range(5))
             warm = warm_up(server, cell, DOMAIN)
             offered = load(cell, DOMAIN, messages_for(cell, warm["per_second"], seconds))
             before = cpu_seconds(server.pid)

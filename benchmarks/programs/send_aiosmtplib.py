@@ -12,7 +12,8 @@ MESSAGE = message()
 async def send(count: int) -> None:
     """Send so many, one after the other."""
     for _ in range(count if ONE_PER_CONNECTION else 1):
-        async with aiosmtplib.SMTP(HOST, PORT, local_hostname="client.test", start_tls=False, timeout=60) as session:
+        client = aiosmtplib.SMTP(hostname=HOST, port=PORT, local_hostname="client.test", start_tls=False, timeout=60)
+        async with client as session:
             for _ in range(1 if ONE_PER_CONNECTION else count):
                 await session.sendmail(SENDER, [RECIPIENT], MESSAGE)
 

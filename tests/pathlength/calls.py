@@ -1,0 +1,166 @@
+"""Function calls for each accepted message, counted in one process: the whole server, but for what is outside.
+
+A real `MailServer` with its store, fed with octets by a stream that always has the next ones; blocking work is done
+where it is asked for. So nothing waits, nothing depends on chance, and two runs make the same calls. Counted are the
+calls of functions of heloise, and those of functions in C that heloise calls; not what asyncio does for itself, nor
+what the simulated world does in place of the real one.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, ParamSpec, TypeVar
+
+import heloise
+from heloise.app.journal import Journal
+from heloise.app.mail_server import MailServer, StoreOptions
+from heloise.config.load import parse_configuration
+from heloise.mail.encryption import Encryption
+from heloise.testing import SimulatedWorld, run_simulated
+from heloise.world import AnyEndpoint, Endpoint, Listening, Network, Stream
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CONFIGURATION = """\
+hostname = "mx.test"
+state = "/var/lib/heloise"
+processes = 1
+[[listener]]
+address = "127.0.0.1:25"
+[[route]]
+domains = ["away.test"]
+to = "smtp:127.0.0.1:9"
+on_request = true
+"""
+_CONTENT = b"From: a@client.test\r\nTo: user@away.test\r\nSubject: x\r\n\r\n" + (b"x" * 76 + b"\r\n") * 12 + b".\r\n"
+_COMMANDS = (b"MAIL FROM:<sender@client.test>\r\n", b"RCPT TO:<user@away.test>\r\n", b"DATA\r\n")
+_FEW, _MANY = 20, 60
+_SOURCE = str(Path(heloise.__file__).parent)
+_TESTING = f"{_SOURCE}/testing"
+
+# For one message: what comes in at a time.
+WAYS: dict[str, tuple[bytes, ...]] = {
+    "unpipelined": (*_COMMANDS, _CONTENT),
+    "pipelined": (b"".join(_COMMANDS), _CONTENT),
+}
+
+
+def count_calls() -> dict[str, float]:
+    """Calls per message, for each of `WAYS`."""
+    return {f"calls, {name}": _per_message(parts) for name, parts in WAYS.items()}
+
+
+def _per_message(parts: tuple[bytes, ...]) -> float:
+    # What a session and a server cost in themselves is in both.
+    return (_calls(parts, _MANY) - _calls(parts, _FEW)) / (_MANY - _FEW)
+
+
+def _calls(parts: tuple[bytes, ...], messages: int) -> int:
+    counter = _Counter()
+
+    async def scenario(world: SimulatedWorld) -> None:
+        host = world.host("mx.test", "127.0.0.1")
+        network = _Listening(host.world.network)
+        outside = replace(host.world, blocking=_AtOnce(), network=network)
+        configuration = parse_configuration(_CONFIGURATION, file="heloise.toml", directory="/var/lib/heloise")
+        store = StoreOptions(vfs=host.sqlite_vfs(), exclusive=True)
+        server = MailServer(configuration, outside, Journal(lambda level, event, fields: None), store=store)
+        await server.start()
+        try:
+            stream = _Fed([b"EHLO client.test\r\n", *parts * messages, b"QUIT\r\n"])
+            with counter:
+                await network.serve(stream)
+            taken = sum(reply.startswith(b"250 2.0.0 ") for reply in stream.heard)
+            waiting = (await server.queue.counts()).messages
+            assert taken == waiting == messages, f"{messages} were sent, {taken} acknowledged, {waiting} are waiting"
+        finally:
+            await server.stop()
+
+    run_simulated(scenario, seed=1)
+    return counter.calls
+
+
+class _Counter:
+    """Counts calls during its block."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._note)
+
+    def __exit__(self, *error: object) -> None:
+        sys.setprofile(None)
+
+    def _note(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event in ("call", "c_call"):
+            name = frame.f_code.co_filename
+            if name.startswith(_SOURCE) and not name.startswith(_TESTING):
+                self.calls += 1
+
+
+class _AtOnce:
+    """Blocking work without threads and without waiting."""
+
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return function(*args, **kwargs)
+
+    def lane(self, name: str) -> "_AtOnce":
+        return self
+
+    async def close(self) -> None:
+        """Nothing is under way."""
+
+
+class _Listening:
+    """A network that nobody comes from: what would serve a connection is called by hand."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.serve: Callable[[Stream], Awaitable[None]]
+
+    async def listen(self, endpoint: AnyEndpoint, serve: Callable[[Stream], Awaitable[None]]) -> Listening:
+        if isinstance(endpoint, Endpoint):
+            self.serve = serve
+        return await self._network.listen(endpoint, serve)
+
+    async def connect(self, endpoint: AnyEndpoint, *, timeout: float, local_address: str | None = None) -> Stream:
+        return await self._network.connect(endpoint, timeout=timeout, local_address=local_address)
+
+    def load_tls(self, demand: Any) -> None:
+        self._network.load_tls(demand)
+
+
+class _Fed:
+    """A stream that always has the next octets, and takes whatever is said."""
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self._parts = iter(parts)
+        self.heard: list[bytes] = []
+        self.local: AnyEndpoint = Endpoint("127.0.0.1", 25)
+        self.peer: AnyEndpoint = Endpoint("127.0.0.1", 30000)
+
+    async def receive(self) -> bytes:
+        return next(self._parts, b"")
+
+    def send(self, octets: bytes) -> None:
+        self.heard.append(octets)
+
+    async def drain(self) -> None:
+        """It never holds up."""
+
+    async def start_tls(self, demand: Any, *, timeout: float) -> Encryption:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def abort(self) -> None:
+        """Nothing is held."""
+
+    async def wait_closed(self) -> None:
+        await asyncio.sleep(0)

@@ -1,0 +1,67 @@
+"""What one message costs, counted: a change that makes the path longer is seen here, on a loaded machine too.
+
+When the longer path is meant, `python -m tests.pathlength` writes the table again.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pathlength.calls import count_calls
+from tests.pathlength.order import OPTIONS, acknowledged
+from tests.pathlength.system_calls import MESSAGES, accepting, count_system_calls
+from tests.pathlength.table import VERSION, known, longer
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not on this machine")
+
+
+def test_accepting_a_message_takes_no_more_function_calls_than_it_did() -> None:
+    if not known(VERSION):
+        pytest.skip(f"the table has nothing for {VERSION}")
+    assert longer(VERSION, count_calls()) == []
+
+
+def test_function_calls_are_counted_the_same_each_time() -> None:
+    assert count_calls() == count_calls()
+
+
+@needs_strace
+@pytest.mark.slow
+def test_accepting_and_relaying_a_message_takes_no_more_system_calls_than_it_did(tmp_path: Path) -> None:
+    assert longer("system", count_system_calls(tmp_path)) == []
+
+
+@needs_strace
+@pytest.mark.slow
+def test_250_is_said_only_after_the_message_was_written_and_synced(tmp_path: Path) -> None:
+    assert acknowledged(accepting(tmp_path, *OPTIONS).decode(errors="replace")) == MESSAGES
+
+
+WRITE = '7 pwrite64(14</s/queue/queue.db-wal>, "x", 24, 0) = 24'
+SYNC = "7 fdatasync(14</s/queue/queue.db-wal>) = 0"
+SYNC_BEGINS = "7 fdatasync(14</s/queue/queue.db-wal> <unfinished ...>"
+SYNC_RETURNS = "7 <... fdatasync resumed>) = 0"
+GO_ON = '5 write(21<socket:[9]>, "354 Send the mes"..., 58) = 58'
+TAKEN = '5 write(21<socket:[9]>, "250 2.0.0 1M85SG"..., 33) = 33'
+
+
+@pytest.mark.parametrize("lines", [[GO_ON, WRITE, SYNC, TAKEN], [GO_ON, WRITE, SYNC_BEGINS, SYNC_RETURNS, TAKEN] * 2])
+def test_a_trace_with_the_sync_before_250_is_in_order(lines: list[str]) -> None:
+    assert acknowledged("\n".join(lines)) == lines.count(TAKEN)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [GO_ON, TAKEN],
+        [GO_ON, WRITE, TAKEN, SYNC],
+        [GO_ON, SYNC, WRITE, TAKEN],
+        [GO_ON, WRITE, SYNC, WRITE, TAKEN],
+        [GO_ON, WRITE, SYNC_BEGINS, TAKEN, SYNC_RETURNS],
+        [GO_ON, WRITE, SYNC, TAKEN, GO_ON, TAKEN],
+    ],
+)
+def test_a_trace_with_250_before_the_sync_is_found_out(lines: list[str]) -> None:
+    with pytest.raises(AssertionError, match="250 was said"):
+        acknowledged("\n".join(lines))
