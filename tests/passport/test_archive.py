@@ -153,3 +153,10 @@ def test_messages_are_found_by_whole_addresses_the_newest_first(directory: str) 
     assert found(sender="<>") == [2]
     assert found(recipient='"od\\"d"@example.org') == [4]
     assert found(recipient="dave@example.org") == []
+
+
+def test_the_last_room_on_a_disk_is_for_mail(directory: str) -> None:
+    archive = Archive(directory, DiskFiles(), minimum_free=1 << 62)
+    with pytest.raises(ArchiveFault, match="which are for mail"):
+        archive.write([Opened("session", 1.0, "192.0.2.1")], 1.0)
+    assert archive.entries("session") == []

@@ -7,6 +7,8 @@ from heloise.passport.archive import Archive, Retention
 from heloise.passport.office import PassportOffice
 from heloise.world import World
 
+LEAST_FREE = 16 << 20  # octets that history leaves to mail even when [limits] minimum_free asks for less
+
 
 def make_office(
     configuration: Configuration,
@@ -24,8 +26,9 @@ def make_office(
     # A message that is still in the queue keeps its beginning.
     keep = max(section.keep, configuration.retry.expire_after)
     retention = Retention(keep=keep, messages=part.share(section.messages))
+    minimum_free = max(LEAST_FREE, configuration.limits.minimum_free)
     directory = numbered(f"{configuration.state}/passport", part.index)
-    archive = Archive(directory, world.files, retention, vfs=vfs, exclusive=exclusive)
+    archive = Archive(directory, world.files, retention, vfs=vfs, exclusive=exclusive, minimum_free=minimum_free)
     office = PassportOffice(archive, world, told=journal.passport_trouble)
     journal.keep_passports(office)
     return office

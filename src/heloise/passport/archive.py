@@ -45,7 +45,10 @@ class Retention:
 
 
 class Archive:
-    """The database in `directory`, opened when it is needed; `vfs` and `exclusive` as in `heloise.queue.shard`."""
+    """The database in `directory`, opened when it is needed; `vfs` and `exclusive` as in `heloise.queue.shard`.
+
+    While the disk has less than `minimum_free` octets nothing is written: the room that is left is for mail.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,9 @@ class Archive:
         *,
         vfs: str | None = None,
         exclusive: bool = False,
+        minimum_free: int = 0,
     ) -> None:
+        self._minimum_free = minimum_free
         self.path = f"{directory}/passport.db"
         self._directory = directory
         self._files = files
@@ -73,6 +78,7 @@ class Archive:
         Raises ArchiveFault.
         """
         self._set_aside = None
+        self._leave_room()
         pages, born = _pages(entries)
         try:
             try:
@@ -104,6 +110,14 @@ class Archive:
                 connection.close(force=True)
 
     # What follows is not for others.
+
+    def _leave_room(self) -> None:
+        try:
+            free = self._files.free_octets(self._directory) if self._minimum_free else 0
+        except OSError:
+            return  # it is not there yet, or writing will tell
+        if free < self._minimum_free:
+            raise ArchiveFault(f"the disk has {free} octets left, which are for mail; nothing is kept meanwhile")
 
     def _ask(self, question: str, values: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         if self._connection is None and not self._files.exists(self.path):
