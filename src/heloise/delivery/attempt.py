@@ -147,4 +147,4 @@ def discover_agents() -> Agents:
     """All agents built in. Done once, at start."""
     package = importlib.import_module("heloise.delivery.agents")
     names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    return agents_by_transport(importlib.import_module(f"{package.__name__}.{name}").AGENT for name in names)
+    return agents_by_transport([importlib.import_module(f"{package.__name__}.{name}").AGENT for name in names])

@@ -24,8 +24,7 @@ from heloise.smtp.transaction import RecipientAnswer
 from heloise.world import LinkError, LinkFault
 
 _CLOSING = 421
-_LINK_TROUBLE = (causes.LINK_LOST, causes.LINK_TIMED_OUT, causes.LINK_REFUSED)
-_MISFIT = (causes.DELIVERY_NEEDS_EXTENSION,)
+_ELSEWHERE = (causes.LINK_LOST, causes.LINK_TIMED_OUT, causes.LINK_REFUSED, causes.DELIVERY_NEEDS_EXTENSION)
 _WORDS = {
     LinkFault.REFUSED: "Connection refused by",
     LinkFault.TIMED_OUT: "Connection timed out with",
@@ -67,7 +66,7 @@ def belongs_elsewhere(answer: RecipientAnswer) -> bool:
         return False
     if answer.said_by_peer:
         return answer.reply.code == _CLOSING
-    return answer.reply.cause.kind in (*_LINK_TROUBLE, *_MISFIT)
+    return answer.reply.cause.kind in _ELSEWHERE
 
 
 def classify_failure(failure: DialFailure, *, peer: str, shown: str) -> Outcome:

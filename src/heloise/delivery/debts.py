@@ -33,7 +33,7 @@ def write_debt(recipient: QueuedRecipient, item: RecipientReport) -> Debt:
 def read_debts(owed: Owed) -> tuple[RecipientReport, ...]:
     """What is still true of what is owed: not that somebody is late who was tried again since. Raises ValueError."""
     texts = {debt.recipient_id: debt.report for debt in owed.debts}
-    items = ((each, _read(each, texts[each.id])) for each in owed.message.recipients if each.id in texts)
+    items = [(each, _read(each, texts[each.id])) for each in owed.message.recipients if each.id in texts]
     return tuple(item for recipient, item in items if _is_true(recipient, item))
 
 

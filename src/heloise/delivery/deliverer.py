@@ -230,7 +230,7 @@ class Deliverer:
         try:
             await self._deliver(message, content, shared)
         finally:
-            self._in_hand.difference_update(recipient.id for recipient in message.recipients)
+            self._in_hand.difference_update([recipient.id for recipient in message.recipients])
             if shared is not None:
                 shared.leave()
 
@@ -421,5 +421,5 @@ def _lane(message: QueuedMessage, destination: Destination) -> Lane:
 
 def _last_word(message: QueuedMessage) -> float:
     """When somebody last said something about it."""
-    words = (recipient.last_word for recipient in message.recipients)
+    words = [recipient.last_word for recipient in message.recipients]
     return max((word.at for word in words if word is not None), default=0.0)

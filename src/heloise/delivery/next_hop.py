@@ -195,7 +195,7 @@ async def _with_addresses(
     for _, level in groupby(exchangers, key=_preference):
         chosen += world.entropy.shuffled(list(level))
     del chosen[MAXIMUM_HOSTS:]
-    answers = await asyncio.gather(*(_addresses(world, exchanger.host) for exchanger in chosen))
+    answers = await asyncio.gather(*[_addresses(world, exchanger.host) for exchanger in chosen])
     hosts: list[NextHopHost] = []
     ours: list[MailExchanger] = []
     trouble: ResolverError | None = None
@@ -224,8 +224,10 @@ async def _addresses(world: World, host: str) -> tuple[str, ...] | ResolverError
 
 
 def _levels(exchangers: Sequence[MailExchanger], port: int) -> tuple[tuple[str, ...], ...]:
-    levels = (level for _, level in groupby(exchangers, key=_preference))
-    return tuple(tuple(sorted(_key(Endpoint(exchanger.host, port)) for exchanger in level)) for level in levels)
+    levels: list[tuple[str, ...]] = []
+    for _, level in groupby(exchangers, key=_preference):
+        levels.append(tuple(sorted([_key(Endpoint(exchanger.host, port)) for exchanger in level])))
+    return tuple(levels)
 
 
 def _unanswered(domain: str, error: ResolverError, *, of_domain: bool = True) -> NoNextHop:

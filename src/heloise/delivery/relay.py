@@ -209,7 +209,7 @@ class _Relaying:
         domains = offers.limits.get("RCPTDOMAINMAX")
         if domains is None:
             return self.pending[:most]
-        names = dict.fromkeys(_domain(recipient) for recipient in self.pending)
+        names = dict.fromkeys([_domain(recipient) for recipient in self.pending])
         chosen = set(list(names)[:domains])
         self.pending.sort(key=lambda recipient: _domain(recipient) not in chosen)
         fitting = sum(_domain(recipient) in chosen for recipient in self.pending)

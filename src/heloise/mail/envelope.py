@@ -136,9 +136,8 @@ class Envelope:
 
     def encode(self) -> bytes:
         """The sender and each recipient, a line each (CRLF)."""
-        return b"".join(
-            line + b"\r\n" for line in (self.encode_sender(), *(recipient.encode() for recipient in self.recipients))
-        )
+        lines = (self.encode_sender(), *[recipient.encode() for recipient in self.recipients])
+        return b"".join([line + b"\r\n" for line in lines])
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:

@@ -91,7 +91,7 @@ class QueueDeposit:
             message = NewMessage(submission=self._submission, facts=facts, octets=octets)
             await self._keep(message, MemoryContent(octets), companions)
             return
-        await spool.finish(*(each.submission.message_id for each in companions if each.octets is None))
+        await spool.finish(*[each.submission.message_id for each in companions if each.octets is None])
         path = f"{self._spool_directory}/{spool.name}"
         content = SpoolContent(self._world.files, self._world.blocking, path, facts.size)
         message = NewMessage(submission=self._submission, facts=facts, octets=None, spool_name=spool.name)
@@ -107,7 +107,7 @@ class QueueDeposit:
 
     async def _keep(self, message: NewMessage, content: Content, companions: Sequence[Companion]) -> None:
         if companions:
-            await self._keeper.keep_together([message, *(_beside(message, each) for each in companions)])
+            await self._keeper.keep_together([message, *[_beside(message, each) for each in companions]])
         else:
             await self._keeper.keep(message, content)
 

@@ -102,7 +102,7 @@ class SqliteStore:
             # It is, or will be, stored, but whoever wanted to deliver it is gone: nobody holds this lease.
             if until is not None:
                 until = 0.0
-                self._leases.run_out(each.id for each in queued.recipients)
+                self._leases.run_out([each.id for each in queued.recipients])
             raise
         return queued
 

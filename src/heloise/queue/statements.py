@@ -127,7 +127,7 @@ def _by_message(connection: apsw.Connection, rows: Sequence[Row], tally: Tally) 
     by_message: dict[int, list[Row]] = {}
     for row in rows:
         by_message.setdefault(row[1], []).append(row)
-    found = (_leased(connection, number, sorted(group), tally) for number, group in by_message.items())
+    found = [_leased(connection, number, sorted(group), tally) for number, group in by_message.items()]
     return [stored for stored in found if stored is not None]
 
 

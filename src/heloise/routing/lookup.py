@@ -102,7 +102,7 @@ class Names:
         for key in _keys(local_part, domain):
             found: Entry | None = self.tables.users_by_key.get(key)
             if found is None:
-                found = self._first(key, (each for each in self.tables.name_maps if each.supplies is Supplies.USERS))
+                found = self._first(key, [each for each in self.tables.name_maps if each.supplies is Supplies.USERS])
             if isinstance(found, User):
                 return found
         return None

@@ -86,5 +86,5 @@ def _without_success(parameters: Parameters) -> Parameters:
     if "SUCCESS" not in _notify(parameters):
         return parameters
     left = ",".join(word for word in _notify(parameters) if word != "SUCCESS") or "NEVER"
-    items = (Parameter("NOTIFY", left) if item.keyword == "NOTIFY" else item for item in parameters)
+    items = [Parameter("NOTIFY", left) if item.keyword == "NOTIFY" else item for item in parameters]
     return Parameters(tuple(items))

@@ -119,12 +119,12 @@ class Alias:
     @property
     def written(self) -> tuple[str, ...]:
         """What it stands for, as one would write it; a file is named, not read out."""
-        return (*self.targets, *(f":include:{included.file}" for included in self.included))
+        return (*self.targets, *[f":include:{included.file}" for included in self.included])
 
     @property
     def members(self) -> tuple[Member, ...]:
         """All of them, those in files last."""
-        return (*map(Member, self.targets), *(member for included in self.included for member in included.members))
+        return (*map(Member, self.targets), *[member for included in self.included for member in included.members])
 
 
 class ForwardKind(Enum):

@@ -57,7 +57,10 @@ class Mail:
     reverse_path: ReversePath
     parameters: Parameters = NO_PARAMETERS
 
-    verb = Verb.MAIL
+    @property
+    def verb(self) -> Verb:
+        """Which command it is."""
+        return Verb.MAIL
 
     def encode(self) -> bytes:
         """The wire form with CRLF."""
@@ -71,7 +74,10 @@ class Rcpt:
     forward_path: ForwardPath
     parameters: Parameters = NO_PARAMETERS
 
-    verb = Verb.RCPT
+    @property
+    def verb(self) -> Verb:
+        """Which command it is."""
+        return Verb.RCPT
 
     def encode(self) -> bytes:
         """The wire form with CRLF."""
@@ -85,7 +91,10 @@ class Bdat:
     size: int
     last: bool = False
 
-    verb = Verb.BDAT
+    @property
+    def verb(self) -> Verb:
+        """Which command it is."""
+        return Verb.BDAT
 
     def encode(self) -> bytes:
         """The wire form with CRLF; the octets follow it."""

@@ -15,7 +15,7 @@ def help_reply(view: ServerView, registry: Registry, topic: str) -> Reply:
     """214 for no topic or a known one (upper case), 504 for an unknown one."""
     verbs = _verbs(view, registry)
     if not topic:
-        return _help(["Commands:", *(f"  {form:<40} {summary}" for form, summary in verbs.values())])
+        return _help(["Commands:", *[f"  {form:<40} {summary}" for form, summary in verbs.values()]])
     if topic in verbs:
         form, summary = verbs[topic]
         return _help([form, f"  {summary}"])
