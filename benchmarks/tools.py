@@ -81,6 +81,10 @@ class Sink:
         """Messages that arrived, duplicates included."""
         return int(struct.unpack("<4Q", self._count.read_bytes())[0])
 
+    def connections(self) -> int:
+        """Connections that were made."""
+        return int(struct.unpack("<4Q", self._count.read_bytes())[3])
+
 
 @contextlib.contextmanager
 def sink(timeout: int = 600) -> Iterator[Sink]:

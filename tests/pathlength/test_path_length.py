@@ -29,6 +29,7 @@ def test_function_calls_are_counted_the_same_each_time() -> None:
 
 
 @needs_strace
+@pytest.mark.interop
 @pytest.mark.slow
 def test_accepting_and_relaying_a_message_takes_no_more_system_calls_than_it_did(tmp_path: Path) -> None:
     # On a busy machine the run takes longer, and what the server does once a second comes into it more often.
