@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import ssl
 from typing import Final
 
 from heloise.world.errors import LinkError, LinkFault
@@ -27,6 +28,8 @@ def link_error(error: OSError) -> LinkError:
     """`error` in our words. EMFILE, EADDRNOTAVAIL and all we do not know are LOCAL trouble."""
     if isinstance(error, socket.gaierror):
         return LinkError(LinkFault.UNREACHABLE, f"no address: {error.strerror}")
+    if isinstance(error, ssl.SSLError):  # its numbers are not those of errno
+        return LinkError(LinkFault.TLS, error.reason or str(error))
     fault = _FAULTS.get(error.errno or 0, LinkFault.LOCAL)
     # Of errno, since asyncio writes addresses into strerror; and nothing that the fault says already.
     words = os.strerror(error.errno) if error.errno else str(error)

@@ -11,8 +11,10 @@ from typing import Any, Final, TypeAlias
 
 from heloise.net.faults import connect_error
 from heloise.net.stream import RECEIVE_BUFFER, SocketStream
+from heloise.net.tls import context_for
 from heloise.world.errors import LinkError, LinkFault
 from heloise.world.network import AnyEndpoint, Endpoint, Stream, UnixEndpoint
+from heloise.world.tls import ServerTls
 
 BACKLOG: Final = 1024
 # Linux: choose the local port at connect and not at bind, else 28,000 connections from one address are the end.
@@ -113,6 +115,10 @@ class SocketNetwork:
         except OSError as error:
             raise LinkError(LinkFault.LOCAL, f"can not listen on {endpoint}: {error.strerror}") from error
         return listening
+
+    def load_tls(self, demand: ServerTls) -> None:
+        """Read the files of `demand`, so that `start_tls` need not. Blocks. Raises TlsFileError."""
+        context_for(demand)
 
     async def _connect(self, endpoint: AnyEndpoint, local_address: str | None) -> SocketStream:
         failure = OSError(errno.EHOSTUNREACH, "no address")

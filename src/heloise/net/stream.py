@@ -7,19 +7,27 @@ wait. Above `HIGH_WATER` unread octets the transport stops reading; above `HIGH_
 
 The end of a connection is one of: `_eof` (they closed their side), `_closed` without `_fault` (we closed), `_fault`
 (it broke). Octets that came before the end are always given out first.
+
+`start_tls` puts TLS between the transport and this protocol: `_transport` is another object then. Whatever came in
+plaintext before is refused, since the buffer is ours to look into (RFC 3207 §6).
 """
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable
 from typing import Final, cast
 
+from heloise.mail.encryption import Encryption
 from heloise.net.faults import link_error
+from heloise.net.tls import context_for, encryption_of, tls_error
 from heloise.world.errors import LinkError, LinkFault
 from heloise.world.network import AnyEndpoint, Endpoint, UnixEndpoint
+from heloise.world.tls import ClientTls, TlsDemand, TlsFileError
 
 HIGH_WATER: Final = 256 * 1024
 RECEIVE_BUFFER: Final = 256 * 1024
+TLS_FAREWELL: Final = 5.0  # seconds the peer gets to answer close_notify; few do
 _UNKNOWN: Final = Endpoint("0.0.0.0", 0)
 
 
@@ -97,9 +105,49 @@ class SocketStream(asyncio.BufferedProtocol):
         if self._fault is not None:
             raise LinkError(self._fault.fault, self._fault.detail)
 
+    async def start_tls(self, demand: TlsDemand, *, timeout: float) -> Encryption:
+        """Shake hands for TLS. See `heloise.world.Stream`."""
+        try:
+            transport = await self._shake_hands(demand, timeout)
+        except BaseException as error:
+            failure = _handshake_error(error, timeout)
+            # During the handshake asyncio tells us nothing, not even that the connection is lost.
+            self._transport.abort()
+            self._input = b""
+            self.connection_lost(None)
+            if failure is None:
+                raise
+            self._fault = failure
+            raise LinkError(failure.fault, failure.detail) from error
+        self._transport = transport
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+        return encryption_of(transport.get_extra_info("ssl_object"), demand)
+
+    async def _shake_hands(self, demand: TlsDemand, timeout: float) -> asyncio.Transport:
+        if self._input:
+            raise LinkError(LinkFault.INJECTED)
+        if self._eof or self._closed or self._transport.is_closing():
+            raise LinkError(LinkFault.TLS, "the peer hung up")
+        is_client = isinstance(demand, ClientTls)
+        # From here to the first wait nothing is read, so no octet can come between the look above and the handshake.
+        transport = await asyncio.get_running_loop().start_tls(
+            self._transport,
+            self,
+            context_for(demand),
+            server_side=not is_client,
+            server_hostname=demand.server_name if isinstance(demand, ClientTls) else None,
+            ssl_handshake_timeout=timeout,
+            ssl_shutdown_timeout=TLS_FAREWELL,
+        )
+        if transport is None:
+            raise LinkError(LinkFault.TLS, "the peer hung up")
+        return transport
+
     def close(self) -> None:
         """Send what was given, then close. Idempotent."""
-        self._transport.close()
+        # A second close would make asyncio's TLS transport forget what it is about, so that abort did nothing.
+        if not self._transport.is_closing():
+            self._transport.close()
         self._wake_reader()
 
     def abort(self) -> None:
@@ -143,7 +191,7 @@ class SocketStream(asyncio.BufferedProtocol):
         """They closed their side; ours stays open, there may be a reply to give."""
         self._eof = True
         self._wake_reader()
-        return True
+        return not self._is_secured  # TLS has no half-closed connections that asyncio knew of
 
     def pause_writing(self) -> None:
         """Too much waits."""
@@ -158,7 +206,8 @@ class SocketStream(asyncio.BufferedProtocol):
         """The end, for whatever reason."""
         if exc is not None and self._fault is None:
             self._fault = link_error(exc) if isinstance(exc, OSError) else LinkError(LinkFault.LOCAL, str(exc))
-            self._take_last_words()
+            if not self._is_secured:
+                self._take_last_words()
         self._closed = True
         self._wake_reader()
         self._wake_waiters()
@@ -179,6 +228,10 @@ class SocketStream(asyncio.BufferedProtocol):
                 self._input += octets
         except OSError:
             return
+
+    @property
+    def _is_secured(self) -> bool:
+        return self._transport.get_extra_info("sslcontext") is not None
 
     def _wait_for_input(self) -> asyncio.Future[None]:
         if self._reader is not None and not self._reader.done():
@@ -212,3 +265,23 @@ class SocketStream(asyncio.BufferedProtocol):
         if isinstance(address, str):
             return UnixEndpoint(address or self._transport.get_extra_info(other))
         return _UNKNOWN  # the peer was gone before anybody could ask
+
+
+def _handshake_error(error: BaseException, timeout: float) -> LinkError | None:
+    """What a failed handshake is in our words; None when that is no matter of the link."""
+    match error:
+        case LinkError():
+            return error
+        case TlsFileError():
+            return LinkError(LinkFault.LOCAL, str(error))
+        case TimeoutError():
+            return LinkError(LinkFault.TIMED_OUT, f"no TLS handshake within {timeout:g} seconds")
+        case ssl.SSLError():
+            return tls_error(error)
+        case OSError():
+            # asyncio says by one and the same class that the peer hung up and that time is over.
+            silent = "is taking longer than" in str(error)
+            detail = f"no TLS handshake within {timeout:g} seconds"
+            return LinkError(LinkFault.TIMED_OUT, detail) if silent else tls_error(error)
+        case _:
+            return None

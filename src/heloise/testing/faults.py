@@ -25,6 +25,7 @@ class Trouble(Enum):
     HALF_CLOSE = "the sender's octets end as if it had closed its side"
     BLACK_HOLE = "nothing comes through any more, and nobody is told"
     LOSE_REPLY = "the sender writes, the other side sees a reset instead"
+    HANDSHAKE = "TLS can not be agreed upon"
 
 
 AT_CONNECT: Final = frozenset({Trouble.REFUSE, Trouble.UNREACHABLE, Trouble.TIME_OUT})
@@ -58,7 +59,7 @@ class FaultRates:
     """How often, from 0 to 1; zero everywhere is a world without faults, but still with latency and cuts.
 
     Attributes:
-        refuse, unreachable, time_out, reset, half_close, black_hole, lose_reply: per connection.
+        refuse, unreachable, time_out, reset, half_close, black_hole, lose_reply, handshake: per connection.
         server_failure, resolver_time_out, no_such_domain: per DNS question.
         cuts: the share of connections whose octets arrive in pieces other than those sent.
         latency: seconds one way, at least and at most.
@@ -72,6 +73,7 @@ class FaultRates:
     half_close: float = 0.0
     black_hole: float = 0.0
     lose_reply: float = 0.0
+    handshake: float = 0.0
     server_failure: float = 0.0
     resolver_time_out: float = 0.0
     no_such_domain: float = 0.0
@@ -129,6 +131,7 @@ class FaultPlan:
             (Trouble.HALF_CLOSE, rates.half_close),
             (Trouble.BLACK_HOLE, rates.black_hole),
             (Trouble.LOSE_REPLY, rates.lose_reply),
+            (Trouble.HANDSHAKE, rates.handshake),
         )
 
 

@@ -16,6 +16,7 @@ from heloise.testing.stream import SimulatedStream, Wire
 from heloise.testing.trace import Trace
 from heloise.world.errors import LinkError, LinkFault
 from heloise.world.network import AnyEndpoint, Endpoint, Stream, UnixEndpoint
+from heloise.world.tls import ServerTls
 
 Serve: TypeAlias = Callable[[Stream], Awaitable[None]]
 
@@ -156,6 +157,9 @@ class SimulatedNetwork:
         listening = SimulatedListening(self, endpoint, serve)
         self._listening[endpoint] = listening
         return listening
+
+    def load_tls(self, demand: ServerTls) -> None:
+        """There are no files."""
 
     def adopt(self, stream: SimulatedStream, task: "asyncio.Task[None]") -> None:
         """Remember a connection that was accepted, and the task that serves it."""

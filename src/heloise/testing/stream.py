@@ -5,6 +5,9 @@ overtake each other. On arrival it is cut into pieces, and `receive` hands out o
 not yet received counts against `WINDOW`, above which `drain` waits. A fault sits on the wire and strikes in `carry`;
 the streams themselves know only what TCP would tell them. As in TCP, closing with unread octets, and octets that
 arrive after the close, answer with a reset; as on Linux, what arrived before a reset can still be read.
+
+A TLS handshake is a line from each side, that of the server with the names its certificates are for; what is sent after
+it looks as before. A client that verifies believes those names.
 """
 
 import asyncio
@@ -14,13 +17,16 @@ from collections import deque
 from enum import Enum
 from typing import Final, TypeAlias
 
+from heloise.mail.encryption import Encryption
 from heloise.testing.faults import ConnectionFault, Side, Trouble
 from heloise.testing.trace import Trace
 from heloise.world.errors import LinkError, LinkFault
 from heloise.world.network import AnyEndpoint
+from heloise.world.tls import ClientTls, ServerTls, TlsDemand
 
 WINDOW: Final = 64 * 1024
 FINE_CUTS: Final = 4096  # so many octets of a connection are cut finely, what follows coarsely, for the sake of speed
+_HELLO: Final = b"\x16simulated TLS "  # 0x16 begins a real handshake as well
 
 
 class _End(Enum):
@@ -67,7 +73,7 @@ class Wire:
         # The checksum and not the octets: the trace keeps what it is given.
         self.record("send", sender.side.value, len(octets), zlib.crc32(octets))
         fault = self._fault
-        if fault is None or fault.sender is not sender.side or self._dead:
+        if fault is None or fault.sender is not sender.side or self._dead or fault.trouble is Trouble.HANDSHAKE:
             self.post(sender.other, octets)
             return
         passed = self._octets[sender.side]
@@ -106,6 +112,11 @@ class Wire:
             pieces.append(octets[at : at + size])
             at += size
         return pieces
+
+    @property
+    def spoils_handshakes(self) -> bool:
+        """Is it the fault of this connection that TLS can not be agreed upon?"""
+        return self._fault is not None and self._fault.trouble is Trouble.HANDSHAKE
 
     def kill(self) -> None:
         """Let nothing come through any more."""
@@ -191,6 +202,49 @@ class SimulatedStream:
         while self._is_full():
             await self._change()
         self._raise_fault()
+
+    async def start_tls(self, demand: TlsDemand, *, timeout: float) -> Encryption:
+        """Say our line of the handshake and hear theirs."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._shake_hands(demand)
+        except TimeoutError:
+            self.abort()
+            raise LinkError(LinkFault.TIMED_OUT, f"no TLS handshake within {timeout:g} seconds") from None
+        except LinkError:
+            self.abort()
+            raise
+        return Encryption("TLSv1.3", "SIMULATED", isinstance(demand, ClientTls) and demand.verify)
+
+    async def _shake_hands(self, demand: TlsDemand) -> None:
+        if self._pieces:
+            raise LinkError(LinkFault.INJECTED)
+        if self._wire.spoils_handshakes:
+            raise LinkError(LinkFault.TLS, "handshake failure")
+        if isinstance(demand, ServerTls):
+            await self._hear_hello()
+            names = [name for files in demand.certificates for name in files.names]
+            self.send(_HELLO + " ".join(names).encode() + b"\n")
+            return
+        self.send(_HELLO + demand.server_name.encode() + b"\n")
+        heard = await self._hear_hello()
+        if demand.verify and demand.server_name not in heard:
+            raise LinkError(LinkFault.UNVERIFIED, f"the certificate is not for {demand.server_name}")
+
+    async def _hear_hello(self) -> list[str]:
+        """The names in the other side's line of the handshake."""
+        line = b""
+        while not line.endswith(b"\n"):
+            octets = await self.receive()
+            line += octets
+            if not octets or not line.startswith(_HELLO[: len(line)]):
+                raise LinkError(LinkFault.TLS, "the peer hung up" if not octets else "wrong version number")
+            line, newline, rest = line.partition(b"\n")
+            line += newline
+            if rest:  # said behind the handshake already, as TLS allows
+                self._pieces.appendleft(rest)
+                self._pending += len(rest)
+        return line[len(_HELLO) :].decode().split()
 
     def send_end(self) -> None:
         """Say that we send no more; receiving goes on. For scripted peers, it is not part of the door."""

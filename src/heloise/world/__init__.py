@@ -14,11 +14,14 @@ from heloise.world.http import Http, HttpAnswer, HttpRequest
 from heloise.world.network import AnyEndpoint, Endpoint, Listening, Network, Stream, UnixEndpoint
 from heloise.world.processes import Processes, Program, ProgramEnd
 from heloise.world.resolver import MailExchanger, Resolver
+from heloise.world.tls import CertificateFiles, ClientTls, ServerTls, TlsDemand, TlsFileError, TlsProfile
 from heloise.world.world import World
 
 __all__ = [
     "AnyEndpoint",
     "Blocking",
+    "CertificateFiles",
+    "ClientTls",
     "Clock",
     "Endpoint",
     "Entropy",
@@ -38,7 +41,11 @@ __all__ = [
     "Resolver",
     "ResolverError",
     "ResolverFault",
+    "ServerTls",
     "Stream",
+    "TlsDemand",
+    "TlsFileError",
+    "TlsProfile",
     "UnixEndpoint",
     "World",
 ]

@@ -16,6 +16,8 @@ class LinkFault(Enum):
     RESET = "connection reset by peer"
     CLOSED = "connection closed by peer"
     TLS = "TLS failed"
+    UNVERIFIED = "certificate not verified"
+    INJECTED = "plaintext before the TLS handshake"
     LOCAL = "local trouble"
 
 

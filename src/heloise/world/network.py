@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from heloise.mail.encryption import Encryption
+from heloise.world.tls import ServerTls, TlsDemand
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -62,6 +65,16 @@ class Stream(Protocol):
         """Wait while too much that was sent still waits here. Raises `LinkError` when the connection was lost."""
         ...
 
+    async def start_tls(self, demand: TlsDemand, *, timeout: float) -> Encryption:
+        """Shake hands for TLS on this connection within `timeout` seconds; what is sent and received after it is
+        protected. Nobody receives meanwhile.
+
+        Raises:
+            LinkError: TLS (no agreement, or the peer hung up), UNVERIFIED, TIMED_OUT; INJECTED when octets were
+                received before and not taken: they may be an attacker's (RFC 3207 §6). The connection is then gone.
+        """
+        ...
+
     def close(self) -> None:
         """Send what was given, then close. Idempotent."""
         ...
@@ -104,5 +117,13 @@ class Network(Protocol):
 
         Raises:
             LinkError: LOCAL, the address can not be bound; the detail says why.
+        """
+        ...
+
+    def load_tls(self, demand: ServerTls) -> None:
+        """Read the files of `demand`, so that `start_tls` need not. Blocks.
+
+        Raises:
+            TlsFileError: one can not be used.
         """
         ...

@@ -1,0 +1,159 @@
+"""From what is wanted of TLS to contexts of Python's `ssl`; each is made once and kept. RFC 8446, RFC 6066 §3.
+
+The ciphers are those of Mozilla's recommendation: forward secrecy and AEAD, the client chooses among them.
+"""
+
+import ssl
+from functools import lru_cache
+from typing import Final
+
+from heloise.mail.encryption import Encryption
+from heloise.world.errors import LinkError, LinkFault
+from heloise.world.tls import CertificateFiles, ClientTls, ServerTls, TlsDemand, TlsFileError, TlsProfile
+
+_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
+_EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_ROUNDS: Final = 10  # flights of a handshake; TLS 1.2 needs four
+
+
+def context_for(demand: TlsDemand) -> ssl.SSLContext:
+    """The context that makes a handshake as it is wanted. Blocks when it is the first time. Raises TlsFileError."""
+    if isinstance(demand, ServerTls):
+        return server_context(demand)
+    return client_context(demand.verify, demand.ca_file)
+
+
+@lru_cache(maxsize=32)
+def server_context(demand: ServerTls) -> ssl.SSLContext:
+    """Of the first certificate; when a client names a server that another one is for, that one takes over."""
+    contexts = [_certified(files, demand.profile) for files in demand.certificates]
+    by_name: dict[str, ssl.SSLContext] = {}
+    for files, context in zip(demand.certificates, contexts, strict=True):
+        for name in files.names or (certificate_names(files) if len(contexts) > 1 else ()):
+            by_name.setdefault(name.lower(), context)
+
+    def choose(connection: "ssl.SSLObject | ssl.SSLSocket", name: str | None, _: ssl.SSLContext) -> None:
+        wanted = (name or "").lower()
+        found = by_name.get(wanted) or by_name.get(f"*.{wanted.partition('.')[2]}")
+        if found is not None:
+            connection.context = found
+
+    first = contexts[0]
+    if by_name:
+        first.sni_callback = choose
+    return first
+
+
+@lru_cache(maxsize=32)
+def client_context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
+    """Raises TlsFileError: `ca_file` can not be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif ca_file is None:
+        context.load_default_certs()
+    else:
+        _trust(context, ca_file)
+    return context
+
+
+def certificate_names(files: CertificateFiles) -> tuple[str, ...]:
+    """The DNS names in a certificate. Blocks.
+
+    Read by a handshake in memory with a client that trusts just this certificate: the only way that Python's `ssl`
+    documents to look into a certificate of one's own. So time and purpose of it are checked as well.
+
+    Raises:
+        TlsFileError: it can not be used, or a client would refuse it whatever it trusts.
+    """
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_flags = ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    _trust(client, files.chain)
+    certificate = _shown(_certified(files, TlsProfile.INTERMEDIATE), client, files.chain)
+    return tuple(name for kind, name in certificate if kind == "DNS")
+
+
+def encryption_of(connection: "ssl.SSLObject", demand: TlsDemand) -> Encryption:
+    """What a handshake has agreed upon."""
+    cipher = connection.cipher()
+    verified = isinstance(demand, ClientTls) and demand.verify
+    return Encryption(connection.version() or "TLS", cipher[0] if cipher is not None else "unknown", verified)
+
+
+def tls_error(error: OSError) -> LinkError:
+    """A handshake has failed by this."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return LinkError(LinkFault.UNVERIFIED, error.verify_message)
+    if isinstance(error, ssl.SSLError):
+        return LinkError(LinkFault.TLS, (error.reason or str(error)).lower().replace("_", " "))
+    return LinkError(LinkFault.TLS, error.strerror or str(error) or "the peer hung up")
+
+
+def _certified(files: CertificateFiles, profile: TlsProfile) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    modern = profile is TlsProfile.MODERN
+    context.minimum_version = ssl.TLSVersion.TLSv1_3 if modern else ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    _must_be_readable(files.chain)
+    _must_be_readable(files.key)
+    try:
+        context.load_cert_chain(files.chain, files.key, password=_no_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise TlsFileError(files.key, f"the key does not belong to the certificate in {files.chain}") from None
+        raise TlsFileError(*_what_is_wrong(files)) from None
+    except ValueError as error:
+        raise TlsFileError(files.key, str(error)) from None
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted, and nobody could be asked for the password")  # OpenSSL would ask on a tty
+
+
+def _must_be_readable(path: str) -> None:
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise TlsFileError(path, error.strerror or str(error)) from None
+
+
+def _what_is_wrong(files: CertificateFiles) -> tuple[str, str]:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(files.chain)
+    except ssl.SSLError:
+        return files.chain, "there is no certificate in PEM in it"
+    return files.key, "there is no private key in PEM in it"
+
+
+def _trust(context: ssl.SSLContext, path: str) -> None:
+    _must_be_readable(path)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        raise TlsFileError(path, "there is no certificate in PEM in it") from None
+
+
+def _shown(server: ssl.SSLContext, client: ssl.SSLContext, path: str) -> list[tuple[str, str]]:
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    near = client.wrap_bio(to_client, to_server)
+    far = server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(_ROUNDS):
+        for side in (near, far):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLCertVerificationError as error:
+                expired = error.verify_code == _EXPIRED
+                raise TlsFileError(path, error.verify_message, is_expired=expired) from None
+            except ssl.SSLError as error:
+                raise TlsFileError(path, str(tls_error(error))) from None
+            if side is near:
+                shown = near.getpeercert() or {}
+                return list(shown.get("subjectAltName", ()))  # type: ignore[arg-type]
+    raise TlsFileError(path, "no handshake can be made with it")

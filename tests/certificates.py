@@ -1,0 +1,37 @@
+"""Certificates for tests: an authority of its own for each test, and files of what it gives out."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import trustme
+
+from heloise.world import CertificateFiles, ClientTls, ServerTls
+
+
+class Authority:
+    """Gives out certificates into `directory`; its own is in `ca_file`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._authority = trustme.CA()
+        self.ca_file = str(directory / "authority.pem")
+        self._authority.cert_pem.write_to_path(self.ca_file)
+
+    def issue(self, *names: str, file: str = "", expired: bool = False) -> CertificateFiles:
+        """A certificate for these names, in the files `<file>.pem` and `<file>.key`."""
+        file = file or names[0]
+        until = datetime.now(UTC) - timedelta(days=1) if expired else None
+        since = datetime.now(UTC) - timedelta(days=30) if expired else None
+        made = self._authority.issue_cert(*names, not_after=until, not_before=since)
+        chain, key = self._directory / f"{file}.pem", self._directory / f"{file}.key"
+        chain.write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
+        key.write_bytes(made.private_key_pem.bytes())
+        return CertificateFiles(chain=str(chain), key=str(key))
+
+    def server(self, *names: str) -> ServerTls:
+        """What a server with one certificate for these names wants."""
+        return ServerTls(certificates=(self.issue(*names),))
+
+    def client(self, server_name: str, *, verify: bool = True) -> ClientTls:
+        """What a client wants that trusts this authority and nobody else."""
+        return ClientTls(server_name=server_name, verify=verify, ca_file=self.ca_file)
