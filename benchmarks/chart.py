@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-_LABEL = 190  # pixels, as all of these
+_LABEL = 250  # pixels, as all of these
 _PLOT = 520
 _VALUE = 90
 _BAR = 15

@@ -64,7 +64,7 @@ def begin(options: argparse.Namespace) -> Result:
                 "processors": len(os.sched_getaffinity(0)),
                 "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)),
                 "file_system": _file_system(Path("/tmp")),
-                "kernel": platform.release(),
+                "kernel": platform.release().partition("-")[0],
                 "load_before": os.getloadavg()[0],
             },
             "versions": {"heloise": version("heloise"), "Python": platform.python_version(), **_peer_versions()},

@@ -57,7 +57,7 @@ def warm_up(server: Running, cell: Cell, domain: str) -> dict[str, Any]:
 
 def messages_for(cell: Cell, rate: float, seconds: float) -> int:
     """So many that they take about so long; at least some for each session, or most would come too late for any."""
-    enough = int(cell["sessions"]) * 10
+    enough = int(cell["sessions"]) * (2 if cell.settings.get("per_connection") else 10)
     return max(500, enough, min(200_000, int(rate * seconds)))
 
 
