@@ -112,10 +112,12 @@ class Archive:
     # What follows is not for others.
 
     def _leave_room(self) -> None:
+        if not self._minimum_free:
+            return
         try:
-            free = self._files.free_octets(self._directory) if self._minimum_free else 0
-        except OSError:
-            return  # it is not there yet, or writing will tell
+            free = self._files.free_octets(self._directory.rpartition("/")[0])  # its own may not be there yet
+        except OSError as error:
+            raise ArchiveFault(str(error)) from error
         if free < self._minimum_free:
             raise ArchiveFault(f"the disk has {free} octets left, which are for mail; nothing is kept meanwhile")
 
