@@ -30,32 +30,40 @@ def main() -> int:
         options.rounds, options.seconds = 1, min(options.seconds, _QUICK_SECONDS)
     build()
     result = results.begin(options)
-    dishonest = False
-    for name in options.experiments:
-        experiment = EXPERIMENTS[name]
-        rows = _run(experiment, options)
-        result.add(experiment, rows)
-        # After each experiment, so that a run that is stopped has not been for nothing.
+    everything: list[Row] = []
+    stopped = False
+    for experiment in (EXPERIMENTS[name] for name in options.experiments):
+        rows = _rows(experiment, options)
+        try:
+            _run(experiment, rows, options)
+        except KeyboardInterrupt:
+            stopped = True
+        # After each experiment, and of one that was stopped as far as it came: it shall not have been for nothing.
+        result.add(experiment, [row for row in rows if row.samples or row.error])
         path = result.write(options.name)
-        print(text_table(result.of(name)), end="\n\n", flush=True)
-        dishonest = dishonest or any(row.error or not row.is_honest for row in rows)
+        print(text_table(result.of(experiment.name)), end="\n\n", flush=True)
+        everything += rows
+        if stopped:
+            break
     _say(f"written: {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
-    return 1 if dishonest else 0
+    return 1 if stopped or any(row.error or not row.is_honest for row in everything) else 0
 
 
-def _run(experiment: Experiment[Any], options: argparse.Namespace) -> list[Row]:
+def _rows(experiment: Experiment[Any], options: argparse.Namespace) -> list[Row]:
     cells = [cell for cell in experiment.cells() if (cell.quick or not options.quick) and options.cells in cell.name]
     subjects = [each for each in experiment.subjects() if not options.peers or each.name in options.peers]
-    rows = [
+    return [
         Row(subject=subject, cell=cell) for cell in cells for subject in subjects if experiment.takes(subject, cell)
     ]
+
+
+def _run(experiment: Experiment[Any], rows: Sequence[Row], options: argparse.Namespace) -> None:
     try:
-        for cell in cells:
+        for name in dict.fromkeys(row.cell.name for row in rows):
             for number in range(options.rounds):
-                _round(experiment, number, [row for row in rows if row.cell == cell], options)
+                _round(experiment, number, [row for row in rows if row.cell.name == name], options)
     finally:
         experiment.close()
-    return rows
 
 
 def _round(experiment: Experiment[Any], number: int, rows: Sequence[Row], options: argparse.Namespace) -> None:
