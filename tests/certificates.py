@@ -1,7 +1,10 @@
 """Certificates for tests: an authority of its own for each test, and files of what it gives out."""
 
+import atexit
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import trustme
 
@@ -35,3 +38,12 @@ class Authority:
     def client(self, server_name: str, *, verify: bool = True) -> ClientTls:
         """What a client wants that trusts this authority and nobody else."""
         return ClientTls(server_name=server_name, verify=verify, ca_file=self.ca_file)
+
+
+@cache
+def certified() -> str:
+    """A configuration's section with a certificate for mx.example.test, whose files live as long as the test run."""
+    directory = TemporaryDirectory(prefix="heloise-certificates-")
+    atexit.register(directory.cleanup)
+    files = Authority(Path(directory.name)).issue("mx.example.test")
+    return f'[[tls.certificate]]\nchain = "{files.chain}"\nkey = "{files.key}"\n'

@@ -5,6 +5,7 @@ The first scenario of an extension is the one its page shows.
 
 from collections.abc import Mapping
 
+from tests.certificates import certified
 from tests.codes.openings import DATA, EHLO, ESMTP_MAIL, GREETED, HELO, MAIL, RECIPIENT, TEXT, WAITING
 from tests.staging import Scenario
 
@@ -819,6 +820,48 @@ S: (closed)
     ),
 )
 
+STARTTLS = (
+    Scenario(
+        title="the server waits for the handshake",
+        code=220,
+        status="2.0.0",
+        cause="tls.go-ahead",
+        configuration=certified(),
+        play=EHLO + "C: STARTTLS\nS: 220 2.0.0 Begin the TLS handshake\n",
+    ),
+    Scenario(
+        title="an argument",
+        code=501,
+        status="5.5.4",
+        cause="command.argument",
+        configuration=certified(),
+        play=EHLO + "C: STARTTLS now\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="STARTTLS inside a transaction",
+        code=503,
+        status="5.5.1",
+        cause="sequence.in-transaction",
+        configuration=certified(),
+        play=ESMTP_MAIL + "C: STARTTLS\nS: 503 5.5.1\n",
+    ),
+    Scenario(
+        title="something behind STARTTLS, which an attacker could have put there",
+        code=421,
+        status="4.7.0",
+        cause="tls.injected",
+        configuration=certified(),
+        play=EHLO + "C: STARTTLS\nC: RSET\nS: 421 4.7.0\nS: (closed)\n",
+    ),
+    Scenario(
+        title="STARTTLS without a certificate",
+        code=502,
+        status="5.7.0",
+        cause="command.disabled",
+        play=EHLO + "C: STARTTLS\nS: 502 5.7.0\n",
+    ),
+)
+
 PIPELINING = (
     Scenario(
         title="a message in two packets",
@@ -1111,6 +1154,7 @@ BY_KEYWORD: Mapping[str, tuple[Scenario, ...]] = {
     "ONEX": ONEX,
     "ETRN": ETRN,
     "ATRN": ATRN,
+    "STARTTLS": STARTTLS,
     "PIPELINING": PIPELINING,
     "CHUNKING": CHUNKING,
     "BINARYMIME": BINARYMIME,

@@ -20,6 +20,7 @@ from heloise.smtp.events import (
     RecipientProposed,
     SessionEnded,
     StatusProposed,
+    TlsProposed,
     TransactionReset,
     TurnProposed,
     VerifyProposed,
@@ -220,5 +221,7 @@ def _usual_and_others(proposal: Proposal) -> tuple[Reply, ...]:
             return replies.nothing_waiting(node), replies.queue_run_refused(node), replies.queue_run_started(node, 3)
         case TurnProposed(domains=domains):
             return replies.turned_around(domains), replies.no_mail_on_demand(domains), replies.who_are_you("x")
+        case TlsProposed():
+            return replies.TLS_UNAVAILABLE, replies.TLS_UNAVAILABLE
         case StatusProposed():
             return replies.status(["up", "1 session"]), replies.SESSION_FAULT

@@ -61,10 +61,11 @@ async def catching(
         words="ESMTP heloise dev",
     )
     registry = discover()
-    everything = dict.fromkeys(registry.keywords, Audience.ANY)
+    keywords = registry.keywords - {"STARTTLS"}  # there is no certificate
+    everything = dict.fromkeys(keywords, Audience.ANY)
     door = Door(
         desk=desk,
-        policy=AdmissionPolicy(keywords=registry.keywords, audiences=everything),
+        policy=AdmissionPolicy(keywords=keywords, audiences=everything),
         registry=registry,
         limits=options.limits,
         census=Census(total=_SESSIONS, per_client=_SESSIONS),

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from heloise.delivery.journal import AttemptEnded
 from heloise.mail.content import ContentFacts
+from heloise.mail.encryption import Encryption
 from heloise.mail.outcome import Outcome
 from heloise.mail.reply import Reply
 from heloise.mail.sink import Submission
@@ -23,6 +24,7 @@ from heloise.passport.office import PassportOffice
 from heloise.queue.model import QueuedMessage, QueuedRecipient, Redirection, Touched
 from heloise.routing.tables import RoutingTables
 from heloise.smtp.events import MailProposed, Proposal, RecipientProposed
+from heloise.world import LinkError
 
 Emit: TypeAlias = Callable[[str, str, dict[str, object]], None]
 """(level, event, fields) → the log. Levels: debug, info, warning, error."""
@@ -61,6 +63,8 @@ class Journal:
             "recipients": [str(recipient.forward_path) for recipient in submission.envelope.recipients],
             "size": facts.size,
         }
+        if submission.origin.encryption is not None:
+            fields["tls"] = str(submission.origin.encryption)
         self._emit("info", "message.accepted", fields)
         if self._office is not None:
             self._office.record(Accepted(submission.message_id, self._office.now(), session, submission, facts))
@@ -75,6 +79,15 @@ class Journal:
         self._emit("info", "command.refused", fields)
         if self._office is not None:
             self._office.record(Answered(session, self._office.now(), proposal, reply))
+
+    def secured(self, session: str, encryption: Encryption) -> None:
+        """A session runs under TLS now."""
+        self._emit("debug", "session.secured", {"session": session, "tls": str(encryption)})
+
+    def not_secured(self, session: str, peer: str, error: LinkError) -> None:
+        """A handshake has failed; the internet is full of clients that try some."""
+        fields: dict[str, object] = {"session": session, "peer": peer, "cause": "tls.failed", "trouble": str(error)}
+        self._emit("info", "session.not-secured", fields)
 
     def ended(self, session: str, *, lost: bool) -> None:
         """A session is over."""
@@ -142,6 +155,14 @@ class Journal:
     def tables_broken(self, problem: str) -> None:
         """A file of names can not be used as it is now; what was read before still holds."""
         self._emit("error", "tables.broken", {"problem": problem})
+
+    def certificates_read(self, files: Sequence[str]) -> None:
+        """Files of certificates have changed, and what is in them holds from now on."""
+        self._emit("info", "tls.certificates-read", {"files": list(files)})
+
+    def certificates_broken(self, problem: str) -> None:
+        """A file of a certificate can not be used as it is now; what was read before still holds."""
+        self._emit("error", "tls.certificates-broken", {"problem": problem})
 
     def server(self, event: str, **fields: object) -> None:
         """Starting, listening, stopping."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from heloise.app.address_files import AddressFiles
 from heloise.app.addressing import local_mailboxes, lookup_sources
+from heloise.app.certificate_watch import CertificateWatch
 from heloise.app.control import serve_control
 from heloise.app.control_desk import ControlDesk
 from heloise.app.crew_control import ShardDesk
@@ -27,6 +28,7 @@ from heloise.app.passports import make_office
 from heloise.app.stopping import close_doors
 from heloise.app.table_watch import TableWatch, read_tables
 from heloise.app.tables import admission_policy, etrn_policy, provider_policy, session_rules, sites_on_demand
+from heloise.config.encrypting import ListenerTls
 from heloise.config.kinds import read_endpoint
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
@@ -75,6 +77,7 @@ class MailServer:
 
     Raises:
         ConfigError: a file of names can not be used.
+        TlsFileError: a certificate can not be used.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class MailServer:
         )
         self._directory = Directory(self._tables, self._lookups)
         self._table_watch = TableWatch(configuration, files, world, journal, self._use_tables)
+        self._certificates = CertificateWatch(configuration, world, journal)
         self._store_options = store
         self.queue = self._queue_in(shard_directory(configuration, part.index))
         self.passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive, part=part)
@@ -170,6 +174,7 @@ class MailServer:
         try:
             self.deliverer.start()
             self._table_watch.start()
+            self._certificates.start()
             await self._adopt()
             await self._listen()
         except BaseException:
@@ -183,6 +188,7 @@ class MailServer:
             await running.control.close()
         await close_doors(running.listening, running.doors, patience=STOP_PATIENCE)
         await self._table_watch.stop()
+        await self._certificates.stop()
         await asyncio.gather(
             *(each.stop(STOP_PATIENCE) for each in (self.deliverer, *(each for _, each in self._adopted)))
         )
@@ -295,6 +301,7 @@ class MailServer:
             rules=session_rules(configuration, index),
             lmtp=listener.protocol is Protocol.LMTP,
             takes_mail=listener.protocol is not Protocol.ODMR,
+            tls_first=listener.tls is ListenerTls.IMPLICIT,
             census=self._census,
             maximum_sessions=listener.max_connections,
             recorder_for=self._recorder_for,
@@ -322,4 +329,5 @@ class MailServer:
             world=self._world,
             route_report=self._router.route_own,
             rewriting=self._rewriting,
+            tls=self._certificates.tls,
         )

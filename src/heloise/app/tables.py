@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 
 from heloise.app.address_files import NO_CONTENTS, Contents, included, plain
 from heloise.app.onward import mailing_lists
+from heloise.config.encrypting import ListenerTls
 from heloise.config.listening import Limits, Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.mail.path import ForwardPath
@@ -29,7 +30,7 @@ from heloise.smtp.limits import Rules
 from heloise.smtp.registry import Registry
 
 # RFC 2645 §5.4: no mail is brought there, so what belongs to bringing it is not offered.
-_WHERE_MAIL_IS_FETCHED = frozenset({"ATRN", "ENHANCEDSTATUSCODES", "HELP", "PIPELINING"})
+_WHERE_MAIL_IS_FETCHED = frozenset({"ATRN", "ENHANCEDSTATUSCODES", "HELP", "PIPELINING", "STARTTLS"})
 
 
 def routing_tables(configuration: Configuration, contents: Contents = NO_CONTENTS) -> RoutingTables:
@@ -184,6 +185,8 @@ def admission_policy(configuration: Configuration, listener: Listener, registry:
     keywords, audiences = registry.keywords, dict(DEFAULT_AUDIENCES)
     if listener.protocol is Protocol.ODMR:
         keywords, audiences = keywords & _WHERE_MAIL_IS_FETCHED, audiences | {"ATRN": Audience.ANY}
+    if listener.tls is not ListenerTls.STARTTLS or not configuration.tls.certificates:
+        keywords -= {"STARTTLS"}
     return AdmissionPolicy(
         keywords=keywords,
         relay_networks=configuration.relay.networks,
@@ -194,7 +197,7 @@ def admission_policy(configuration: Configuration, listener: Listener, registry:
 
 def provider_policy(registry: Registry) -> AdmissionPolicy:
     """What the server that we fetch mail from may do: bring mail for our own domains, and nothing else."""
-    return AdmissionPolicy(keywords=registry.keywords - {"EXPN", "VERB", "VRFY", "ETRN", "ATRN"})
+    return AdmissionPolicy(keywords=registry.keywords - {"EXPN", "VERB", "VRFY", "ETRN", "ATRN", "STARTTLS"})
 
 
 def session_rules(configuration: Configuration, listener: int | None = None) -> Rules:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from urllib.parse import urlsplit
 
+from heloise.config.certificate_checks import advise_certificates
 from heloise.config.errors import Problem
 from heloise.config.kinds import Network
 from heloise.config.listening import Listener, Protocol
@@ -140,4 +141,16 @@ def _agents(configuration: Configuration) -> Iterator[Problem]:
             yield problem(configuration, ("hook", index, "url"), text, "use https")
 
 
-_ADVICE = (_relaying, _telling, _lmtp, _postmaster, _on_demand, _names, _thrown_away, advise_srs, _patience, _agents)
+_ADVICE = (
+    _relaying,
+    _telling,
+    _lmtp,
+    _postmaster,
+    _on_demand,
+    _names,
+    _thrown_away,
+    advise_srs,
+    advise_certificates,
+    _patience,
+    _agents,
+)

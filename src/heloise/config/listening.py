@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import ip_network
 
+from heloise.config.encrypting import ListenerTls
 from heloise.config.kinds import Domain, Network, Octets, RouteDomain, Seconds
 from heloise.reception.admission import Audience
 from heloise.smtp.limits import SessionLimits
@@ -35,6 +36,10 @@ class Listener:
     protocol: Protocol = Protocol.SMTP
     """"smtp", or "lmtp" (RFC 2033) for another mail server that delivers through this one, or "odmr" (RFC 2645, port
     366) where sites of [[odmr]] come for their mail and nobody brings any."""
+
+    tls: ListenerTls = ListenerTls.STARTTLS
+    """"starttls" offers STARTTLS when there is a certificate in [tls]; "implicit" begins with the handshake (RFC 8314,
+    port 465); "off" does neither."""
 
     max_connections: int = 1000
     """So many sessions at a time on this listener; one more is answered by 421."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from heloise.config.addressing import DomainRoute, Forward, Local, MailingList, Srs, User
 from heloise.config.agents import Hook, Pipe
+from heloise.config.encrypting import Tls
 from heloise.config.kinds import MOST_PROCESSES, AbsolutePath, AliasTarget, Domain, Processes
 from heloise.config.listening import Etrn, Limits, Listener, Odmr, Relay
 from heloise.config.maps import Map
@@ -50,6 +51,7 @@ class Configuration:
     get 252, which tells nothing; ETRN "relay"; ATRN "off", but "any" on a listener
     with protocol "odmr"; all else "any"."""
 
+    tls: Tls = Tls()
     relay: Relay = Relay()
     local: Local = Local()
     users: tuple[User, ...] = field(default=(), metadata={"key": "user"})

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from heloise.mail.encryption import Encryption
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
 from heloise.smtp.events import (
@@ -20,10 +21,11 @@ from heloise.smtp.events import (
     TransactionReset,
 )
 from heloise.smtp.server import ServerSession
-from heloise.world import LinkError, Stream
+from heloise.world import LinkError, LinkFault, ServerTls, Stream
 
 _FACTS = (ContentReceived, TransactionReset, SessionEnded)  # a union made for each event would cost more than the look
 CLOSING_TIME = 10.0  # seconds that a client gets to read our last words
+HANDSHAKE_TIME = 30.0  # seconds for TLS
 
 
 class Receiver(Protocol):
@@ -39,6 +41,18 @@ class Receiver(Protocol):
 
     def fault(self, error: Exception) -> None:
         """An exception came out of `answer` or `note`: log it."""
+        ...
+
+    def tls(self) -> ServerTls | None:
+        """How to shake hands, asked when it is time for it; None when there is no certificate."""
+        ...
+
+    def secured(self, encryption: Encryption) -> None:
+        """The session goes on, or begins, under TLS."""
+        ...
+
+    def not_secured(self, error: LinkError) -> None:
+        """The handshake has failed, and the session with it."""
         ...
 
     async def turned(self, stream: Stream, is_stopping: Callable[[], bool]) -> None:
@@ -59,9 +73,14 @@ class ServerConversation:
         self._waiting = False
         self._farewell: Reply | None = None
 
-    async def run(self) -> None:
-        """Serve until the session has ended; then the stream is closed. Raises nothing of its own."""
+    async def run(self, *, tls_first: bool = False) -> None:
+        """Serve until the session has ended; then the stream is closed. Raises nothing of its own.
+
+        With `tls_first` nothing is said before the handshake (RFC 8314 §3).
+        """
         try:
+            if tls_first:
+                await self._secure()
             await self._converse()
             if self._session.is_turned:
                 await self._turn()
@@ -91,7 +110,9 @@ class ServerConversation:
                 self._flush()
                 if session.is_turned:
                     return
-                if not await self._more_input():
+                if session.is_securing:
+                    await self._secure()
+                elif not await self._more_input():
                     return
             elif isinstance(event, _FACTS):
                 await self._note(event)
@@ -102,6 +123,20 @@ class ServerConversation:
                 answers = await self._answer(event)
                 if not session.is_closed:
                     session.resolve(event, *answers)
+
+    async def _secure(self) -> None:
+        """The stream refuses what came in plaintext and was not asked for. RFC 3207 §6."""
+        try:
+            demand = self._receiver.tls()
+            if demand is None:
+                raise LinkError(LinkFault.LOCAL, "there is no certificate")
+            encryption = await self._stream.start_tls(demand, timeout=HANDSHAKE_TIME)
+        except LinkError as error:
+            self._receiver.not_secured(error)
+            self._session.not_secured(str(error))
+        else:
+            self._session.secured(encryption)
+            self._receiver.secured(encryption)
 
     async def _turn(self) -> None:
         """RFC 2645 §5.3: the engine is done, and somebody else is the client on this stream from here on."""

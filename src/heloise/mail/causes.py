@@ -298,6 +298,27 @@ ETRN_TOO_OFTEN = _kind(
     "Wait; what can be delivered is on its way. The interval is [etrn] interval.",
 )
 
+# STARTTLS
+TLS_GO_AHEAD = _kind(
+    "tls.go-ahead", "RFC 3207 §4", "The server waits for the TLS handshake.", "Begin it, and say EHLO after it."
+)
+TLS_ALREADY = _kind(
+    "tls.already", "RFC 3207 §4.2", "STARTTLS was said in a session that runs under TLS.", "Go on without it."
+)
+TLS_UNAVAILABLE = _kind(
+    "tls.unavailable",
+    "RFC 3207 §4",
+    "The server has no certificate that it could use at the moment.",
+    "Try again later, or go on without TLS where that is allowed. " + OPERATOR,
+)
+TLS_INJECTED = _kind(
+    "tls.injected",
+    "RFC 3207 §6",
+    "Something followed STARTTLS before the handshake: an attacker could have put it there, to be taken for the "
+    "client's words under TLS.",
+    "Send STARTTLS last, and wait for its reply.",
+)
+
 # ATRN
 ATRN_TURNED = _kind(
     "atrn.turned",

@@ -5,6 +5,7 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from heloise.mail.address import Mailbox
+from heloise.mail.encryption import Encryption
 from heloise.mail.path import ReversePath
 
 
@@ -13,7 +14,7 @@ class Origin:
     """Where a message came from: the session that brought it. Kept with it in the queue.
 
     `peer_address` is an IP address or `unix`; `protocol` the with-type of RFC 3848 (SMTP, ESMTP, LMTP, UTF8SMTP…);
-    `received_at` in seconds since the epoch.
+    `received_at` in seconds since the epoch; `encryption` what protected the session, if anything did.
     """
 
     hello_name: str
@@ -22,6 +23,7 @@ class Origin:
     session: str
     received_at: float
     peer_name: str | None = None
+    encryption: Encryption | None = None
 
 
 def received_field(*, origin: Origin, by: str, message_id: str, sole_recipient: Mailbox | None) -> bytes:
@@ -36,8 +38,12 @@ def received_field(*, origin: Origin, by: str, message_id: str, sole_recipient: 
     shown = sole_recipient is not None and sole_recipient.is_ascii
     recipient = f" for <{sole_recipient}>" if shown else ""
     hello = origin.hello_name or "unknown"
+    tls = origin.encryption
+    # A comment, in the words of other servers: RFC 5321 §4.4 has no clause for it.
+    using = f"\t(using {tls.version} with cipher {tls.cipher})\r\n" if tls is not None else ""
     return (
         f"Received: from {hello} ({info})\r\n"
+        f"{using}"
         f"\tby {by} with {origin.protocol} id {message_id}{recipient};\r\n"
         f"\t{mail_date(origin.received_at)}\r\n"
     ).encode()

@@ -87,6 +87,8 @@ class Accepted(NamedTuple):
                 _recipient(each, route) for each, route in zip(envelope.recipients, submission.routes, strict=True)
             ],
         }
+        if submission.origin.encryption is not None:
+            facts["tls"] = str(submission.origin.encryption)
         if envelope.parameters:
             facts["parameters"] = str(envelope.parameters)
         return facts

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from heloise.mail.content import ContentFacts
+from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Parameters, Recipient
 from heloise.mail.hints import NO_HINTS, Hints
 from heloise.mail.ids import MessageId
@@ -138,7 +139,8 @@ def _read_last_word(text: str | None) -> LastWord | None:
 
 def _write_origin(origin: Origin) -> str:
     """All but when, which is a column of its own: so the messages of one session have one text."""
-    return _write_session(origin.hello_name, origin.peer_address, origin.protocol, origin.session, origin.peer_name)
+    parts = (origin.hello_name, origin.peer_address, origin.protocol, origin.session, origin.peer_name)
+    return _write_session(*parts) if origin.encryption is None else _write_session(*parts, str(origin.encryption))
 
 
 @lru_cache(maxsize=4096)
@@ -147,7 +149,7 @@ def _write_session(*parts: str | None) -> str:
 
 
 def _read_origin(text: str, received_at: float) -> Origin:
-    hello_name, peer_address, protocol, session, peer_name = json.loads(text)
+    hello_name, peer_address, protocol, session, peer_name, *encryption = json.loads(text)
     return Origin(
         hello_name=hello_name,
         peer_address=peer_address,
@@ -155,6 +157,7 @@ def _read_origin(text: str, received_at: float) -> Origin:
         session=session,
         received_at=received_at,
         peer_name=peer_name,
+        encryption=Encryption.parse(encryption[0]) if encryption else None,
     )
 
 

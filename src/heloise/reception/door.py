@@ -47,6 +47,7 @@ class Door:
         census: Census,
         lmtp: bool = False,
         takes_mail: bool = True,
+        tls_first: bool = False,
         maximum_sessions: int = 10_000,
         recorder_for: RecorderFactory = nobody_watches,
     ) -> None:
@@ -58,6 +59,7 @@ class Door:
         self._census = census
         self._lmtp = lmtp
         self._takes_mail = takes_mail
+        self._tls_first = tls_first
         self._maximum_sessions = maximum_sessions
         self._recorder_for = recorder_for
         self._open: dict[ServerConversation, None] = {}  # in the order they came: a set would order them by chance
@@ -93,7 +95,7 @@ class Door:
         conversation = ServerConversation(session, stream, reception)
         self._open[conversation] = None
         try:
-            await conversation.run()
+            await conversation.run(tls_first=self._tls_first)
         finally:
             self._census.leave(admission.address)
             del self._open[conversation]

@@ -10,6 +10,7 @@ from typing import Protocol, assert_never
 
 from heloise.dsn.submission import RouteReport
 from heloise.mail.content import ContentFacts
+from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope, Recipient
 from heloise.mail.ids import MessageId, new_message_id
 from heloise.mail.path import ForwardPath, ReversePath
@@ -38,12 +39,13 @@ from heloise.smtp.events import (
     RecipientProposed,
     SessionEnded,
     StatusProposed,
+    TlsProposed,
     TransactionReset,
     TurnProposed,
     VerifyProposed,
 )
 from heloise.smtp.extension import ServerView
-from heloise.world import Stream, World
+from heloise.world import LinkError, ServerTls, Stream, World
 
 Say = Callable[[str], None]
 
@@ -123,6 +125,14 @@ class Journal(Protocol):
         """Something was refused; the reply has the cause."""
         ...
 
+    def secured(self, session: str, encryption: Encryption) -> None:
+        """A session runs under TLS now."""
+        ...
+
+    def not_secured(self, session: str, peer: str, error: LinkError) -> None:
+        """The handshake with the client at this address has failed."""
+        ...
+
     def ended(self, session: str, *, lost: bool) -> None:
         """The session is over."""
         ...
@@ -132,12 +142,17 @@ class Journal(Protocol):
         ...
 
 
+def no_tls() -> ServerTls | None:
+    """There is no certificate."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceptionDesk:
     """What all sessions of one listener have in common.
 
     `route_report` says where a report for a sender goes; None where nobody is told anything. `rewriting` gives mail
-    that is forwarded another reverse path; None where it keeps the one it has.
+    that is forwarded another reverse path; None where it keeps the one it has. `tls` is asked for each handshake.
     """
 
     hostname: str
@@ -150,6 +165,7 @@ class ReceptionDesk:
     words: str = "ESMTP heloise"
     route_report: RouteReport | None = None
     rewriting: SenderRewriting | None = None
+    tls: Callable[[], ServerTls | None] = no_tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +229,18 @@ class Reception:
         """An exception came out of one of the others."""
         self._desk.journal.fault(self._session_id, error)
 
+    def tls(self) -> ServerTls | None:
+        """How to shake hands now."""
+        return self._desk.tls()
+
+    def secured(self, encryption: Encryption) -> None:
+        """The session is under TLS."""
+        self._desk.journal.secured(self._session_id, encryption)
+
+    def not_secured(self, error: LinkError) -> None:
+        """It is not, and is over."""
+        self._desk.journal.not_secured(self._session_id, self._admission.address, error)
+
     async def turned(self, stream: Stream, is_stopping: Callable[[], bool]) -> None:
         """After ATRN: deliver what waits for the client's domains. See `heloise.link.serve.Receiver`."""
         try:
@@ -244,6 +272,8 @@ class Reception:
             case TurnProposed(domains=domains):
                 reply, self._on_demand = await self._desk.queue.turn(domains, self._admission.address)
                 return reply
+            case TlsProposed():
+                return replies.TLS_UNAVAILABLE if self._desk.tls() is None else replies.TLS_GO_AHEAD
             case StatusProposed():
                 return await self._desk.queue.status()
             case _:
@@ -295,6 +325,7 @@ class Reception:
             protocol=self._protocol(envelope),
             session=self._session_id,
             received_at=now,
+            encryption=self._view.encryption,
         )
         submission = transaction.part(envelope, origin, self._new_id)[0]
         sole = envelope.recipients[0].forward_path.mailbox if len(envelope.recipients) == 1 else None
@@ -311,7 +342,8 @@ class Reception:
         name = "LMTP" if self._view.is_lmtp else "ESMTP" if self._view.is_esmtp else "SMTP"
         if "SMTPUTF8" in envelope.parameters:
             name = "UTF8LMTP" if self._view.is_lmtp else "UTF8SMTP"
-        return name
+        # RFC 3848 has no such name for SMTP without extensions.
+        return name + "S" if self._view.is_secured and name != "SMTP" else name
 
     async def _take(self, envelope: Envelope, facts: ContentFacts, say: Say) -> Reply:
         transaction, self._transaction = self._transaction, Transaction()

@@ -90,6 +90,11 @@ class TurnProposed:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsProposed:
+    """STARTTLS. After 220 the driver shakes hands (`ServerSession.is_securing`) and says `secured` or `not_secured`."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusProposed:
     """HELP STATUS: resolve with 211 lines about the server."""
 
@@ -105,6 +110,7 @@ Proposal: TypeAlias = (
     | ExpandProposed
     | QueueRunProposed
     | TurnProposed
+    | TlsProposed
     | StatusProposed
 )
 

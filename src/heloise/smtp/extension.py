@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from heloise.mail.content import ContentFacts
+from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope, Parameter, Recipient
 from heloise.mail.hints import NO_HINTS, Hints
 from heloise.mail.reply import Reply
@@ -43,13 +44,18 @@ class ServerView:
     rules: Rules = field(default_factory=dict)
     is_lmtp: bool = False
     takes_mail: bool = True
-    is_secured: bool = False
+    encryption: Encryption | None = None
     authenticated_as: str | None = None
     hello_name: str = ""
     is_esmtp: bool = False
     verbose: bool = False
     one_transaction: bool = False
     mail: Mail | None = None
+
+    @property
+    def is_secured(self) -> bool:
+        """Does the session run under TLS?"""
+        return self.encryption is not None
 
 
 VerbAnswer: TypeAlias = Reply | Proposal

@@ -61,6 +61,7 @@ MAIL_IS_FETCHED_HERE = reply(502, "5.5.1", "Mail is fetched here, not brought", 
 
 # 5yz: sequence
 HELLO_FIRST = reply(503, "5.5.1", "Say EHLO or HELO first", causes.SEQUENCE_HELLO_FIRST)
+TLS_ALREADY = reply(503, "5.5.1", "The session runs under TLS already", causes.TLS_ALREADY)
 TURN_NOT_LAST = reply(503, "5.5.1", "Nothing may follow ATRN before its reply", causes.ATRN_NOT_ALONE)
 NESTED_MAIL = reply(503, "5.5.1", "A transaction is open already", causes.SEQUENCE_NESTED_MAIL)
 MAIL_FIRST = reply(503, "5.5.1", "MAIL first", causes.SEQUENCE_MAIL_FIRST)
@@ -304,6 +305,11 @@ def queue_run_trouble(node: str, problem: str) -> Reply:
 def queue_run_too_often(node: str, cause: Cause) -> Reply:
     """458, RFC 1985 §5: the node was started a moment ago."""
     return reply(458, "4.7.0", f"Unable to queue messages for {node} again so soon", cause)
+
+
+TLS_GO_AHEAD = reply(220, "2.0.0", "Begin the TLS handshake", causes.TLS_GO_AHEAD)
+TLS_UNAVAILABLE = reply(454, "4.7.0", "TLS is not available now", causes.TLS_UNAVAILABLE)
+TLS_INJECTED = reply(421, "4.7.0", "Nothing may follow STARTTLS before the handshake", causes.TLS_INJECTED)
 
 
 def turned_around(domains: Sequence[str]) -> Reply:

@@ -14,6 +14,7 @@ from typing import TypeVar, assert_never
 
 from heloise.mail import causes
 from heloise.mail.content import ContentFacts
+from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope, Recipient
 from heloise.mail.reply import Reply
 from heloise.mail.status import Severity
@@ -36,6 +37,7 @@ from heloise.smtp.events import (
     RecipientProposed,
     SessionEnded,
     StatusProposed,
+    TlsProposed,
     TransactionReset,
     TurnProposed,
     VerifyProposed,
@@ -56,6 +58,7 @@ _NO_ARGUMENT = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
 _CHUNK_PIECE = 1 << 16
 _CLOSING = 421  # RFC 5321 §3.8: whoever says it closes
 _OVER = (ServerState.CLOSED, ServerState.TURNED)
+_DEAF = (*_OVER, ServerState.SECURING)
 
 
 class ServerSession:
@@ -110,7 +113,7 @@ class ServerSession:
         """Octets from the client; `b""` when it has closed its side."""
         if not octets:
             self._at_end_of_input = True
-        elif self.state not in _OVER:  # what comes after QUIT is not answered, and after ATRN not for us
+        elif self.state not in _DEAF:  # what comes after QUIT is not answered, and after ATRN not for us
             self._input.append(octets)
 
     def next_event(self) -> Event | None:
@@ -125,7 +128,7 @@ class ServerSession:
             proposal = self._proposal
             if proposal is not None:
                 return self._announce(proposal)
-            if self.state in _OVER:
+            if self.state in _DEAF:
                 return None
             if not self._advance():
                 if not self._at_end_of_input:
@@ -197,6 +200,34 @@ class ServerSession:
     def is_turned(self) -> bool:
         """True after 250 to ATRN: what is left is to send that, and to be the client on the same stream."""
         return self.state is ServerState.TURNED
+
+    @property
+    def is_securing(self) -> bool:
+        """True after 220 to STARTTLS: what is left is to send that, and to shake hands."""
+        return self.state is ServerState.SECURING
+
+    def secured(self, encryption: Encryption) -> None:
+        """The handshake is done, after STARTTLS or before the greeting (RFC 8314 §3). Nothing that was said before
+        counts. RFC 3207 §4.2.
+
+        Raises:
+            LocalProtocolError: no handshake was due.
+        """
+        if self.state not in (ServerState.CONNECTED, ServerState.SECURING):
+            raise LocalProtocolError(f"no handshake is due now ({self.state.value})")
+        if self.state is ServerState.SECURING:
+            self.state = ServerState.GREETED
+        view = self.view
+        view.encryption = encryption
+        view.authenticated_as, view.hello_name = None, ""
+        view.is_esmtp = view.verbose = view.one_transaction = False
+        self._note(str(encryption))
+
+    def not_secured(self, trouble: str) -> None:
+        """The handshake has failed; so has the session, since nobody knows what the other side takes for said."""
+        self._note(trouble)
+        self._proposal = None
+        self._end(lost=True)
 
     @property
     def envelope(self) -> Envelope | None:
@@ -445,6 +476,8 @@ class ServerSession:
                 self._finish_message(answers)
             case TurnProposed():
                 self._commit_turn(reply)
+            case TlsProposed():
+                self._commit_tls(reply)
             case VerifyProposed() | ExpandProposed() | QueueRunProposed() | StatusProposed():
                 self._say(reply)
             case _:
@@ -472,6 +505,16 @@ class ServerSession:
         else:
             self.state = self._registry.transitions[self.state, Verb.ATRN]
             self._say(reply)
+
+    def _commit_tls(self, reply: Reply) -> None:
+        """RFC 3207 §6: what came behind STARTTLS may be an attacker's, and would be taken for the client's."""
+        if reply.severity is not Severity.COMPLETED:
+            self._say(reply)
+        elif self._input:
+            self.close_with(replies.TLS_INJECTED)
+        else:
+            self._say(reply)
+            self.state = self._registry.transitions[self.state, "STARTTLS"]
 
     def _commit_recipient(self, command: Rcpt, reply: Reply) -> None:
         if reply.severity is Severity.COMPLETED:
@@ -598,6 +641,10 @@ class ServerSession:
             self._errors += 1
             if self._errors == self._limits.errors:
                 self.close_with(self._over_limit(replies.TOO_MANY_ERRORS, "errors"))
+
+    def _note(self, text: str) -> None:
+        if self._recorder is not None:
+            self._recorder.note(text)
 
     def _clear_transaction(self) -> None:
         self.view.mail = None

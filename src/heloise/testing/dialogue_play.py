@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from heloise.mail.content import ContentFacts
+from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope, Recipient
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
@@ -29,6 +30,7 @@ from heloise.smtp.events import (
     RecipientProposed,
     SessionEnded,
     StatusProposed,
+    TlsProposed,
     TransactionReset,
     TurnProposed,
     VerifyProposed,
@@ -37,6 +39,7 @@ from heloise.smtp.registry import Registry
 from heloise.smtp.server import ServerSession, content_facts
 from heloise.testing.dialogue import CLOSED, HOSTNAME, REST, Dialogue, DialogueMismatchError, Line, read_reply
 
+_ENCRYPTION = Encryption("TLSv1.3", "DIALOGUE")  # after 220 to STARTTLS the handshake is done at once
 _TEXT_BEGINS = re.compile(r"3[0-9][0-9]")
 
 
@@ -113,6 +116,8 @@ class _ServerPlayer:
         while (event := self._session.next_event()) is not None:
             self._take(event)
         octets = self._session.data_to_send()
+        if self._session.is_securing:
+            self._session.secured(_ENCRYPTION)
         if octets:
             self._said += octets.decode().removesuffix("\r\n").split("\r\n")
 
@@ -159,6 +164,8 @@ def _words_and_usual_answer(proposal: Proposal) -> tuple[str, Reply]:
             return f"ETRN {kind}{node}", read_reply("251 2.0.0 nothing waiting")
         case TurnProposed(domains=domains):
             return f"ATRN {','.join(domains)}".strip(), replies.turned_around(domains)
+        case TlsProposed():
+            return "STARTTLS", replies.TLS_GO_AHEAD
         case StatusProposed():
             return "HELP STATUS", read_reply("211 2.0.0 up")
 
