@@ -55,10 +55,10 @@ def warm_up(server: Running, cell: Cell, domain: str) -> dict[str, Any]:
     return report
 
 
-def messages_for(cell: Cell, rate: float, seconds: float) -> int:
+def messages_for(cell: Cell, rate: float, seconds: float, *, fewest: int = 500) -> int:
     """So many that they take about so long; at least some for each session, or most would come too late for any."""
     enough = int(cell["sessions"]) * (2 if cell.settings.get("per_connection") else 10)
-    return max(500, enough, min(200_000, int(rate * seconds)))
+    return max(fewest, enough, min(200_000, int(rate * seconds)))
 
 
 def figures(report: dict[str, Any], cpu: float) -> dict[str, float]:

@@ -59,7 +59,7 @@ class Relay(Experiment[Subject]):
             warm = warm_up(server, cell, DOMAIN)
             _wait(server, target.distinct, warm["accepted"])
             rate = warm["accepted"] / (time.monotonic() - began)
-            offered = load(cell, DOMAIN, messages_for(cell, rate, seconds), first=WARM_UP)
+            offered = load(cell, DOMAIN, messages_for(cell, rate, seconds, fewest=200), first=WARM_UP)
             before, began = cpu_seconds(server.pid), time.monotonic()
             report = offered.offer(server.port)
             acknowledged = warm["accepted"] + report["accepted"]
