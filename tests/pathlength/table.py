@@ -36,11 +36,10 @@ def write(sections: dict[str, dict[str, float]]) -> None:
     TABLE.write_text("".join(parts))
 
 
-def longer(section: str, counted: dict[str, float]) -> list[str]:
-    """A line for each path that has got longer."""
-    before = known(section)
+def longer(before: dict[str, float], counted: dict[str, float]) -> list[str]:
+    """A line for each path that has got longer, or that was never counted before."""
     return [
-        f"{name}: {value:g}, was {before[name]:g}"
+        f"{name}: {value:g}, was {before[name]:g}" if name in before else f"{name}: {value:g}, not in the table"
         for name, value in counted.items()
-        if value > before[name] * TOLERANCE
+        if value > before.get(name, 0) * TOLERANCE
     ]

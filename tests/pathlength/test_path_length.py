@@ -21,7 +21,13 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace
 def test_accepting_a_message_takes_no_more_function_calls_than_it_did() -> None:
     if not known(VERSION):
         pytest.skip(f"the table has nothing for {VERSION}")
-    assert longer(VERSION, count_calls()) == []
+    assert longer(known(VERSION), count_calls()) == []
+
+
+def test_a_path_that_got_longer_is_told_and_so_is_one_that_is_new() -> None:
+    counted = {"shorter": 90.0, "the same": 102.9, "longer": 103.1, "new": 1.0}
+    before = {"shorter": 100.0, "the same": 100.0, "longer": 100.0}
+    assert longer(before, counted) == ["longer: 103.1, was 100", "new: 1, not in the table"]
 
 
 def test_function_calls_are_counted_the_same_each_time() -> None:
@@ -36,7 +42,7 @@ def test_accepting_and_relaying_a_message_takes_no_more_system_calls_than_it_did
     for number in range(TRIES):
         directory = tmp_path / str(number)
         directory.mkdir()
-        if not (found := longer("system", count_system_calls(directory))):
+        if not (found := longer(known("system"), count_system_calls(directory))):
             break
     assert found == []
 
