@@ -70,6 +70,7 @@ def test_what_the_engines_say_is_in_the_catalogues(module: ModuleType) -> None:
             assert reply.status is None or find_detail(reply.status) is not None, f"{name}: {reply.status} is unknown"
 
 
+@pytest.mark.interpreted("it reads the sources of the modules")
 @pytest.mark.parametrize("module", [replies, client_replies])
 def test_what_the_constructors_of_replies_say_is_in_the_catalogues(module: ModuleType) -> None:
     for function in ast.walk(ast.parse(inspect.getsource(module))):

@@ -516,6 +516,7 @@ def test_a_verbose_session_hears_of_trouble() -> None:
     in_a_house(scenario)
 
 
+@pytest.mark.interpreted("it replaces a method of the store, which compiled callers do not notice")
 def test_an_unexpected_trouble_of_the_store_does_not_end_the_deliverer(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(house: House) -> None:
         lease = house.store.lease

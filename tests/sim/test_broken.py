@@ -20,6 +20,7 @@ from heloise.testing import DiskFaults, JudgementError
 from tests.sim.scenario import FAIR, HOUR, Rigging, run
 
 SEEDS = 60
+COMPILED_CODE_STAYS = pytest.mark.interpreted("it breaks a method from outside, which compiled callers do not notice")
 
 
 def laws_broken(rigging: Rigging, until: str) -> set[str]:
@@ -50,6 +51,7 @@ def test_a_disk_that_lies_loses_mail() -> None:
     assert "lost" in laws_broken(replace(CRASHES, disk_faults=DiskFaults(lies=True)), "lost")
 
 
+@COMPILED_CODE_STAYS
 def test_a_log_that_is_synced_at_checkpoints_only_loses_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     connect: Callable[[Shard], apsw.Connection] = Shard._connect
 
@@ -62,6 +64,7 @@ def test_a_log_that_is_synced_at_checkpoints_only_loses_mail(monkeypatch: pytest
     assert "lost" in laws_broken(CRASHES, "lost")
 
 
+@COMPILED_CODE_STAYS
 def test_an_answer_before_the_commit_loses_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     commit = QueueDeposit.commit
     late: list[asyncio.Task[Any]] = []
@@ -78,6 +81,7 @@ def test_an_answer_before_the_commit_loses_mail(monkeypatch: pytest.MonkeyPatch)
     assert "lost" in laws_broken(CRASHES, "lost")
 
 
+@COMPILED_CODE_STAYS
 def test_a_deliverer_that_settles_before_it_delivers_loses_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     deliver: Callable[..., Awaitable[None]] = Deliverer._deliver
 
@@ -97,6 +101,7 @@ def _ended(recipients: Sequence[Any]) -> tuple[Any, ...]:
     )
 
 
+@COMPILED_CODE_STAYS
 def test_a_settlement_without_its_report_loses_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     settle = Queue.settle
 
@@ -107,6 +112,7 @@ def test_a_settlement_without_its_report_loses_mail(monkeypatch: pytest.MonkeyPa
     assert "lost" in laws_broken(FAIR, "lost")
 
 
+@COMPILED_CODE_STAYS
 def test_a_queue_that_forgets_what_is_owed_loses_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     settle = Queue.settle
 
@@ -117,6 +123,7 @@ def test_a_queue_that_forgets_what_is_owed_loses_mail(monkeypatch: pytest.Monkey
     assert "lost" in laws_broken(FAIR, "lost")
 
 
+@COMPILED_CODE_STAYS
 def test_a_deliverer_that_forgets_to_settle_delivers_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     settle = Queue.settle
 

@@ -1,7 +1,9 @@
 """`heloise`: the group of all commands. Each is a module of its own, loaded only when it is asked for."""
 
 import importlib
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import version as installed_version
+from importlib.util import find_spec
 
 import click
 
@@ -49,13 +51,32 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"{error.message} {did_you_mean(args[0], self.list_commands(ctx))}", ctx) from None
 
 
+def _version() -> str:
+    spec = find_spec("heloise.mail.reply")  # among what is compiled if anything is
+    is_compiled = spec is not None and (spec.origin or "").endswith(tuple(EXTENSION_SUFFIXES))
+    return f"heloise {installed_version('heloise')}" + (", compiled" if is_compiled else "")
+
+
+def _tell_version(context: click.Context, _option: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not context.resilient_parsing:
+        click.echo(_version())
+        context.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="heloise", message="heloise %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_tell_version,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """The mail server that explains itself: catch, test, relay with one engine."""
 
 
 @main.command()
 def version() -> None:
-    """Print the version."""
-    click.echo(f"heloise {installed_version('heloise')}")
+    """Print the version, and whether the hot rooms are compiled."""
+    click.echo(_version())
