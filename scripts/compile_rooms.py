@@ -40,6 +40,7 @@ LEFT_INTERPRETED = {
     "routing/asking.py": _AWAIT,
     "routing/sources": "waits for databases; drivers of others that must be there at run time only",
     "queue/memory.py": _INSTEAD,
+    "smtp/sasl": "once in a session at most, and what takes time in it is hashing",
     "smtp/transcript.py": "meant to be inherited from, which a compiled class can not be",
 }
 """What of those rooms is not compiled, and the reason. A package's `__init__.py` never is: it only names what is in it.
