@@ -261,3 +261,66 @@ def test_an_expired_certificate_is_advised_against_and_serves_those_who_do_not_l
     assert [each.text for each in advise(made) if each.section == "tls"] == [
         f"{expired.chain}: certificate has expired"
     ]
+
+
+def relaying(
+    directory: Path, authority: Authority, shown_for: str, level: str, scenario: Callable[[Log, Log], Any]
+) -> None:
+    """A letter is on its way through a server that sends it on to another, whose certificate is for `shown_for`."""
+
+    def send(where: int) -> None:
+        with smtplib.SMTP("127.0.0.1", where, timeout=WAIT) as client:
+            client.sendmail("a@client.test", ["alice@example.test"], LETTER)
+
+    async def run() -> None:
+        async with asyncio.timeout(WAIT):
+            theirs, ours = Log(), Log()
+            text = configuration(directory, certificates(authority.issue(shown_for)))
+            receiver = MailServer(
+                parse_configuration(text, directory=str(directory)), real_world(), Journal(theirs.emit)
+            )
+            await receiver.start()
+            route = (
+                f'hostname = "relay.test"\nstate = "{directory}/relay"\nsmarthost = "smtp:127.0.0.1:{port(receiver)}"\n'
+                f'[[listener]]\naddress = "127.0.0.1:0"\n[passport]\noff = true\n'
+                f'[delivery]\ntls = "{level}"\nca_file = "{authority.ca_file}"\n'
+            )
+            relay = MailServer(parse_configuration(route, directory=str(directory)), real_world(), Journal(ours.emit))
+            await relay.start()
+            try:
+                await asyncio.to_thread(send, port(relay))
+                await scenario(ours, theirs)
+            finally:
+                await relay.stop()
+                await receiver.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("level", "shown_for", "seen"),
+    [
+        ("verify", "127.0.0.1", "ESMTPS"),
+        ("encrypt", "other.test", "ESMTPS"),
+        ("may", "other.test", "ESMTPS"),
+        ("none", "127.0.0.1", "ESMTP"),
+    ],
+)
+def test_mail_goes_on_as_protected_as_it_has_to_be(level: str, shown_for: str, seen: str, tmp_path: Path) -> None:
+    async def arrives(ours: Log, theirs: Log) -> None:
+        assert (await ours.saw("delivery.attempted"))["action"] == "relayed"
+        await theirs.saw("delivery.attempted")
+
+    relaying(tmp_path, Authority(tmp_path), shown_for, level, arrives)
+    assert f"with {seen} id" in delivered(tmp_path)
+
+
+def test_who_has_to_be_verified_and_can_not_be_gets_no_mail(tmp_path: Path) -> None:
+    async def waits(ours: Log, theirs: Log) -> None:
+        attempted = await ours.saw("delivery.attempted")
+        assert (attempted["action"], attempted["cause"]) == ("delayed", "tls.failed")
+        assert "454 4.7.5" in str(attempted["reply"])
+        assert "IP address mismatch" in str(attempted["reply"])
+        assert not any(event == "message.accepted" for event, _ in theirs.events)
+
+    relaying(tmp_path, Authority(tmp_path), "other.test", "verify", waits)

@@ -103,7 +103,7 @@ def test_a_broken_section_does_not_make_echoes_elsewhere() -> None:
         ('[[route]]\ndomains = ["a.test"]\nto = "smtp:host"', "has no port"),
         ('[[route]]\ndomains = ["a.test"]\nto = "smtp:host:0"', "has the port 0"),
         ('[delivery]\nrate = "fast"', 'rate: "fast" is not a rate'),
-        ('[[destination]]\nhosts = ["a.test"]', "neither concurrency nor rate"),
+        ('[[destination]]\nhosts = ["a.test"]', "neither concurrency nor rate nor tls"),
         ('[[destination]]\nhosts = []\nrate = "5/1s"', "has no hosts"),
         ('[[destination]]\nhosts = ["a.test"]\nconcurrency = 0', "concurrency is more than 0"),
         ('[[destination]]\nhosts = ["a.test", "A.test"]\nrate = "5/1s"', '"a.test" is in another one'),

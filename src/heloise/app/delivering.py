@@ -17,7 +17,7 @@ from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
 from heloise.routing.rewriting import Routes
 from heloise.smtp.registry import Registry
-from heloise.world import Endpoint, World
+from heloise.world import Endpoint, OutgoingTls, World
 
 _SMTP_PORT = 25
 
@@ -44,6 +44,7 @@ def make_deliverer(
         own_names=own_names(configuration),
         connect_timeout=delivery.connect_timeout,
         verbose_peers=delivery.verbose_peers,
+        tls_for=lambda name: tls_for(configuration, name),
         programs=_programs(configuration),
         hooks=_hooks(configuration),
     )
@@ -67,6 +68,15 @@ def bounds_of(configuration: Configuration, names: Sequence[str]) -> Bounds:
             concurrency = each.concurrency if each.concurrency is not None else delivery.per_destination
             return Bounds(concurrency=concurrency, rate=each.rate if each.rate is not None else delivery.rate)
     return Bounds(concurrency=delivery.per_destination, rate=delivery.rate)
+
+
+def tls_for(configuration: Configuration, name: str) -> OutgoingTls:
+    """How connections to the host of this name are protected: by the first [[destination]] that names it, else as
+    [delivery] says."""
+    delivery, host = configuration.delivery, name.strip("[]").lower()
+    found = next((each for each in configuration.destinations if any(_is_named(host, one) for one in each.hosts)), None)
+    level = delivery.tls if found is None or found.tls is None else found.tls
+    return OutgoingTls(level=level, ca_file=delivery.ca_file)
 
 
 def _is_named(host: str, pattern: str) -> bool:

@@ -221,7 +221,7 @@ def _tried(tried: Json) -> Lines:
         "skipped": "left out, it was in trouble a moment ago",
         "failed": f"no conversation at {tried.get('stage', '')}",
     }[tried["how"]]
-    yield "  tried", f"{name}: {how}"
+    yield "  tried", f"{name}: {how}" + (f", {tried['tls']}" if "tls" in tried else "")
     if tried["how"] == "failed":
         yield "", Text(tried["reply"], style=_style(tried["reply"]))
 

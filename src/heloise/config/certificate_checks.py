@@ -7,7 +7,7 @@ from heloise.config.errors import Problem
 from heloise.config.names import problem
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
-from heloise.net.tls import certificate_names
+from heloise.net.tls import certificate_names, client_context
 from heloise.world.tls import TlsFileError
 
 
@@ -17,6 +17,11 @@ def certificates(draft: Configuration) -> Iterator[Problem]:
         trouble = _trouble(each)
         if trouble is not None and not trouble.is_expired:
             yield problem(draft, _place(index, each, trouble), str(trouble))
+    if draft.delivery.ca_file is not None:
+        try:
+            client_context(True, draft.delivery.ca_file)
+        except TlsFileError as error:
+            yield problem(draft, ("delivery", "ca_file"), str(error))
     for index, listener in enumerate(draft.listeners):
         if listener.tls is ListenerTls.IMPLICIT and not draft.tls.certificates:
             hint = "write [[tls.certificate]] with chain and key"

@@ -127,8 +127,8 @@ def destinations(draft: Configuration) -> Iterator[Problem]:
             yield problem(draft, ("destination", index, "hosts"), "the destination has no hosts")
         if destination.concurrency is not None and destination.concurrency < 1:
             yield problem(draft, ("destination", index, "concurrency"), "concurrency is more than 0")
-        if destination.concurrency is None and destination.rate is None:
-            yield problem(draft, ("destination", index), "the destination has neither concurrency nor rate")
+        if destination.concurrency is None and destination.rate is None and destination.tls is None:
+            yield problem(draft, ("destination", index), "the destination has neither concurrency nor rate nor tls")
         for number, host in enumerate(destination.hosts):
             path: Path = ("destination", index, "hosts", number)
             if host in seen:
@@ -218,7 +218,7 @@ _NAMES = frozenset({"local", "user", "aliases", "list", "forwards", "map"})
 
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listener"}), listeners),
-    (frozenset({"listener", "tls"}), certificate_checks.certificates),
+    (frozenset({"listener", "tls", "delivery"}), certificate_checks.certificates),
     (frozenset({"listener", "extensions"}), extensions),
     (frozenset({"local"}), local_domains),
     (frozenset({"local", "route"}), routes),

@@ -8,6 +8,7 @@ from heloise.config.kinds import AbsolutePath, RouteDomain, Seconds
 from heloise.delivery.rate import Rate
 from heloise.observe.log import LogFormat, LogLevel
 from heloise.world.network import AnyEndpoint
+from heloise.world.tls import TlsLevel
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -46,6 +47,14 @@ class Delivery:
     connect_timeout: Seconds = Seconds(30)
     """How long to wait for a connection."""
 
+    tls: TlsLevel = TlsLevel.MAY
+    """"may": under TLS where a host offers STARTTLS, in plaintext where it does not or where the handshake fails;
+    "encrypt": never in plaintext; "verify": and only to a host with a certificate for its name; "none": always in
+    plaintext. Mail that can not go as it has to is tried again and told about like any delay."""
+
+    ca_file: AbsolutePath | None = None
+    """Authorities (PEM) to believe for "verify", in place of those of the system."""
+
     verbose_peers: tuple[RouteDomain, ...] = ()
     """Mail exchangers of our own that are asked by VERB what they do, when a client of ours asked us so; what they tell
     is passed on to it. Hosts of a [[route]] and the smarthost are asked without being named here, others never.
@@ -54,8 +63,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationLimits:
-    """`[[destination]]`: how hard some next hops may be worked, when it is other than [delivery] says. There may be
-    several; the first that names a host counts."""
+    """`[[destination]]`: how hard some next hops may be worked, and how mail to them is protected, when that is other
+    than [delivery] says. There may be several; the first that names a host counts."""
 
     hosts: tuple[RouteDomain, ...]
     """Names of mail exchangers or of hosts in a route; ".google.com" means all below google.com."""
@@ -65,6 +74,9 @@ class DestinationLimits:
 
     rate: Rate | None = None
     """Messages in a time, such as "100/1m" or "5/1s"."""
+
+    tls: TlsLevel | None = None
+    """As in [delivery]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

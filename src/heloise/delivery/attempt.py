@@ -24,7 +24,7 @@ from heloise.mail.route import Route, Transport
 from heloise.queue.model import QueuedMessage, QueuedRecipient
 from heloise.smtp.extension import Extension
 from heloise.smtp.transaction import ClientTimeouts
-from heloise.world import World
+from heloise.world import OutgoingTls, World
 
 Narrate: TypeAlias = Callable[[str], None]
 
@@ -94,7 +94,7 @@ class DeliveryDoors:
     `background` runs what nobody waits for, such as the farewell to a peer. `sessions` are kept open for the next
     message, `hosts` are the addresses known not to answer. `programs` and `hooks` are those of the configuration, by
     name. `verbose_peers` are exchangers that are asked by VERB what they do, as hosts of a route are; `.example.org`
-    means all below.
+    means all below. `tls_for` says how connections to a host of this name are protected.
     """
 
     world: World
@@ -109,6 +109,7 @@ class DeliveryDoors:
     sessions: Sessions = field(default_factory=Sessions)
     hosts: Troubles = field(default_factory=Troubles)
     verbose_peers: Sequence[str] = ()
+    tls_for: Callable[[str], OutgoingTls] = lambda name: OutgoingTls()
     programs: Mapping[str, PipeProgram] = field(default_factory=dict)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
 

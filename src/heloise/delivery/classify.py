@@ -32,6 +32,8 @@ _WORDS = {
     LinkFault.RESET: "Connection reset by",
     LinkFault.CLOSED: "Connection closed by",
     LinkFault.TLS: "TLS failed with",
+    LinkFault.UNVERIFIED: "No trusted certificate at",
+    LinkFault.INJECTED: "Plaintext where TLS was due from",
     LinkFault.LOCAL: "Local trouble on the way to",
 }
 

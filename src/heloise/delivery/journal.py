@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 from heloise.delivery.next_hop import Found, NextHop
+from heloise.mail.encryption import Encryption
 from heloise.mail.outcome import Outcome
 from heloise.mail.route import Route
 from heloise.queue.model import QueuedMessage, QueuedRecipient, Settlement
@@ -22,11 +23,12 @@ class HowTried(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HostTried:
-    """One next hop in one attempt; `trouble` when it came to nothing before MAIL."""
+    """One next hop in one attempt; `trouble` when it came to nothing before MAIL, `encryption` what protected it."""
 
     hop: NextHop
     how: HowTried
     trouble: Outcome | None = None
+    encryption: Encryption | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from heloise.delivery.fitting import Fit, Fitter, Fitting
 from heloise.delivery.journal import HostTried, HowTried
 from heloise.delivery.narration import NarratingRecorder, connecting
 from heloise.delivery.next_hop import NextHop, in_order
-from heloise.delivery.sessions import Sessions
+from heloise.delivery.sessions import Place, Sessions
 from heloise.link.converse import Conversation
 from heloise.link.dial import DialFailure, dial
 from heloise.mail.envelope import Envelope
@@ -59,7 +59,7 @@ async def relay_over(doors: DeliveryDoors, attempt: DeliveryAttempt, conversatio
 
 def _prefer_open_ones(hops: Sequence[NextHop], sessions: Sessions, *, lmtp: bool) -> list[NextHop]:
     """Among equals, first those that a session is open to."""
-    return sorted(hops, key=lambda hop: (hop.preference, not sessions.has((hop.endpoint, lmtp))))
+    return sorted(hops, key=lambda hop: (hop.preference, not sessions.has(_place(hop, lmtp=lmtp))))
 
 
 class _Relaying:
@@ -112,9 +112,9 @@ class _Relaying:
         """One that another message left. Not when somebody listens: he is to hear the conversation from its start."""
         if self._attempt.told:
             return None
-        conversation = self._doors.sessions.take((hop.endpoint, self._lmtp))
+        conversation = self._doors.sessions.take(_place(hop, lmtp=self._lmtp))
         if conversation is not None:
-            self._attempt.tried.append(HostTried(hop, HowTried.REUSED))
+            self._attempt.tried.append(HostTried(hop, HowTried.REUSED, encryption=conversation.encryption))
         return conversation
 
     async def _connect(self, hop: NextHop) -> Conversation | None:
@@ -135,9 +135,11 @@ class _Relaying:
             self._doors.extensions,
             recorder=self._recorder,
             connect_timeout=self._doors.connect_timeout,
+            tls=self._doors.tls_for(hop.name),
+            server_name=hop.name,
         )
         if not isinstance(dialled, DialFailure):
-            attempt.tried.append(HostTried(hop, HowTried.CONNECTED))
+            attempt.tried.append(HostTried(hop, HowTried.CONNECTED, encryption=dialled.encryption))
             self._doors.hosts.works(hop.endpoint)
             return dialled
         outcome = classify_failure(dialled, peer=hop.mta, shown=hop.shown)
@@ -160,7 +162,7 @@ class _Relaying:
                 self._recorder.stop()
             # Nobody waits for the answer to QUIT: what was decided is settled meanwhile.
             if keep:
-                self._doors.sessions.give((hop.endpoint, self._lmtp), conversation, self._doors.background)
+                self._doors.sessions.give(_place(hop, lmtp=self._lmtp), conversation, self._doors.background)
             else:
                 self._doors.background(conversation.quit())
 
@@ -241,6 +243,10 @@ class _Relaying:
     def _trouble(self, recipients: Sequence[QueuedRecipient], outcome: Outcome) -> None:
         for recipient in recipients:
             self._troubles[recipient.id].append(outcome)
+
+
+def _place(hop: NextHop, *, lmtp: bool) -> Place:
+    return hop.endpoint, lmtp, hop.name
 
 
 def _says_nothing_of_us(answer: RecipientAnswer) -> bool:

@@ -15,7 +15,8 @@ IDLE_TIME = 3.0  # seconds a peer is kept waiting for us; many count it as abuse
 MOST_TRANSACTIONS = 100  # in one session: other hosts of the group are to have their share, too
 MOST_IDLE = 200  # sessions to all hosts together
 
-Place: TypeAlias = tuple[Endpoint | UnixEndpoint, bool]  # the bool: LMTP
+# The bool: LMTP. The name: of the host, since how it is protected, and for whom its certificate is, goes by it.
+Place: TypeAlias = tuple[Endpoint | UnixEndpoint, bool, str]
 Background: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
 
 

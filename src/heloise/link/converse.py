@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
 from heloise.mail.content import Content, ContentFacts
+from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope
 from heloise.mail.reply import Reply
 from heloise.smtp.client import ClientSession
@@ -20,6 +21,7 @@ from heloise.smtp.client_events import (
     ConversationReady,
     ConversationRefused,
     Progress,
+    TlsWanted,
     TransactionDone,
 )
 from heloise.smtp.client_plan import WireForm
@@ -27,7 +29,9 @@ from heloise.smtp.client_states import ClientState, ContentDemand
 from heloise.smtp.command import Plain
 from heloise.smtp.errors import LocalProtocolError
 from heloise.smtp.transaction import Offers, RecipientAnswer
-from heloise.world import LinkError, Stream
+from heloise.world import ClientTls, LinkError, Stream
+
+HANDSHAKE_TIME = 60.0  # seconds for TLS
 
 
 class Conversation:
@@ -55,6 +59,11 @@ class Conversation:
         return self._session.offers
 
     @property
+    def encryption(self) -> Encryption | None:
+        """What protects it."""
+        return self._session.encryption
+
+    @property
     def peer_name(self) -> str:
         """What the peer calls itself."""
         return self._session.peer_name
@@ -77,12 +86,31 @@ class Conversation:
         """`refusal` for want of an offer: for now only, when the peer was cut off before it could offer anything."""
         return self._session.judged(refusal)
 
-    async def hello(self) -> ConversationReady | ConversationRefused:
-        """Hear the greeting and say EHLO. Called once, by `dial`."""
+    async def hello(
+        self, tls: ClientTls | None = None, *, tls_first: bool = False
+    ) -> ConversationReady | ConversationRefused:
+        """Hear the greeting and say EHLO. Called once, by `dial`.
+
+        `tls` is for when STARTTLS was said, or with `tls_first` before anything is (RFC 8314 §3).
+        """
+        if tls_first:
+            await self._secure(tls)
         while True:
             event = await self._next_event()
             if isinstance(event, ConversationReady | ConversationRefused):
                 return event
+            if isinstance(event, TlsWanted):
+                await self._secure(tls)
+
+    async def _secure(self, tls: ClientTls | None) -> None:
+        if tls is None:
+            raise LocalProtocolError("STARTTLS was said, and nobody knows how to shake hands")
+        try:
+            encryption = await self._stream.start_tls(tls, timeout=HANDSHAKE_TIME)
+        except LinkError as error:
+            self._session.not_secured(str(error))
+        else:
+            self._session.secured(encryption)
 
     async def deliver(self, envelope: Envelope, content: Content, facts: ContentFacts) -> tuple[RecipientAnswer, ...]:
         """Send one message; exactly one answer for each recipient, in order.
@@ -155,7 +183,7 @@ class Conversation:
                         self._progress(reply)
                 case ConversationEnded():
                     pass  # it had gone before; the answers follow
-                case ConversationReady() | ConversationRefused() | Answered() as event:
+                case ConversationReady() | ConversationRefused() | TlsWanted() | Answered() as event:
                     raise LocalProtocolError(f"no such event belongs into a transaction: {event}")
 
     async def _next_event(self) -> ClientEvent:

@@ -1,7 +1,8 @@
 """Connect, hear the greeting, say hello: the way to a `Conversation`. RFC 5321 §3.1, §3.2, §4.5.4.1.
 
 What goes wrong is a value, `DialFailure`, with the words of the peer or ours in its place. A server that hangs up on
-EHLO is connected to once more and spoken to with HELO.
+EHLO is connected to once more and spoken to with HELO; one whose TLS does not work once more in plaintext, if that is
+allowed.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +18,18 @@ from heloise.smtp.client_events import ConversationReady, ConversationRefused
 from heloise.smtp.extension import Extension
 from heloise.smtp.transaction import ClientOptions
 from heloise.smtp.transcript import Recorder
-from heloise.world import Endpoint, LinkError, LinkFault, Stream, UnixEndpoint, World
+from heloise.world import (
+    NO_TLS,
+    ClientTls,
+    Endpoint,
+    LinkError,
+    LinkFault,
+    OutgoingTls,
+    Stream,
+    TlsLevel,
+    UnixEndpoint,
+    World,
+)
 
 CONNECT_TIMEOUT = 30.0  # seconds; RFC 5321 has none, hosts give up after two minutes
 
@@ -47,6 +59,9 @@ async def dial(
     recorder: Recorder | None = None,
     connect_timeout: float = CONNECT_TIMEOUT,
     progress: Callable[[Reply], None] | None = None,
+    tls: OutgoingTls = NO_TLS,
+    server_name: str | None = None,
+    tls_first: bool = False,
 ) -> Dialled:
     """A conversation with `endpoint` that can take a transaction, or why there is none.
 
@@ -58,7 +73,14 @@ async def dial(
         recorder: is told what is said.
         connect_timeout: in seconds, for the connection alone; the other waits are in `options`.
         progress: is called with each 050 line during a transaction (`ClientOptions.verbose`).
+        tls: how the connection is protected; on a Unix socket it is not.
+        server_name: the host as it was named, for its certificate; that of `endpoint` when it is not given.
+        tls_first: shake hands before anything is said (RFC 8314 §3), and never go on in plaintext.
     """
+    demand = None
+    if isinstance(endpoint, Endpoint) and (tls.level is not TlsLevel.NONE or tls_first):
+        demand = tls.demand(server_name or endpoint.host)
+        options = replace(options, starttls=True, tls_required=tls.is_required or tls_first)
     while True:
         try:
             stream = await world.network.connect(endpoint, timeout=connect_timeout)
@@ -69,9 +91,13 @@ async def dial(
         _note(recorder, f"connected to {endpoint}")
         session = ClientSession(options, registry, recorder=recorder)
         conversation = Conversation(session, stream, quit_timeout=options.timeouts.quit, progress=progress)
-        answer = await _hello(conversation)
+        answer = await _hello(conversation, demand, tls_first=tls_first)
         if isinstance(answer, ConversationReady):
             return conversation
+        if answer.start_over_in_plaintext:
+            _note(recorder, "TLS does not work: once more, in plaintext")
+            options = replace(options, starttls=False)
+            continue
         if not answer.start_over_with_helo:
             return DialFailure(stage=answer.stage, reply=answer.reply, said_by_peer=answer.said_by_peer)
         _note(recorder, "the connection was dropped at EHLO: once more, with HELO")
@@ -90,10 +116,12 @@ async def converse_over(
     return DialFailure(stage=answer.stage, reply=answer.reply, said_by_peer=answer.said_by_peer)
 
 
-async def _hello(conversation: Conversation) -> ConversationReady | ConversationRefused:
+async def _hello(
+    conversation: Conversation, tls: ClientTls | None = None, *, tls_first: bool = False
+) -> ConversationReady | ConversationRefused:
     """Greeting and hello; the connection is closed when they lead nowhere."""
     try:
-        answer = await conversation.hello()
+        answer = await conversation.hello(tls, tls_first=tls_first)
     except BaseException:
         conversation.abort()
         raise

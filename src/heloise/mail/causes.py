@@ -319,6 +319,19 @@ TLS_INJECTED = _kind(
     "Send STARTTLS last, and wait for its reply.",
 )
 
+TLS_NOT_OFFERED = _kind(
+    "tls.not-offered",
+    "RFC 3207 §4.1",
+    "Mail for this host goes under TLS only, and the host offers none.",
+    "Ask who runs the host; or ask less of it by `tls` in [delivery] or [[destination]]. " + LATER,
+)
+TLS_FAILED = _kind(
+    "tls.failed",
+    "RFC 3207 §4.1",
+    "The TLS handshake failed, or the certificate is not one for the name of the host by an authority that is trusted.",
+    "Look at the trouble that is told with it; `openssl s_client -starttls smtp` shows the certificate. " + LATER,
+)
+
 # ATRN
 ATRN_TURNED = _kind(
     "atrn.turned",

@@ -226,6 +226,8 @@ def _found(found: NextHopGroup | NoNextHop) -> Any:
 
 def _tried(tried: HostTried) -> Facts:
     facts: Facts = {"host": tried.hop.name, "address": str(tried.hop.endpoint), "how": tried.how.value}
+    if tried.encryption is not None:
+        facts["tls"] = str(tried.encryption)
     if tried.trouble is not None:
         facts |= {"stage": tried.trouble.stage.value, **_reply(tried.trouble.reply)}
     return facts

@@ -15,6 +15,7 @@ from typing import assert_never
 
 from heloise.mail import causes
 from heloise.mail.content import ContentFacts
+from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope
 from heloise.mail.outcome import Stage
 from heloise.mail.reply import Reply
@@ -29,6 +30,7 @@ from heloise.smtp.client_events import (
     ConversationReady,
     ConversationRefused,
     Progress,
+    TlsWanted,
     TransactionDone,
 )
 from heloise.smtp.client_plan import Plan, Planner, WireForm
@@ -48,6 +50,7 @@ _REFUSALS = (Severity.TRANSIENT, Severity.PERMANENT)
 _GREETING = Expectation(Expected.GREETING)
 _EHLO = Expectation(Expected.EHLO)
 _HELO = Expectation(Expected.HELO)
+_STARTTLS = Expectation(Expected.STARTTLS)
 _ASIDE = Expectation(Expected.ASIDE)
 _QUESTION = Expectation(Expected.QUESTION)
 _TURN = Expectation(Expected.TURN)
@@ -73,6 +76,7 @@ class ClientSession:
     ) -> None:
         self.state = ClientState.GREETING
         self.offers: Offers = NO_OFFERS
+        self.encryption: Encryption | None = None
         self.peer_name = ""
         self.transactions = 0
         self._options = options
@@ -147,6 +151,37 @@ class ClientSession:
         self._transaction = OpenTransaction(envelope, dsn_offered=self.offers.has("DSN"))
         self._transaction.decide_rest(Stage.MAIL, farewell, said_by_peer=farewell.cause.kind is causes.PEER_SAID)
         self._done(ClientState.CLOSED)
+
+    def secured(self, encryption: Encryption) -> None:
+        """The handshake is done, after TlsWanted or before the greeting (RFC 8314 §3). What the peer has offered in
+        plaintext is forgotten, and EHLO said again. RFC 3207 §4.2.
+
+        Raises:
+            LocalProtocolError: no handshake was due.
+        """
+        if self.state not in (ClientState.GREETING, ClientState.SECURING):
+            raise LocalProtocolError(f"no handshake is due now ({self.state.value})")
+        self.encryption = encryption
+        if self._recorder is not None:
+            self._recorder.note(str(encryption))
+        if self.state is ClientState.SECURING:
+            self.offers = NO_OFFERS
+            self._hello(Verb.LHLO if self._options.lmtp else Verb.EHLO)
+
+    def not_secured(self, trouble: str) -> None:
+        """The handshake has failed, and the session with it."""
+        if self._recorder is not None:
+            self._recorder.note(trouble)
+        again = self.state is ClientState.SECURING and not self._options.tls_required
+        self.state = ClientState.CLOSED
+        self._events.append(
+            ConversationRefused(
+                stage=Stage.HELLO,
+                reply=client_replies.tls_failed(trouble),
+                said_by_peer=False,
+                start_over_in_plaintext=again,
+            )
+        )
 
     def ask(self, command: Plain) -> None:
         """Say ETRN or ATRN, outside a transaction; its reply comes as `Answered`. RFC 1985, RFC 2645.
@@ -349,6 +384,8 @@ class ClientSession:
                 self._ehlo_answered(reply)
             case Expected.HELO:
                 self._helo_answered(reply)
+            case Expected.STARTTLS:
+                self._starttls_answered(self._decided(reply))
             case Expected.QUESTION | Expected.TURN:
                 self._question_answered(expectation.kind, self._decided(reply))
             case Expected.MAIL:
@@ -404,18 +441,39 @@ class ClientSession:
         else:
             self._refused(Stage.HELLO, reply)
 
+    def _starttls_answered(self, reply: Reply) -> None:
+        if reply.severity is not Severity.COMPLETED:
+            if self._options.tls_required:
+                self._refused(Stage.HELLO, client_replies.tls_refused(reply), said_by_peer=False)
+            else:
+                self._begin_with(self.offers)
+        elif self._reader.has_more:  # RFC 3207 §6: an attacker could have put it there, to be read under TLS
+            raise RemoteProtocolError("something came behind the reply to STARTTLS")
+        else:
+            self.state = ClientState.SECURING
+            self._events.append(TlsWanted())
+
     def _ready(self, offers: Offers, reply: Reply) -> None:
+        self.peer_name = _first_word(reply) or self.peer_name
+        self.offers = offers
+        if self.encryption is None and self._options.starttls and offers.has("STARTTLS"):
+            self._issue(self._command(b"STARTTLS\r\n", _STARTTLS))
+        elif self.encryption is None and self._options.tls_required:
+            self._refused(Stage.HELLO, client_replies.TLS_NOT_OFFERED, said_by_peer=False)
+        else:
+            self._begin_with(offers)
+
+    def _begin_with(self, offers: Offers) -> None:
         self.offers = offers
         self._planner = Planner(self._registry, offers, prefer_chunking=self._options.chunking)
-        self.peer_name = _first_word(reply) or self.peer_name
         self.state = ClientState.READY
         self._pipelining = offers.has("PIPELINING")
         self._reader.success_has_status = True
         self._events.append(ConversationReady(offers))
 
-    def _refused(self, stage: Stage, reply: Reply) -> None:
+    def _refused(self, stage: Stage, reply: Reply, *, said_by_peer: bool = True) -> None:
         self.state = ClientState.REFUSED
-        self._events.append(ConversationRefused(stage=stage, reply=reply))
+        self._events.append(ConversationRefused(stage=stage, reply=reply, said_by_peer=said_by_peer))
 
     def _question_answered(self, kind: Expected, reply: Reply) -> None:
         self.state = ClientState.READY

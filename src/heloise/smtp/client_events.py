@@ -20,12 +20,19 @@ class ConversationRefused:
     """There will be no transaction here: the peer refused at the greeting or at hello, or the link was lost there.
 
     `start_over_with_helo`: the connection was dropped at EHLO; connect again with `ClientOptions.start_with_helo`.
+    `start_over_in_plaintext`: the handshake failed, and TLS is not required; connect again without `starttls`.
     """
 
     stage: Stage
     reply: Reply
     said_by_peer: bool = True
     start_over_with_helo: bool = False
+    start_over_in_plaintext: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TlsWanted:
+    """220 to STARTTLS: shake hands, and say `secured` or `not_secured`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +70,12 @@ class ConversationEnded:
 
 
 ClientEvent: TypeAlias = (
-    ConversationReady | ConversationRefused | Progress | ContentWanted | TransactionDone | Answered | ConversationEnded
+    ConversationReady
+    | ConversationRefused
+    | TlsWanted
+    | Progress
+    | ContentWanted
+    | TransactionDone
+    | Answered
+    | ConversationEnded
 )

@@ -48,6 +48,20 @@ def lost_after_dot(detail: str) -> Reply:
     return reply(421, "4.4.2", f"No reply to the final dot: {detail}", cause)
 
 
+TLS_NOT_OFFERED = reply(454, "4.7.10", "The next hop does not offer TLS, which is required", causes.TLS_NOT_OFFERED)
+
+
+def tls_refused(said: Reply) -> Reply:
+    """STARTTLS was offered and refused."""
+    text = f"The next hop has no TLS now, which is required: {said}"
+    return reply(454, "4.7.0", text, causes.TLS_NOT_OFFERED.because(said=str(said)))
+
+
+def tls_failed(trouble: str) -> Reply:
+    """The handshake has failed, or the certificate was not what it has to be. RFC 3463 §3.8."""
+    return reply(454, "4.7.5", f"No TLS with the next hop: {trouble}", causes.TLS_FAILED.because(trouble=trouble))
+
+
 def nonsense(stage: str, problem: str) -> Reply:
     """Something came that is no reply, or none that can stand here."""
     cause = causes.PEER_NONSENSE.because(stage=stage, problem=problem)

@@ -17,6 +17,7 @@ class ClientState(Enum):
 
     GREETING = "greeting"
     HELLO = "hello"
+    SECURING = "securing"  # 220 to STARTTLS: the driver shakes hands
     READY = "ready"  # no transaction
     COMMANDS = "commands"  # MAIL, RCPT and DATA are on their way
     CONTENT = "content"  # the driver gives the content
@@ -34,6 +35,7 @@ class Expected(Enum):
     GREETING = "greeting"
     EHLO = "EHLO"
     HELO = "HELO"
+    STARTTLS = "STARTTLS"
     ASIDE = "aside"  # RSET, VERB, ONEX: whatever is said changes nothing, but for 421
     QUESTION = "question"  # ETRN
     TURN = "ATRN"
@@ -78,6 +80,7 @@ STAGE: dict[Expected, Stage] = {
     Expected.GREETING: Stage.GREETING,
     Expected.EHLO: Stage.HELLO,
     Expected.HELO: Stage.HELLO,
+    Expected.STARTTLS: Stage.HELLO,
     Expected.ASIDE: Stage.MAIL,
     Expected.QUESTION: Stage.MAIL,
     Expected.TURN: Stage.MAIL,
@@ -95,6 +98,7 @@ PATIENCE: dict[Expected, str] = {
     Expected.GREETING: "greeting",
     Expected.EHLO: "hello",
     Expected.HELO: "hello",
+    Expected.STARTTLS: "hello",
     Expected.ASIDE: "mail",
     Expected.QUESTION: "mail",
     Expected.TURN: "final_dot",  # RFC 2645 §5.2.1: at least ten minutes

@@ -41,6 +41,7 @@ class ClientOptions:
     `hello_name` is our own full host name or address literal. `lmtp` says LHLO and reads one reply per recipient
     after the dot (RFC 2033). `start_with_helo` is for peers that drop the connection at EHLO. `verbose` asks for 050
     lines with VERB, `only_transaction` promises with ONEX that no second one follows; both only where offered.
+    `starttls` goes on under TLS where that is offered, `tls_required` goes on in no other way (RFC 3207 §4.1).
     `chunking` prefers BDAT to DATA where CHUNKING is offered (RFC 3030); binary content is sent by BDAT anyway.
     Raises AddressError for a bad name.
     """
@@ -51,6 +52,8 @@ class ClientOptions:
     verbose: bool = False
     only_transaction: bool = False
     chunking: bool = False
+    starttls: bool = False
+    tls_required: bool = False
     timeouts: ClientTimeouts = field(default=ClientTimeouts())
 
     def __post_init__(self) -> None:

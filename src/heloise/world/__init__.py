@@ -14,10 +14,21 @@ from heloise.world.http import Http, HttpAnswer, HttpRequest
 from heloise.world.network import AnyEndpoint, Endpoint, Listening, Network, Stream, UnixEndpoint
 from heloise.world.processes import Processes, Program, ProgramEnd
 from heloise.world.resolver import MailExchanger, Resolver
-from heloise.world.tls import CertificateFiles, ClientTls, ServerTls, TlsDemand, TlsFileError, TlsProfile
+from heloise.world.tls import (
+    NO_TLS,
+    CertificateFiles,
+    ClientTls,
+    OutgoingTls,
+    ServerTls,
+    TlsDemand,
+    TlsFileError,
+    TlsLevel,
+    TlsProfile,
+)
 from heloise.world.world import World
 
 __all__ = [
+    "NO_TLS",
     "AnyEndpoint",
     "Blocking",
     "CertificateFiles",
@@ -35,6 +46,7 @@ __all__ = [
     "Listening",
     "MailExchanger",
     "Network",
+    "OutgoingTls",
     "Processes",
     "Program",
     "ProgramEnd",
@@ -45,6 +57,7 @@ __all__ = [
     "Stream",
     "TlsDemand",
     "TlsFileError",
+    "TlsLevel",
     "TlsProfile",
     "UnixEndpoint",
     "World",

@@ -46,6 +46,35 @@ class ClientTls:
     ca_file: str | None = None
 
 
+class TlsLevel(Enum):
+    """What a client asks of TLS."""
+
+    NONE = "none"
+    MAY = "may"  # where it is offered and works, else plaintext: RFC 3207 §4.1, RFC 7435
+    ENCRYPT = "encrypt"  # never plaintext; with whom is not looked at
+    VERIFY = "verify"  # never plaintext, and only with who shows a certificate for the name of the host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingTls:
+    """How connections that we make are protected. `ca_file` is in the place of the system's authorities."""
+
+    level: TlsLevel = TlsLevel.MAY
+    ca_file: str | None = None
+
+    @property
+    def is_required(self) -> bool:
+        """Is nothing sent in plaintext?"""
+        return self.level in (TlsLevel.ENCRYPT, TlsLevel.VERIFY)
+
+    def demand(self, server_name: str) -> ClientTls:
+        """Of a handshake with the host of this name."""
+        verify = self.level is TlsLevel.VERIFY
+        return ClientTls(server_name=server_name, verify=verify, ca_file=self.ca_file)
+
+
+NO_TLS = OutgoingTls(level=TlsLevel.NONE)
+
 TlsDemand: TypeAlias = ServerTls | ClientTls
 
 
