@@ -22,6 +22,7 @@ from heloise.smtp import replies
 from heloise.world import Files
 
 PAGE = 4096  # octets; larger ones write more for the same messages (measured)
+SHORTEST_LOG = 100  # pages
 CHECKPOINT = 4000  # pages of the log, 16 MB, until it is written back
 
 
@@ -101,9 +102,18 @@ class Shard:
         connection.pragma("page_size", PAGE)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
-        connection.pragma("wal_autocheckpoint", CHECKPOINT)
+        connection.pragma("wal_autocheckpoint", self._checkpoint_pages())
         connection.pragma("temp_store", "memory")
         connection.pragma("automatic_index", False)  # an index made for one question costs more than the answer
+
+    def _checkpoint_pages(self) -> int:
+        """How long the log may become. What is in it needs its room once more to be written back, so on a small disk
+        it is short: else a full disk would hold nothing but a log that can not be written back any more."""
+        try:
+            room = self._files.free_octets(self.directory) // PAGE
+        except OSError:
+            return CHECKPOINT
+        return min(CHECKPOINT, max(SHORTEST_LOG, room // 8))
 
     def _take_lock(self) -> None:
         """One owner. The kernel drops the lock when the owner dies, however it dies."""
