@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import trustme
 
+from heloise.reception.users import new_login
 from heloise.world import CertificateFiles, ClientTls, ServerTls
 
 
@@ -38,6 +39,16 @@ class Authority:
     def client(self, server_name: str, *, verify: bool = True) -> ClientTls:
         """What a client wants that trusts this authority and nobody else."""
         return ClientTls(server_name=server_name, verify=verify, ca_file=self.ca_file)
+
+
+@cache
+def users() -> str:
+    """A configuration's section with the user bob, whose password is "sesame"."""
+    directory = TemporaryDirectory(prefix="heloise-users-")
+    atexit.register(directory.cleanup)
+    path = Path(directory.name) / "users"
+    path.write_text(new_login("bob", "sesame", ("bob@example.test",), b"salt").encode() + "\n")
+    return f'[auth]\nusers = "{path}"\nsender_login_match = true\n'
 
 
 @cache

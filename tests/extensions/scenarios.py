@@ -5,7 +5,7 @@ The first scenario of an extension is the one its page shows.
 
 from collections.abc import Mapping
 
-from tests.certificates import certified
+from tests.certificates import certified, users
 from tests.codes.openings import DATA, EHLO, ESMTP_MAIL, GREETED, HELO, MAIL, RECIPIENT, TEXT, WAITING
 from tests.staging import Scenario
 
@@ -820,6 +820,99 @@ S: (closed)
     ),
 )
 
+AUTH = (
+    Scenario(
+        title="the password of bob, who may relay now",
+        code=235,
+        status="2.7.0",
+        cause="auth.accepted",
+        configuration=users(),
+        play=EHLO
+        + """\
+C: AUTH PLAIN AGJvYgBzZXNhbWU=
+S: 235 2.7.0 Authenticated
+C: MAIL FROM:<bob@example.test>
+S: 250 2.1.0
+C: RCPT TO:<eve@elsewhere.test>
+S: 250 2.1.5
+""",
+    ),
+    Scenario(
+        title="the name and the password, each asked for",
+        code=235,
+        status="2.7.0",
+        cause="auth.accepted",
+        configuration=users(),
+        play=EHLO + "C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: Ym9i\nS: 334 UGFzc3dvcmQ6\nC: c2VzYW1l\nS: 235 2.7.0\n",
+    ),
+    Scenario(
+        title="a wrong password",
+        code=535,
+        status="5.7.8",
+        cause="auth.refused",
+        configuration=users(),
+        play=EHLO + "C: AUTH PLAIN AGJvYgB3cm9uZw==\nS: 535 5.7.8\n",
+    ),
+    Scenario(
+        title="an unknown name",
+        code=535,
+        status="5.7.8",
+        cause="auth.refused",
+        configuration=users(),
+        play=EHLO + "C: AUTH PLAIN AGV2ZQBzZXNhbWU=\nS: 535 5.7.8\n",
+    ),
+    Scenario(
+        title="a mechanism that there is not",
+        code=504,
+        status="5.5.4",
+        cause="auth.mechanism",
+        configuration=users(),
+        play=EHLO + "C: AUTH DIGEST-MD5\nS: 504 5.5.4\n",
+    ),
+    Scenario(
+        title="never mind",
+        code=501,
+        status="5.7.0",
+        cause="auth.cancelled",
+        configuration=users(),
+        play=EHLO + "C: AUTH LOGIN\nS: 334\nC: *\nS: 501 5.7.0\n",
+    ),
+    Scenario(
+        title="what is not base64",
+        code=501,
+        status="5.5.2",
+        cause="auth.syntax",
+        configuration=users(),
+        play=EHLO + "C: AUTH PLAIN %\nS: 501 5.5.2\n",
+    ),
+    Scenario(
+        title="mail on a listener for users, by somebody unknown",
+        code=530,
+        status="5.7.0",
+        cause="auth.required",
+        configuration=users(),
+        listener="requires_auth = true\n",
+        play=EHLO + "C: MAIL FROM:<bob@example.test>\nS: 530 5.7.0\n",
+    ),
+    Scenario(
+        title="mail from an address of somebody else",
+        code=553,
+        status="5.7.1",
+        cause="auth.sender",
+        rule="sender_login_match = true",
+        configuration=users(),
+        play=EHLO + "C: AUTH PLAIN AGJvYgBzZXNhbWU=\nS: 235\nC: MAIL FROM:<alice@example.test>\nS: 553 5.7.1\n",
+    ),
+    Scenario(
+        title="AUTH after AUTH",
+        code=503,
+        status="5.5.1",
+        cause="auth.already",
+        configuration=users(),
+        play=EHLO + "C: AUTH PLAIN AGJvYgBzZXNhbWU=\nS: 235\nC: AUTH PLAIN AGJvYgBzZXNhbWU=\nS: 503 5.5.1\n",
+    ),
+)
+
 STARTTLS = (
     Scenario(
         title="the server waits for the handshake",
@@ -1155,6 +1248,7 @@ BY_KEYWORD: Mapping[str, tuple[Scenario, ...]] = {
     "ETRN": ETRN,
     "ATRN": ATRN,
     "STARTTLS": STARTTLS,
+    "AUTH": AUTH,
     "PIPELINING": PIPELINING,
     "CHUNKING": CHUNKING,
     "BINARYMIME": BINARYMIME,

@@ -10,6 +10,7 @@ from heloise.smtp.events import (
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
+    CredentialsProposed,
     Event,
     ExpandProposed,
     HelloProposed,
@@ -223,5 +224,7 @@ def _usual_and_others(proposal: Proposal) -> tuple[Reply, ...]:
             return replies.turned_around(domains), replies.no_mail_on_demand(domains), replies.who_are_you("x")
         case TlsProposed():
             return replies.TLS_UNAVAILABLE, replies.TLS_UNAVAILABLE
+        case CredentialsProposed():
+            return replies.AUTH_ACCEPTED, replies.AUTH_REFUSED, replies.AUTH_TROUBLE
         case StatusProposed():
             return replies.status(["up", "1 session"]), replies.SESSION_FAULT

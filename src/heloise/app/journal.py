@@ -8,7 +8,7 @@ from heloise.delivery.journal import AttemptEnded
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.outcome import Outcome
-from heloise.mail.reply import Reply
+from heloise.mail.reply import Reply, printable
 from heloise.mail.sink import Submission
 from heloise.passport.entries import (
     OWN_SESSION,
@@ -23,7 +23,7 @@ from heloise.passport.entries import (
 from heloise.passport.office import PassportOffice
 from heloise.queue.model import QueuedMessage, QueuedRecipient, Redirection, Touched
 from heloise.routing.tables import RoutingTables
-from heloise.smtp.events import MailProposed, Proposal, RecipientProposed
+from heloise.smtp.events import CredentialsProposed, MailProposed, Proposal, RecipientProposed
 from heloise.world import LinkError
 
 Emit: TypeAlias = Callable[[str, str, dict[str, object]], None]
@@ -48,7 +48,10 @@ class Journal:
             self._office.record(Opened(session, self._office.now(), peer))
 
     def granted(self, session: str, proposal: Proposal, reply: Reply) -> None:
-        """A hello or a recipient was accepted."""
+        """A hello, a user or a recipient was accepted."""
+        if isinstance(proposal, CredentialsProposed):
+            fields = {"mechanism": proposal.mechanism, "user": printable(proposal.question.user)}
+            self._emit("info", "session.authenticated", {"session": session, **fields})
         if self._office is not None:
             self._office.record(Answered(session, self._office.now(), proposal, reply))
 
@@ -76,6 +79,8 @@ class Journal:
             fields["recipient"] = str(proposal.command.forward_path)
         elif isinstance(proposal, MailProposed):
             fields["sender"] = str(proposal.command.reverse_path)
+        elif isinstance(proposal, CredentialsProposed):
+            fields |= {"mechanism": proposal.mechanism, "user": printable(proposal.question.user)}
         self._emit("info", "command.refused", fields)
         if self._office is not None:
             self._office.record(Answered(session, self._office.now(), proposal, reply))
@@ -163,6 +168,10 @@ class Journal:
     def certificates_broken(self, problem: str) -> None:
         """A file of a certificate can not be used as it is now; what was read before still holds."""
         self._emit("error", "tls.certificates-broken", {"problem": problem})
+
+    def users_broken(self, problem: str) -> None:
+        """The file of users can not be used as it is now; what was read before still holds."""
+        self._emit("error", "users.broken", {"problem": problem})
 
     def server(self, event: str, **fields: object) -> None:
         """Starting, listening, stopping."""

@@ -28,6 +28,7 @@ from heloise.app.passports import make_office
 from heloise.app.stopping import close_doors
 from heloise.app.table_watch import TableWatch, read_tables
 from heloise.app.tables import admission_policy, etrn_policy, provider_policy, session_rules, sites_on_demand
+from heloise.app.users_file import auth_rules, make_authority
 from heloise.config.encrypting import ListenerTls
 from heloise.config.kinds import read_endpoint
 from heloise.config.listening import Listener, Protocol
@@ -76,7 +77,7 @@ class MailServer:
     """One mail server. `start` and `stop` are each called once.
 
     Raises:
-        ConfigError: a file of names can not be used.
+        ConfigError: a file of names or users can not be used.
         TlsFileError: a certificate can not be used.
     """
 
@@ -109,6 +110,7 @@ class MailServer:
         )
         self._directory = Directory(self._tables, self._lookups)
         self._table_watch = TableWatch(configuration, files, world, journal, self._use_tables)
+        self._authority = make_authority(configuration, world, journal)
         self._certificates = CertificateWatch(configuration, world, journal)
         self._store_options = store
         self.queue = self._queue_in(shard_directory(configuration, part.index))
@@ -302,6 +304,7 @@ class MailServer:
             lmtp=listener.protocol is Protocol.LMTP,
             takes_mail=listener.protocol is not Protocol.ODMR,
             tls_first=listener.tls is ListenerTls.IMPLICIT,
+            auth=auth_rules(configuration, listener),
             census=self._census,
             maximum_sessions=listener.max_connections,
             recorder_for=self._recorder_for,
@@ -330,4 +333,5 @@ class MailServer:
             route_report=self._router.route_own,
             rewriting=self._rewriting,
             tls=self._certificates.tls,
+            authority=self._authority,
         )

@@ -185,6 +185,8 @@ def admission_policy(configuration: Configuration, listener: Listener, registry:
     keywords, audiences = registry.keywords, dict(DEFAULT_AUDIENCES)
     if listener.protocol is Protocol.ODMR:
         keywords, audiences = keywords & _WHERE_MAIL_IS_FETCHED, audiences | {"ATRN": Audience.ANY}
+    if configuration.auth.users is None:
+        keywords -= {"AUTH"}
     if listener.tls is not ListenerTls.STARTTLS or not configuration.tls.certificates:
         keywords -= {"STARTTLS"}
     return AdmissionPolicy(

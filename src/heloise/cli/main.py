@@ -17,6 +17,7 @@ _COMMANDS = {
     "queue": ("heloise.cli.queue", "queue"),
     "trace": ("heloise.cli.trace", "trace"),
     "route": ("heloise.cli.route", "route"),
+    "user": ("heloise.cli.user", "user"),
     "check": ("heloise.cli.check", "check"),
     "config": ("heloise.cli.config", "config"),
     "explain": ("heloise.cli.explain", "explain"),

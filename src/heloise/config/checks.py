@@ -45,6 +45,15 @@ def listeners(draft: Configuration) -> Iterator[Problem]:
         seen.setdefault(address, index)
 
 
+def authentication(draft: Configuration) -> Iterator[Problem]:
+    """Where AUTH is a must there are users."""
+    for index, listener in enumerate(draft.listeners):
+        if listener.requires_auth and draft.auth.users is None:
+            hint = 'write users = "users" below [auth], and add some by `heloise user add`'
+            path: Path = ("listener", index, "requires_auth")
+            yield problem(draft, path, "requires_auth needs [auth] users, or nobody could bring mail", hint)
+
+
 def extensions(draft: Configuration) -> Iterator[Problem]:
     """Only extensions that there are."""
     keywords = sorted(discover().keywords)
@@ -219,6 +228,7 @@ _NAMES = frozenset({"local", "user", "aliases", "list", "forwards", "map"})
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listener"}), listeners),
     (frozenset({"listener", "tls", "delivery"}), certificate_checks.certificates),
+    (frozenset({"listener", "auth"}), authentication),
     (frozenset({"listener", "extensions"}), extensions),
     (frozenset({"local"}), local_domains),
     (frozenset({"local", "route"}), routes),

@@ -9,7 +9,7 @@ from enum import Enum
 from ipaddress import ip_network
 
 from heloise.config.encrypting import ListenerTls
-from heloise.config.kinds import Domain, Network, Octets, RouteDomain, Seconds
+from heloise.config.kinds import AbsolutePath, Domain, Network, Octets, RouteDomain, Seconds
 from heloise.reception.admission import Audience
 from heloise.smtp.limits import SessionLimits
 from heloise.world.network import AnyEndpoint
@@ -41,11 +41,31 @@ class Listener:
     """"starttls" offers STARTTLS when there is a certificate in [tls]; "implicit" begins with the handshake (RFC 8314,
     port 465); "off" does neither."""
 
+    requires_auth: bool = False
+    """Nobody brings mail here without AUTH (RFC 6409, port 587 or 465): MAIL gets 530 before it. Needs [auth] users."""
+
+    allow_plaintext_auth: bool = False
+    """Offer PLAIN and LOGIN without TLS as well, where everybody on the way can read the password. Programs on this
+    machine may always use them."""
+
     max_connections: int = 1000
     """So many sessions at a time on this listener; one more is answered by 421."""
 
     extensions: Mapping[str, Audience] = field(default_factory=dict)
     """As the section [extensions], for this listener only; what it does not name is as there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """`[auth]`: users who prove themselves by a password (AUTH, RFC 4954). They may relay."""
+
+    users: AbsolutePath | None = None
+    """The file of the users, written by `heloise user`: a line each, name:keys and then the addresses of the user. It
+    is read again when it changes. Without it there is no AUTH."""
+
+    sender_login_match: bool = False
+    """A user sends only from addresses of his own: those in his line, "@example.org" for a whole domain, and his name
+    when it is an address. Others get 553 5.7.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from heloise.config.addressing import DomainRoute, Forward, Local, MailingList, 
 from heloise.config.agents import Hook, Pipe
 from heloise.config.encrypting import Tls
 from heloise.config.kinds import MOST_PROCESSES, AbsolutePath, AliasTarget, Domain, Processes
-from heloise.config.listening import Etrn, Limits, Listener, Odmr, Relay
+from heloise.config.listening import Auth, Etrn, Limits, Listener, Odmr, Relay
 from heloise.config.maps import Map
 from heloise.config.places import Places
 from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Passport, Retry
@@ -52,6 +52,7 @@ class Configuration:
     with protocol "odmr"; all else "any"."""
 
     tls: Tls = Tls()
+    auth: Auth = Auth()
     relay: Relay = Relay()
     local: Local = Local()
     users: tuple[User, ...] = field(default=(), metadata={"key": "user"})

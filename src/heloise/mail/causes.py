@@ -319,6 +319,61 @@ TLS_INJECTED = _kind(
     "Send STARTTLS last, and wait for its reply.",
 )
 
+# AUTH
+AUTH_ACCEPTED = _kind("auth.accepted", "RFC 4954 §6", "The client has proven who it is.", "Go on with MAIL.")
+AUTH_CHALLENGE = _kind(
+    "auth.challenge", "RFC 4954 §4", "The mechanism goes on: the text is a challenge in base64.", "Send the response."
+)
+AUTH_CANCELLED = _kind("auth.cancelled", "RFC 4954 §4", 'The client has ended the exchange by "*".', "Begin again.")
+AUTH_SYNTAX = _kind(
+    "auth.syntax",
+    "RFC 4954 §4",
+    "A response is not base64, or not what the mechanism allows at this place.",
+    "Mend the client. An empty initial response is written as one equals sign.",
+)
+AUTH_LINE_TOO_LONG = _kind(
+    "auth.line-too-long", "RFC 4954 §4", "A response is longer than 12288 octets.", "Use another mechanism."
+)
+AUTH_MECHANISM = _kind(
+    "auth.mechanism",
+    "RFC 4954 §4",
+    "The server does not have this mechanism for this client.",
+    "Use one of those in the AUTH line of the answer to EHLO.",
+)
+AUTH_NEEDS_TLS = _kind(
+    "auth.needs-tls",
+    "RFC 4954 §4",
+    "With this mechanism the password can be read on the way, and the connection is not encrypted.",
+    "Say STARTTLS before, or use SCRAM-SHA-256. An operator who wants it so all the same writes "
+    "allow_plaintext_auth = true below the [[listener]].",
+)
+AUTH_ALREADY = _kind("auth.already", "RFC 4954 §4", "The client has proven already who it is.", "Go on with MAIL.")
+AUTH_REQUIRED = _kind(
+    "auth.required",
+    "RFC 4954 §6",
+    "On this listener nobody brings mail without having proven who he is.",
+    "Say AUTH first. For mail from other servers there is another listener, usually on port 25.",
+)
+AUTH_REFUSED = _kind(
+    "auth.refused",
+    "RFC 4954 §6",
+    "The name or the password is wrong. The server does not say which.",
+    "Ask the user for the password. `heloise user passwd` gives a new one.",
+)
+AUTH_LOCKED = _kind(
+    "auth.locked",
+    "RFC 4954 §6",
+    "There were too many wrong passwords from this client, or for this user, and none is looked at for some minutes.",
+    "Mend the client that has an old password, and wait.",
+)
+AUTH_TROUBLE = _kind("auth.trouble", "RFC 4954 §6", "The server can not read at the moment who its users are.", LATER)
+AUTH_SENDER = _kind(
+    "auth.sender",
+    "RFC 6409 §6.1",
+    "The reverse path is not one of the addresses of the user who has proven who he is.",
+    "Send from an address of this user. They stand behind the keys in the file of [auth] users.",
+)
+
 TLS_NOT_OFFERED = _kind(
     "tls.not-offered",
     "RFC 3207 §4.1",

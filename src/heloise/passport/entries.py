@@ -11,7 +11,7 @@ from heloise.delivery.next_hop import NextHopGroup, NoNextHop
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Recipient
 from heloise.mail.outcome import Outcome
-from heloise.mail.reply import Reply
+from heloise.mail.reply import Reply, printable
 from heloise.mail.route import Route
 from heloise.mail.sink import Submission
 from heloise.queue.model import QueuedRecipient, RecipientChange, RecipientState, Redirection
@@ -19,6 +19,7 @@ from heloise.smtp.command import Hello
 from heloise.smtp.events import (
     ConnectionProposed,
     ContentProposed,
+    CredentialsProposed,
     HelloProposed,
     MailProposed,
     MessageProposed,
@@ -189,6 +190,8 @@ def _command(proposal: Proposal) -> tuple[str, str]:
             return hello.verb.value, hello.name
         case ConnectionProposed():
             return "connection", ""
+        case CredentialsProposed(mechanism=mechanism, question=question):
+            return "AUTH", printable(f"{mechanism} {question.user}")
         case ContentProposed():
             return "DATA", ""
         case MessageProposed():

@@ -36,6 +36,7 @@ class Admission:
 
     address: str
     may_relay: bool
+    is_local: bool = False  # a program on this machine
     permitted: frozenset[str]
 
 
@@ -75,7 +76,7 @@ class AdmissionPolicy:
                 continue
             if any(parsed in network for network in networks):
                 permitted |= {keyword}
-        return Admission(address=address, may_relay=may_relay, permitted=permitted)
+        return Admission(address=address, may_relay=may_relay, permitted=permitted, is_local=loopback)
 
     def _for(self, audiences: frozenset[Audience]) -> frozenset[str]:
         known = self._permitted.get(audiences)

@@ -4,7 +4,9 @@ Counts the sessions, so that there are never more than the operator allows (421 
 knows them all, so that a stop can end each with 421.
 """
 
+from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from heloise.link.serve import ServerConversation
@@ -14,11 +16,13 @@ from heloise.reception.admission import Admission, AdmissionPolicy
 from heloise.reception.census import Census, too_many
 from heloise.reception.reception import Reception, ReceptionDesk
 from heloise.smtp import replies
-from heloise.smtp.limits import NO_RULES, Rules, SessionLimits
+from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits
 from heloise.smtp.registry import Registry
 from heloise.smtp.server import ServerSession
 from heloise.smtp.transcript import Recorder
 from heloise.world import Stream
+
+_NONCE = 18  # octets
 
 
 class RecorderFactory(Protocol):
@@ -48,6 +52,7 @@ class Door:
         lmtp: bool = False,
         takes_mail: bool = True,
         tls_first: bool = False,
+        auth: AuthRules = NO_AUTH,
         maximum_sessions: int = 10_000,
         recorder_for: RecorderFactory = nobody_watches,
     ) -> None:
@@ -60,6 +65,7 @@ class Door:
         self._lmtp = lmtp
         self._takes_mail = takes_mail
         self._tls_first = tls_first
+        self._auth = auth
         self._maximum_sessions = maximum_sessions
         self._recorder_for = recorder_for
         self._open: dict[ServerConversation, None] = {}  # in the order they came: a set would order them by chance
@@ -84,6 +90,8 @@ class Door:
             rules=self._rules,
             lmtp=self._lmtp,
             takes_mail=self._takes_mail,
+            auth=replace(self._auth, in_clear=self._auth.in_clear or admission.is_local),
+            auth_nonce=b64encode(world.entropy.octets(_NONCE)).decode() if self._auth.mechanisms else "",
             recorder=self._recorder_for(session_id, admission),
         )
         greeting = self._census.enter(admission.address)

@@ -5,7 +5,7 @@ goes, and when responsibility is taken: 250 only after the sink says so (RFC 532
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from heloise.dsn.submission import RouteReport
@@ -18,6 +18,7 @@ from heloise.mail.reply import Reply
 from heloise.mail.sink import Companion, Deposit, MessageSink, Refused, Submission, Taken
 from heloise.mail.trace import Origin, received_field
 from heloise.reception.admission import Admission
+from heloise.reception.authority import Authority
 from heloise.reception.owed import Owed, owed_report
 from heloise.reception.transaction import Transaction
 from heloise.routing.ends import lookup_refused
@@ -29,6 +30,7 @@ from heloise.smtp.events import (
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
+    CredentialsProposed,
     ExpandProposed,
     Fact,
     HelloProposed,
@@ -45,6 +47,7 @@ from heloise.smtp.events import (
     VerifyProposed,
 )
 from heloise.smtp.extension import ServerView
+from heloise.smtp.sasl.mechanism import Proven
 from heloise.world import LinkError, ServerTls, Stream, World
 
 Say = Callable[[str], None]
@@ -153,6 +156,7 @@ class ReceptionDesk:
 
     `route_report` says where a report for a sender goes; None where nobody is told anything. `rewriting` gives mail
     that is forwarded another reverse path; None where it keeps the one it has. `tls` is asked for each handshake.
+    `authority` knows who has which password; None where nobody has one.
     """
 
     hostname: str
@@ -166,6 +170,7 @@ class ReceptionDesk:
     route_report: RouteReport | None = None
     rewriting: SenderRewriting | None = None
     tls: Callable[[], ServerTls | None] = no_tls
+    authority: Authority | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +208,12 @@ class Reception:
     async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         """The reply to a proposal. See `heloise.link.serve.Receiver`."""
         reply = await self._decide(proposal, say)
+        if isinstance(proposal, CredentialsProposed):
+            # The journal keeps what it is given, and nobody keeps a password.
+            proposal = replace(proposal, question=Proven(proposal.question.user, reply.code < 400))
         if reply.code >= 400:
             self._desk.journal.refused(self._session_id, proposal, reply)
-        elif isinstance(proposal, RecipientProposed | HelloProposed):
+        elif isinstance(proposal, RecipientProposed | HelloProposed) or reply is replies.AUTH_ACCEPTED:
             self._desk.journal.granted(self._session_id, proposal, reply)
         if self._view.is_lmtp and isinstance(proposal, MessageProposed):
             # RFC 2033 §4.2: one reply for each recipient; the queue takes all or none.
@@ -253,7 +261,11 @@ class Reception:
             case RecipientProposed(command=command, reverse_path=reverse_path):
                 return await self._recipient(Recipient(command.forward_path, command.parameters), reverse_path, say)
             case MailProposed(command=command):
-                return self._desk.queue.room_for(_declared_size(command.parameters.value("SIZE"))) or replies.SENDER_OK
+                return (
+                    self._desk.queue.room_for(_declared_size(command.parameters.value("SIZE")))
+                    or await self._sender_refused(command.reverse_path)
+                    or replies.SENDER_OK
+                )
             case ContentProposed(envelope=envelope):
                 return await self._begin(envelope)
             case MessageProposed(envelope=envelope, facts=facts):
@@ -264,9 +276,9 @@ class Reception:
                 self._desk.journal.opened(self._session_id, self._admission.address)
                 return self._greeting or replies.greeting(self._desk.hostname, self._desk.words)
             case VerifyProposed(text=text, utf8=utf8):
-                return await self._desk.names.verify(text, may_relay=self._admission.may_relay, utf8=utf8)
+                return await self._desk.names.verify(text, may_relay=self._may_relay, utf8=utf8)
             case ExpandProposed(text=text, utf8=utf8):
-                return await self._desk.names.expand(text, may_relay=self._admission.may_relay, utf8=utf8)
+                return await self._desk.names.expand(text, may_relay=self._may_relay, utf8=utf8)
             case QueueRunProposed(kind=kind, node=node):
                 return await self._desk.queue.run(kind, node, self._admission.address)
             case TurnProposed(domains=domains):
@@ -274,14 +286,30 @@ class Reception:
                 return reply
             case TlsProposed():
                 return replies.TLS_UNAVAILABLE if self._desk.tls() is None else replies.TLS_GO_AHEAD
+            case CredentialsProposed():
+                if self._desk.authority is None:
+                    return replies.AUTH_TROUBLE
+                client = None if self._admission.is_local else self._admission.address
+                return await self._desk.authority.judge(proposal, client)
             case StatusProposed():
                 return await self._desk.queue.status()
             case _:
                 assert_never(proposal)
 
+    @property
+    def _may_relay(self) -> bool:
+        """By where the client comes from, or because it is known by name."""
+        return self._admission.may_relay or self._view.authenticated_as is not None
+
+    async def _sender_refused(self, reverse_path: ReversePath) -> Reply | None:
+        user, authority = self._view.authenticated_as, self._desk.authority
+        if user is None or authority is None:
+            return None
+        return await authority.sender_refused(user, reverse_path.mailbox)
+
     async def _recipient(self, recipient: Recipient, reverse_path: ReversePath, say: Say) -> Reply:
         desk, transaction = self._desk, self._transaction
-        routing = await desk.router.route(recipient.forward_path, may_relay=self._admission.may_relay)
+        routing = await desk.router.route(recipient.forward_path, may_relay=self._may_relay)
         if not isinstance(routing, Accepted):
             return routing.reply
         try:
@@ -343,7 +371,10 @@ class Reception:
         if "SMTPUTF8" in envelope.parameters:
             name = "UTF8LMTP" if self._view.is_lmtp else "UTF8SMTP"
         # RFC 3848 has no such name for SMTP without extensions.
-        return name + "S" if self._view.is_secured and name != "SMTP" else name
+        if name == "SMTP":
+            return name
+        secured = "S" if self._view.is_secured else ""
+        return name + secured + ("A" if self._view.authenticated_as is not None else "")
 
     async def _take(self, envelope: Envelope, facts: ContentFacts, say: Say) -> Reply:
         transaction, self._transaction = self._transaction, Transaction()

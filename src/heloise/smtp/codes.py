@@ -175,7 +175,8 @@ _CLASSIC = (
         "There is no such command, or the line can not be read as one: too long, empty, or with a bare CR or LF.",
         _MEND,
         "RFC 5321 §4.2.4",
-        "command.unknown command.empty command.syntax line.too-long line.ending sequence.wrong-hello",
+        "command.unknown command.empty command.syntax line.too-long line.ending sequence.wrong-hello "
+        "auth.line-too-long",
     ),
     _code(
         501,
@@ -184,7 +185,8 @@ _CLASSIC = (
         _MEND,
         "RFC 5321 §4.2.4",
         "command.argument command.needs-argument command.syntax hello.name path.syntax parameter.syntax "
-        "parameter.twice",
+        "parameter.twice "
+        "auth.cancelled auth.syntax",
     ),
     _code(
         502,
@@ -201,7 +203,8 @@ _CLASSIC = (
         "Look at the first refused command before it.",
         "RFC 5321 §4.1.4",
         "sequence.hello-first sequence.nested-mail sequence.mail-first sequence.rcpt-first sequence.in-transaction "
-        "sequence.chunking sequence.binary-data sequence.refused-session sequence.onex-spent atrn.not-last",
+        "sequence.chunking sequence.binary-data sequence.refused-session sequence.onex-spent atrn.not-last "
+        "auth.already",
     ),
     _code(
         504,
@@ -209,7 +212,7 @@ _CLASSIC = (
         "The parameter is known, this value of it is not supported.",
         "Use another value, or none.",
         "RFC 5321 §4.2.4",
-        "parameter.value help.unknown-topic",
+        "parameter.value help.unknown-topic auth.mechanism",
         also="To HELP: there is no help on that.",
     ),
     _code(
@@ -244,7 +247,8 @@ _CLASSIC = (
         "The address has a form that is not taken here.",
         "Write the address plainly.",
         "RFC 5321 §4.2.3",
-        "recipient.name-not-allowed recipient.not-ascii vrfy.ambiguous delivery.needs-extension program.option",
+        "recipient.name-not-allowed recipient.not-ascii vrfy.ambiguous delivery.needs-extension program.option "
+        "auth.sender",
         also="To VRFY: the name fits several mailboxes; say which (§3.5.1).",
     ),
     _code(
@@ -275,6 +279,7 @@ _COMPANIONS = (
         "The server knows now who the client is.",
         _GO_ON,
         "RFC 4954 §6",
+        "auth.accepted",
     ),
     _code(
         253,
@@ -290,6 +295,7 @@ _COMPANIONS = (
         "In the middle of AUTH: the text is a challenge in base64.",
         "Send the response, or * to give up.",
         "RFC 4954 §4",
+        "auth.challenge",
     ),
     _code(
         432,
@@ -312,6 +318,7 @@ _COMPANIONS = (
         "After AUTH: the server could not ask who has which password. After STARTTLS: it can not do TLS now.",
         _AGAIN,
         "RFC 4954 §6; RFC 3207 §4",
+        "auth.locked auth.trouble",
     ),
     _code(
         455,
@@ -349,7 +356,7 @@ _COMPANIONS = (
         "The client has to say who it is (5.7.0), or to use TLS first (5.7.0 Must issue a STARTTLS command first).",
         "Say STARTTLS, then AUTH.",
         "RFC 4954 §6; RFC 3207 §4; RFC 2645 §5.2.1",
-        "atrn.who",
+        "atrn.who auth.required",
     ),
     _code(
         534,
@@ -364,6 +371,7 @@ _COMPANIONS = (
         "The name or the password is wrong.",
         "Ask the user; do not try the same again, or the account may be locked.",
         "RFC 4954 §6",
+        "auth.refused",
     ),
     _code(
         538,
@@ -371,6 +379,7 @@ _COMPANIONS = (
         "This mechanism shows the password, so it works only over TLS.",
         "Say STARTTLS first.",
         "RFC 4954 §6",
+        "auth.needs-tls",
     ),
     _code(
         555,

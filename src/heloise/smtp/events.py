@@ -4,7 +4,7 @@ A *proposal* waits for an answer: the driver decides and calls `ServerSession.re
 engine commits. A *fact* has happened and needs nothing. At most one proposal is open at any time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from heloise.mail.content import ContentFacts
@@ -12,6 +12,7 @@ from heloise.mail.envelope import Envelope
 from heloise.mail.path import ReversePath
 from heloise.mail.reply import Reply
 from heloise.smtp.command import Hello, Mail, Rcpt
+from heloise.smtp.sasl.mechanism import Question, ServerMechanism
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,18 @@ class TlsProposed:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialsProposed:
+    """What a client proves itself with (AUTH, by `mechanism`). 235 lets it in as `question.user`.
+
+    For KeysWanted the driver gives the keys to `exchange` and resolves with the challenge that comes of it (334).
+    """
+
+    mechanism: str
+    question: Question
+    exchange: ServerMechanism = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class StatusProposed:
     """HELP STATUS: resolve with 211 lines about the server."""
 
@@ -111,6 +124,7 @@ Proposal: TypeAlias = (
     | QueueRunProposed
     | TurnProposed
     | TlsProposed
+    | CredentialsProposed
     | StatusProposed
 )
 

@@ -17,7 +17,8 @@ from heloise.mail.hints import NO_HINTS, Hints
 from heloise.mail.reply import Reply
 from heloise.smtp.command import Command, Mail, Rcpt
 from heloise.smtp.events import Proposal
-from heloise.smtp.limits import Rules, SessionLimits
+from heloise.smtp.limits import NO_AUTH, AuthRules, Rules, SessionLimits
+from heloise.smtp.sasl.exchange import Exchange
 from heloise.smtp.states import ServerState
 
 
@@ -35,7 +36,8 @@ class ServerView:
     """What is known of a session, for extensions to read; a verb that switches something on writes it here.
 
     `permitted` are the keywords this client may use, in this state, on this listener; it is asked before an extension
-    is. `rules` say where the operator wrote what limits this session. `mail` is the open transaction's MAIL.
+    is. `rules` say where the operator wrote what limits this session. `auth_nonce` is printable, and nobody can guess
+    it. `mail` is the open transaction's MAIL.
     """
 
     hostname: str
@@ -44,6 +46,8 @@ class ServerView:
     rules: Rules = field(default_factory=dict)
     is_lmtp: bool = False
     takes_mail: bool = True
+    auth: AuthRules = NO_AUTH
+    auth_nonce: str = ""
     encryption: Encryption | None = None
     authenticated_as: str | None = None
     hello_name: str = ""
@@ -67,7 +71,8 @@ class VerbSpec:
 
     `transitions` are its rows of the state table; `form` is what HELP shows; `ends_group` is True when it may only be
     the last of a pipelined group (RFC 2920 §3.1). `answer` is for LINE and UPGRADE verbs: a reply, or a proposal to
-    be resolved. The engine itself runs the other kinds.
+    be resolved. For DIALOGUE verbs `open` gives a reply, or the exchange and its first word. The engine itself runs
+    CHUNK.
     """
 
     verb: str
@@ -77,6 +82,7 @@ class VerbSpec:
     summary: str
     ends_group: bool = True
     answer: Callable[[ServerView, Command], VerbAnswer] | None = None
+    open: Callable[[ServerView, Command], Reply | tuple[Exchange, VerbAnswer]] | None = None
 
 
 class Downgrade(Enum):

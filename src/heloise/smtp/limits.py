@@ -14,6 +14,21 @@ NO_RULES: Rules = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthRules:
+    """Who has to prove who he is, and how. `mechanisms` are those there are, the best first; none: no AUTH at all.
+
+    Those that show the password (PLAIN, LOGIN) are offered under TLS, and in clear where `in_clear` is True.
+    """
+
+    mechanisms: tuple[str, ...] = ()
+    in_clear: bool = False
+    is_required: bool = False
+
+
+NO_AUTH = AuthRules()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLimits:
     """Sizes in octets, times in seconds.
 

@@ -7,6 +7,8 @@ swallowed up to its CRLF: what stands in it is never taken for another command. 
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
 
+LONGEST_RESPONSE = 12288  # octets, RFC 4954 §4
+
 
 class InputBuffer:
     """Octets that came in and were not used yet, with a place in them.
@@ -19,6 +21,7 @@ class InputBuffer:
         self._place = 0
         self._limit = command_line
         self._endless = endless_line
+        self.is_exchange = False  # is a response of AUTH the next line? Set by the engine
         self._swallowed = -1  # octets of a bad line swallowed so far; -1 when none is being swallowed
 
     def append(self, octets: bytes) -> None:
@@ -57,12 +60,20 @@ class InputBuffer:
         stop = end if end >= 0 else len(octets)
         complete = octets.endswith(b"\r", place, stop)
         # Length first, and without the CR that may be the end: so that it makes no difference where octets are cut.
-        if stop - complete - place > self._limit:
-            return self._start_swallowing(replies.LINE_TOO_LONG)
+        length = stop - complete - place
+        if length > self._limit and (problem := self._too_long(length)) is not None:
+            return self._start_swallowing(problem)
         if end < 0:
             return None
         self._place = end + 1
         return octets[place : end - 1] if complete else self._start_swallowing(replies.LINE_ENDING)
+
+    def _too_long(self, length: int) -> Reply | None:
+        """RFC 4954 §4: AUTH and its responses may have more octets than other lines."""
+        opening = self._octets[self._place : self._place + 5].upper()
+        if not self.is_exchange and opening != b"AUTH ":
+            return replies.LINE_TOO_LONG
+        return replies.AUTH_LINE_TOO_LONG if length > max(LONGEST_RESPONSE, self._limit) else None
 
     def _start_swallowing(self, reply: Reply) -> Reply:
         self._swallowed = 0

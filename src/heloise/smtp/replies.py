@@ -4,6 +4,7 @@ A three-digit literal anywhere else is a mistake. Texts are short and name no co
 Greeting and hello replies have no enhanced status, 3yz neither (RFC 2034 §4).
 """
 
+from base64 import b64encode
 from collections.abc import Sequence
 
 from heloise.mail import causes
@@ -74,6 +75,18 @@ ONE_TRANSACTION_SPENT = reply(503, "5.5.1", "The one transaction is done", cause
 WRONG_HELLO_LMTP = reply(500, "5.5.1", "This is LMTP, say LHLO", causes.SEQUENCE_WRONG_HELLO)
 WRONG_HELLO_SMTP = reply(500, "5.5.1", "This is SMTP, say EHLO", causes.SEQUENCE_WRONG_HELLO)
 
+# AUTH
+AUTH_ACCEPTED = reply(235, "2.7.0", "Authenticated", causes.AUTH_ACCEPTED)
+AUTH_LOCKED = reply(454, "4.7.0", "Too many wrong passwords, try again later", causes.AUTH_LOCKED)
+AUTH_TROUBLE = reply(454, "4.7.0", "The users can not be looked up now", causes.AUTH_TROUBLE)
+AUTH_LINE_TOO_LONG = reply(500, "5.5.6", "The response is too long", causes.AUTH_LINE_TOO_LONG)
+AUTH_CANCELLED = reply(501, "5.7.0", "Cancelled", causes.AUTH_CANCELLED)
+AUTH_BASE64 = reply(501, "5.5.2", "The response is not base64", causes.AUTH_SYNTAX)
+AUTH_ALREADY = reply(503, "5.5.1", "You are authenticated already", causes.AUTH_ALREADY)
+AUTH_NEEDS_EHLO = reply(503, "5.5.1", "Say EHLO first", causes.SEQUENCE_HELLO_FIRST)
+AUTH_REQUIRED = reply(530, "5.7.0", "Authentication required", causes.AUTH_REQUIRED)
+AUTH_REFUSED = reply(535, "5.7.8", "Wrong name or password", causes.AUTH_REFUSED)
+
 # 5yz: the transaction
 SIZE_OVER_LIMIT = reply(552, "5.3.4", "The message is too large", causes.SIZE_OVER_LIMIT)
 NO_VALID_RECIPIENTS = reply(554, "5.5.1", "No valid recipients", causes.DATA_NO_RECIPIENTS)
@@ -98,6 +111,33 @@ def hello(hostname: str, client: str, keywords: Sequence[str]) -> Reply:
     """250 to EHLO, HELO or LHLO; keywords are lines of their own."""
     lines = (printable(f"{hostname} greets {client}"), *keywords)
     return Reply(code=250, status=None, lines=lines, cause=causes.HELLO_ACCEPTED.because())
+
+
+def auth_challenge(octets: bytes) -> Reply:
+    """334, RFC 4954 §4: the text is base64, and empty when there is nothing to ask but the response itself."""
+    return reply(334, None, b64encode(octets).decode("ascii"), causes.AUTH_CHALLENGE)
+
+
+def auth_malformed(mechanism: str, problem: str) -> Reply:
+    """501 5.5.2: `problem` says what is wrong, without the response."""
+    cause = causes.AUTH_SYNTAX.because(mechanism=mechanism, problem=problem)
+    return reply(501, "5.5.2", "The response is not what the mechanism asks for", cause)
+
+
+def auth_mechanism(name: str, offered: Sequence[str]) -> Reply:
+    """504 5.5.4: not this mechanism."""
+    cause = causes.AUTH_MECHANISM.because(mechanism=printable(name), offered=" ".join(offered))
+    return reply(504, "5.5.4", "Not this mechanism", cause)
+
+
+def auth_needs_tls(mechanism: str, rule: Rule | None) -> Reply:
+    """538 5.7.11: not in clear."""
+    return reply(538, "5.7.11", "Encryption required", causes.AUTH_NEEDS_TLS.because(rule, mechanism=mechanism))
+
+
+def not_your_address(user: str, sender: str, rule: Rule | None) -> Reply:
+    """553 5.7.1: an authenticated client wants to send as somebody else."""
+    return reply(553, "5.7.1", "Not an address of yours", causes.AUTH_SENDER.because(rule, user=user, sender=sender))
 
 
 def bad_hello_name(argument: bytes) -> Reply:

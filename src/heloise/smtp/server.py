@@ -26,6 +26,7 @@ from heloise.smtp.events import (
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
+    CredentialsProposed,
     Event,
     ExpandProposed,
     Fact,
@@ -43,9 +44,10 @@ from heloise.smtp.events import (
     VerifyProposed,
 )
 from heloise.smtp.extension import Extension, ServerView, VerbKind
-from heloise.smtp.limits import NO_RULES, Rules, SessionLimits
+from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits
 from heloise.smtp.lines import InputBuffer
 from heloise.smtp.registry import Check, Registry
+from heloise.smtp.sasl.exchange import Exchange
 from heloise.smtp.states import ServerState, out_of_place
 from heloise.smtp.transcript import Recorder
 
@@ -65,7 +67,8 @@ class ServerSession:
     """One session. `permitted` are the extension keywords this client may use (all of the registry by default).
 
     `rules` say where limits and permissions are written, for the causes of replies. `takes_mail` is False where mail is
-    only fetched (RFC 2645 §5.4): MAIL, RCPT and DATA are 502.
+    only fetched (RFC 2645 §5.4): MAIL, RCPT and DATA are 502. `auth_nonce` is of printable ASCII without a comma, new
+    for each session and not to be guessed.
     """
 
     def __init__(
@@ -78,16 +81,21 @@ class ServerSession:
         rules: Rules = NO_RULES,
         lmtp: bool = False,
         takes_mail: bool = True,
+        auth: AuthRules = NO_AUTH,
+        auth_nonce: str = "",
         recorder: Recorder | None = None,
     ) -> None:
         limits = limits if limits is not None else SessionLimits()
+        keywords = registry.keywords if permitted is None else permitted
         self.view = ServerView(
             hostname=hostname,
             limits=limits,
-            permitted=registry.usable(registry.keywords if permitted is None else permitted),
+            permitted=registry.usable(keywords if auth.mechanisms else keywords - {"AUTH"}),
             rules=rules,
             is_lmtp=lmtp,
             takes_mail=takes_mail,
+            auth=auth,
+            auth_nonce=auth_nonce,
         )
         self.state = ServerState.CONNECTED
         self._registry = registry
@@ -101,6 +109,7 @@ class ServerSession:
         self._recipients: list[Recipient] = []
         self._decoder: TextDecoder | None = None
         self._gauge: ContentGauge | None = None
+        self._exchange: Exchange | None = None
         self._chunk: Bdat | None = None
         self._chunk_left = 0
         self._chunk_refusal: Reply | None = None
@@ -262,6 +271,9 @@ class ServerSession:
             return True
         if self._recorder is not None:
             self._recorder.command(line)
+        if self._exchange is not None:
+            self._go_on(self._exchange.hear(line))
+            return True
         command = parse_command(line)
         if isinstance(command, Reply):
             self._refuse_command(line, command)
@@ -270,6 +282,8 @@ class ServerSession:
         return True
 
     def _refuse_line(self, reply: Reply) -> None:
+        if self._exchange is not None:
+            self._end_exchange()  # RFC 4954 §4: a bad line cancels it
         if self._recorder is not None:
             self._recorder.command(b"(a line that can not be a command)")
         if reply is replies.FLOOD:
@@ -363,6 +377,16 @@ class ServerSession:
 
     def _extension_verb(self, command: Plain) -> None:
         _, spec = self._registry.verbs[command.verb]
+        if spec.open is not None:
+            opened = spec.open(self.view, command)
+            if isinstance(opened, Reply):
+                self._say(opened)
+                return
+            self.state = self._registry.transitions[self.state, command.verb]
+            self._exchange, answer = opened
+            self._input.is_exchange = True
+            self._go_on(answer)
+            return
         if spec.kind not in (VerbKind.LINE, VerbKind.UPGRADE) or spec.answer is None:
             raise LocalProtocolError(f"{spec.verb} is of kind {spec.kind}, which has no line handler")
         answer = spec.answer(self.view, command)
@@ -370,6 +394,19 @@ class ServerSession:
             self._say(answer)
         else:
             self._proposal = answer
+
+    def _go_on(self, answer: Reply | Proposal) -> None:
+        """The next word of a DIALOGUE verb: 334 goes on with it, another reply is its end. RFC 4954 §4."""
+        if not isinstance(answer, Reply):
+            self._proposal = answer
+            return
+        if answer.severity is not Severity.INTERMEDIATE:
+            self._end_exchange()
+        self._say(answer)
+
+    def _end_exchange(self) -> None:
+        self._exchange, self.state = None, ServerState.READY
+        self._input.is_exchange = False
 
     def _help(self, topic: str) -> None:
         if topic.upper() == "STATUS":
@@ -478,6 +515,10 @@ class ServerSession:
                 self._commit_turn(reply)
             case TlsProposed():
                 self._commit_tls(reply)
+            case CredentialsProposed(question=question):
+                if reply.severity is Severity.COMPLETED:
+                    self.view.authenticated_as = question.user
+                self._go_on(reply)
             case VerifyProposed() | ExpandProposed() | QueueRunProposed() | StatusProposed():
                 self._say(reply)
             case _:
@@ -665,7 +706,7 @@ class ServerSession:
         if self.view.mail is not None:
             self._facts.append(TransactionReset())
         self._clear_transaction()
-        self._chunk = None
+        self._chunk = self._exchange = None
         self._input.clear()
         self.state = ServerState.CLOSED
         self._facts.append(SessionEnded(lost))

@@ -31,6 +31,7 @@ class ServerState(Enum):
     CHUNKS = "chunks"  # after a BDAT without LAST
     CHUNKS_FAILED = "chunks failed"  # a BDAT was refused: only RSET mends it
     SPENT = "spent"  # the one transaction of ONEX is done
+    AUTHENTICATING = "authenticating"  # after AUTH: the next line is a response (RFC 4954 §4)
     SECURING = "securing"  # after 220 to STARTTLS: the next is a handshake, or the end (RFC 3207 §4)
     TURNED = "turned"  # after ATRN: the engine is done, the peer is the server now (RFC 2645 §5.3)
     CLOSED = "closed"

@@ -20,6 +20,7 @@ from heloise.smtp.events import (
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
+    CredentialsProposed,
     Event,
     ExpandProposed,
     HelloProposed,
@@ -35,10 +36,15 @@ from heloise.smtp.events import (
     TurnProposed,
     VerifyProposed,
 )
+from heloise.smtp.limits import AuthRules
 from heloise.smtp.registry import Registry
+from heloise.smtp.sasl.exchange import MECHANISMS
+from heloise.smtp.sasl.mechanism import KeysWanted, PasswordOffered, Proven
+from heloise.smtp.sasl.scram import make_keys
 from heloise.smtp.server import ServerSession, content_facts
 from heloise.testing.dialogue import CLOSED, HOSTNAME, REST, Dialogue, DialogueMismatchError, Line, read_reply
 
+_PASSWORD = "sesame"  # of everybody
 _ENCRYPTION = Encryption("TLSv1.3", "DIALOGUE")  # after 220 to STARTTLS the handshake is done at once
 _TEXT_BEGINS = re.compile(r"3[0-9][0-9]")
 
@@ -74,6 +80,12 @@ class _ServerPlayer:
             permitted=registry.keywords - dialogue.without,
             lmtp=dialogue.lmtp,
             takes_mail=dialogue.takes_mail,
+            auth=AuthRules(
+                mechanisms=() if dialogue.auth is None else MECHANISMS,
+                in_clear="clear" in (dialogue.auth or ()),
+                is_required="required" in (dialogue.auth or ()),
+            ),
+            auth_nonce="dialogue",
         )
         self._said: list[str] = []
         self._ended = False
@@ -166,6 +178,16 @@ def _words_and_usual_answer(proposal: Proposal) -> tuple[str, Reply]:
             return f"ATRN {','.join(domains)}".strip(), replies.turned_around(domains)
         case TlsProposed():
             return "STARTTLS", replies.TLS_GO_AHEAD
+        case CredentialsProposed(mechanism=mechanism, question=KeysWanted(user=user), exchange=exchange):
+            keys = make_keys(_PASSWORD, salt=b"dialogue", iterations=4096)
+            return f"{mechanism} keys of {user}", replies.auth_challenge(exchange.supply(keys).octets)
+        case CredentialsProposed(mechanism=mechanism, question=PasswordOffered(user=user, password=password)):
+            words = f"{mechanism} {user} {password}"
+            return words, replies.AUTH_ACCEPTED if password == _PASSWORD else replies.AUTH_REFUSED
+        case CredentialsProposed(mechanism=mechanism, question=Proven(user=user, is_genuine=is_genuine)):
+            return f"{mechanism} {user}", replies.AUTH_ACCEPTED if is_genuine else replies.AUTH_REFUSED
+        case CredentialsProposed():
+            raise AssertionError("there is no other question")
         case StatusProposed():
             return "HELP STATUS", read_reply("211 2.0.0 up")
 
