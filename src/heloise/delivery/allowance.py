@@ -75,6 +75,13 @@ class Allowance:
         self._forget(now)
         return sum(count for _, count in self._taken) / _MINUTE
 
+    def speed(self, now: float) -> float:
+        """Messages a second it took in the last minute, or since it began to take them."""
+        self._forget(now)
+        if not self._taken:
+            return 0.0
+        return sum(count for _, count in self._taken) / max(1.0, now - self._taken[0][0])
+
     def delay(self, now: float) -> float:
         """Seconds until an attempt may begin; 0 for now."""
         self._grow_pace(now)

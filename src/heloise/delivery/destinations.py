@@ -24,7 +24,8 @@ from heloise.world import Clock
 
 REMEMBERED = 10_000  # destinations; past this those that are idle are forgotten
 LONGEST_WAIT = 60.0  # seconds a message waits here for a pause to end; for longer ones it goes back into the queue
-SHORTEST_PUTTING_OFF = 5.0  # seconds
+SHORTEST_PUTTING_OFF = 1.0  # seconds
+FIRST_PUTTING_OFF = 2.0
 SUPPLY = 200.0  # messages a second: as often are those that were put off looked at, whatever the destination does
 SHOWN_ROUTES = 5
 _UNREACHED = frozenset({Stage.ROUTE, Stage.CONNECT, Stage.GREETING, Stage.HELLO})
@@ -121,12 +122,14 @@ class Destination:
         if not self._line and self.running < self.window and self.allowance.delay(now) == 0:
             return None
         known = self.allowance.pace(now)
-        pace = max(known or 0.0, self.allowance.throughput(now) if known is None else 0.0, 0.01)
+        pace = max(self.allowance.speed(now) if known is None else known, 0.01)
         queued = self.queued
         turn = (len(self._line) + queued) / (2 * pace)
         # Nobody knows how fast it may become that has no known pace; so all that was put off is looked at often.
         may_grow = known is None and self.allowance.took_lately(now)
         longest = max(60.0 if may_grow else 600.0, queued / SUPPLY)
+        if self.last is None and known is None:  # a burst, while the first of it is still being tried
+            longest = max(FIRST_PUTTING_OFF, queued / SUPPLY)
         return pause + max(SHORTEST_PUTTING_OFF, min(turn, longest))
 
     def put_off(self, due: float) -> None:
