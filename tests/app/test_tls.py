@@ -324,3 +324,62 @@ def test_who_has_to_be_verified_and_can_not_be_gets_no_mail(tmp_path: Path) -> N
         assert not any(event == "message.accepted" for event, _ in theirs.events)
 
     relaying(tmp_path, Authority(tmp_path), "other.test", "verify", waits)
+
+
+async def a_server_whose_tls_is_broken(seen: list[bytes]) -> asyncio.Server:
+    """It offers STARTTLS and then speaks none; in plaintext it takes everything."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 broken.test ESMTP\r\n")
+        while line := await reader.readline():
+            seen.append(line)
+            verb = line[:4].upper()
+            writer.write(_BROKEN.get(verb, b"250 2.0.0 Ok\r\n"))
+            if verb == b"STAR":
+                await reader.read(1)
+                writer.write(b"500 what?\r\n")
+                break
+            if verb == b"DATA":
+                seen.append(await reader.readuntil(b"\r\n.\r\n"))
+                writer.write(b"250 2.0.0 Taken\r\n")
+        writer.close()
+
+    return await asyncio.start_server(serve, "127.0.0.1", 0)
+
+
+_BROKEN = {b"EHLO": b"250-broken.test\r\n250 STARTTLS\r\n", b"STAR": b"220 2.0.0 Go\r\n", b"DATA": b"354 Go\r\n"}
+
+
+@pytest.mark.parametrize(("level", "action"), [("may", "relayed"), ("encrypt", "delayed")])
+def test_where_a_handshake_fails_mail_goes_in_plaintext_if_it_may_and_waits_if_not(
+    level: str, action: str, tmp_path: Path
+) -> None:
+    """RFC 3207 §4.1; RFC 7435."""
+    seen: list[bytes] = []
+
+    def send(where: int) -> None:
+        with smtplib.SMTP("127.0.0.1", where, timeout=WAIT) as client:
+            client.sendmail("a@client.test", ["alice@example.test"], LETTER)
+
+    async def run() -> None:
+        async with asyncio.timeout(WAIT):
+            broken = await a_server_whose_tls_is_broken(seen)
+            where = broken.sockets[0].getsockname()[1]
+            text = configuration(tmp_path, f'[delivery]\ntls = "{level}"\n').replace(
+                '["example.test"]', '["here.test"]'
+            )
+            text = text.replace("hostname", f'smarthost = "smtp:127.0.0.1:{where}"\nhostname', 1)
+            log = Log()
+            relay = MailServer(parse_configuration(text, directory=str(tmp_path)), real_world(), Journal(log.emit))
+            await relay.start()
+            try:
+                await asyncio.to_thread(send, port(relay))
+                attempted = await log.saw("delivery.attempted")
+                assert attempted["action"] == action
+                assert (attempted["cause"] == "peer.said") is (action == "relayed")
+            finally:
+                await relay.stop()
+                broken.close()
+
+    asyncio.run(run())
+    assert any(b"Subject: under TLS" in each for each in seen) is (action == "relayed")

@@ -258,3 +258,22 @@ def test_what_is_wrong_with_a_file_is_told(authority: Authority, tmp_path: Path)
             certificate_names(files)
         assert caught.value.file == file
         assert caught.value.is_expired == (trouble == "expired")
+
+
+@both_loops
+def test_a_handshake_that_has_begun_before_we_looked_is_gone_on_with_where_it_is_the_first_thing(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], authority: Authority
+) -> None:
+    """RFC 8314 §3: the client speaks first, perhaps before the server's task has run."""
+
+    async def scenario(client: Stream, server: Stream) -> None:
+        begun = asyncio.create_task(client.start_tls(authority.client("mx.test"), timeout=WAIT))
+        while not server._input:  # type: ignore[attr-defined]  # noqa: ASYNC110  (nothing else tells)
+            await asyncio.sleep(0)
+        far = await server.start_tls(authority.server("mx.test"), timeout=WAIT, is_first=True)
+        near = await begun
+        assert (near.cipher, near.is_verified) == (far.cipher, True)
+        client.send(b"EHLO client.test\r\n")
+        assert await server.receive() == b"EHLO client.test\r\n"
+
+    run(new_loop, scenario)

@@ -80,7 +80,7 @@ class ServerConversation:
         """
         try:
             if tls_first:
-                await self._secure()
+                await self._secure(is_first=True)
             await self._converse()
             if self._session.is_turned:
                 await self._turn()
@@ -124,13 +124,13 @@ class ServerConversation:
                 if not session.is_closed:
                     session.resolve(event, *answers)
 
-    async def _secure(self) -> None:
+    async def _secure(self, *, is_first: bool = False) -> None:
         """The stream refuses what came in plaintext and was not asked for. RFC 3207 §6."""
         try:
             demand = self._receiver.tls()
             if demand is None:
                 raise LinkError(LinkFault.LOCAL, "there is no certificate")
-            encryption = await self._stream.start_tls(demand, timeout=HANDSHAKE_TIME)
+            encryption = await self._stream.start_tls(demand, timeout=HANDSHAKE_TIME, is_first=is_first)
         except LinkError as error:
             self._receiver.not_secured(error)
             self._session.not_secured(str(error))

@@ -105,10 +105,10 @@ class SocketStream(asyncio.BufferedProtocol):
         if self._fault is not None:
             raise LinkError(self._fault.fault, self._fault.detail)
 
-    async def start_tls(self, demand: TlsDemand, *, timeout: float) -> Encryption:
+    async def start_tls(self, demand: TlsDemand, *, timeout: float, is_first: bool = False) -> Encryption:
         """Shake hands for TLS. See `heloise.world.Stream`."""
         try:
-            transport = await self._shake_hands(demand, timeout)
+            transport = await self._shake_hands(demand, timeout, is_first)
         except BaseException as error:
             failure = _handshake_error(error, timeout)
             # During the handshake asyncio tells us nothing, not even that the connection is lost.
@@ -123,14 +123,14 @@ class SocketStream(asyncio.BufferedProtocol):
         transport.set_write_buffer_limits(high=HIGH_WATER)
         return encryption_of(transport.get_extra_info("ssl_object"), demand)
 
-    async def _shake_hands(self, demand: TlsDemand, timeout: float) -> asyncio.Transport:
-        if self._input:
+    async def _shake_hands(self, demand: TlsDemand, timeout: float, is_first: bool) -> asyncio.Transport:
+        if self._input and not is_first:
             raise LinkError(LinkFault.INJECTED)
         if self._eof or self._closed or self._transport.is_closing():
             raise LinkError(LinkFault.TLS, "the peer hung up")
+        loop = asyncio.get_running_loop()
         is_client = isinstance(demand, ClientTls)
-        # From here to the first wait nothing is read, so no octet can come between the look above and the handshake.
-        transport = await asyncio.get_running_loop().start_tls(
+        handshake = loop.start_tls(
             self._transport,
             self,
             context_for(demand),
@@ -139,9 +139,28 @@ class SocketStream(asyncio.BufferedProtocol):
             ssl_handshake_timeout=timeout,
             ssl_shutdown_timeout=TLS_FAREWELL,
         )
+        if is_first:
+            # Octets may be here, or come before the task runs. In its round reading pauses, and in the next one first
+            # the protocol of TLS is told of the transport, then reading goes on, then those octets are handed over.
+            task = loop.create_task(handshake)
+            loop.call_soon(loop.call_soon, self._hand_over)
+            transport = await task
+        else:
+            # Nothing is read from the look at the input to this wait, so no octet can come in between.
+            transport = await handshake
         if transport is None:
             raise LinkError(LinkFault.TLS, "the peer hung up")
         return transport
+
+    def _hand_over(self) -> None:
+        octets, self._input = self._input, b""
+        protocol = cast(asyncio.BufferedProtocol, self._transport.get_protocol())
+        while octets:
+            space = memoryview(protocol.get_buffer(len(octets)))
+            count = min(len(space), len(octets))
+            space[:count] = octets[:count]
+            protocol.buffer_updated(count)
+            octets = octets[count:]
 
     def close(self) -> None:
         """Send what was given, then close. Idempotent."""

@@ -203,11 +203,11 @@ class SimulatedStream:
             await self._change()
         self._raise_fault()
 
-    async def start_tls(self, demand: TlsDemand, *, timeout: float) -> Encryption:
+    async def start_tls(self, demand: TlsDemand, *, timeout: float, is_first: bool = False) -> Encryption:
         """Say our line of the handshake and hear theirs."""
         try:
             async with asyncio.timeout(timeout):
-                await self._shake_hands(demand)
+                await self._shake_hands(demand, is_first)
         except TimeoutError:
             self.abort()
             raise LinkError(LinkFault.TIMED_OUT, f"no TLS handshake within {timeout:g} seconds") from None
@@ -216,8 +216,8 @@ class SimulatedStream:
             raise
         return Encryption("TLSv1.3", "SIMULATED", isinstance(demand, ClientTls) and demand.verify)
 
-    async def _shake_hands(self, demand: TlsDemand) -> None:
-        if self._pieces:
+    async def _shake_hands(self, demand: TlsDemand, is_first: bool) -> None:
+        if self._pieces and not is_first:
             raise LinkError(LinkFault.INJECTED)
         if self._wire.spoils_handshakes:
             raise LinkError(LinkFault.TLS, "handshake failure")

@@ -65,9 +65,10 @@ class Stream(Protocol):
         """Wait while too much that was sent still waits here. Raises `LinkError` when the connection was lost."""
         ...
 
-    async def start_tls(self, demand: TlsDemand, *, timeout: float) -> Encryption:
+    async def start_tls(self, demand: TlsDemand, *, timeout: float, is_first: bool = False) -> Encryption:
         """Shake hands for TLS on this connection within `timeout` seconds; what is sent and received after it is
-        protected. Nobody receives meanwhile.
+        protected. Nobody receives meanwhile. `is_first`: nothing was said before, so what was received already is the
+        beginning of the handshake (RFC 8314 §3).
 
         Raises:
             LinkError: TLS (no agreement, or the peer hung up), UNVERIFIED, TIMED_OUT; INJECTED when octets were
