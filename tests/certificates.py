@@ -1,6 +1,7 @@
 """Certificates for tests: an authority of its own for each test, and files of what it gives out."""
 
 import atexit
+import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -58,3 +59,8 @@ def certified() -> str:
     atexit.register(directory.cleanup)
     files = Authority(Path(directory.name)).issue("mx.example.test")
     return f'[[tls.certificate]]\nchain = "{files.chain}"\nkey = "{files.key}"\n'
+
+
+def as_installed(configuration: str) -> str:
+    """The same with the files where an operator would have them: a page must not change from run to run."""
+    return re.sub(r'"/[^"]*/heloise-(?:certificates|users)-[^"/]*/', '"/etc/heloise/', configuration)

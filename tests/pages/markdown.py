@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tests.certificates import as_installed
 from tests.staging import Played, Scenario
 
 _MESSAGE_ID = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{15}\b")
@@ -57,7 +58,7 @@ def circumstances(scenario: Scenario) -> str:
     """What the dialogue does not show: the configuration, and where the client comes from."""
     pieces = []
     if scenario.configuration:
-        pieces.append(fenced(scenario.configuration.splitlines(), "toml"))
+        pieces.append(fenced(as_installed(scenario.configuration).splitlines(), "toml"))
     if scenario.client != "127.0.0.1":
         pieces.append(f"The client comes from {scenario.client}, which may not relay.")
     return "\n\n".join(pieces)
