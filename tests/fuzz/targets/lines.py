@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
-from heloise.smtp.lines import InputBuffer
+from heloise.smtp.lines import LONGEST_RESPONSE, InputBuffer
 from tests.fuzz.supply import Supply, pieces
 from tests.fuzz.targets import Target
 from tests.fuzz.tokens import COMMANDS, LINE_ENDS
@@ -17,8 +17,9 @@ def model(octets: bytes, limit: int, endless: int) -> Iterator[bytes | Reply]:
         end = octets.find(b"\n", place)
         line = octets[place : len(octets) if end < 0 else end]
         bad = None
-        if len(line.removesuffix(b"\r")) > limit:
-            bad, swallow_from = replies.LINE_TOO_LONG, place
+        longer = line[:5].upper() == b"AUTH "  # RFC 4954 §4
+        if len(line.removesuffix(b"\r")) > (LONGEST_RESPONSE if longer else limit):
+            bad, swallow_from = replies.AUTH_LINE_TOO_LONG if longer else replies.LINE_TOO_LONG, place
         elif end < 0:
             return
         elif not line.endswith(b"\r"):
@@ -46,7 +47,7 @@ def read(octets: bytes, limit: int, endless: int, cuts: int) -> list[bytes | Rep
             found.append(line)
             if line is replies.FLOOD:
                 return found
-        assert len(buffer) <= limit + 1
+        assert len(buffer) <= (LONGEST_RESPONSE if b"AUTH " in octets.upper() else limit) + 1
     return found
 
 
