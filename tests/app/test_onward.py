@@ -18,6 +18,7 @@ from heloise.net import real_world
 from heloise.smtp.registry import discover
 from heloise.smtp.transaction import ClientOptions
 from heloise.world import AnyEndpoint, Endpoint, Listening, Network, Stream, World
+from heloise.world.tls import ServerTls
 
 COMMON = """\
 hostname = "mail.{name}.test"
@@ -88,6 +89,9 @@ class Loopback:
 
     async def listen(self, endpoint: AnyEndpoint, serve: Callable[[Stream], Awaitable[None]]) -> Listening:
         return await self.network.listen(endpoint, serve)
+
+    def load_tls(self, demand: ServerTls) -> None:
+        self.network.load_tls(demand)
 
 
 @dataclass(slots=True)

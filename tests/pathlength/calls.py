@@ -153,7 +153,7 @@ class _Fed:
     async def drain(self) -> None:
         """It never holds up."""
 
-    async def start_tls(self, demand: Any, *, timeout: float) -> Encryption:
+    async def start_tls(self, demand: Any, *, timeout: float, is_first: bool = False) -> Encryption:
         raise NotImplementedError
 
     def close(self) -> None:
