@@ -29,7 +29,7 @@ class Bench:
         self.connection.execute("CREATE TABLE thing(name TEXT PRIMARY KEY) STRICT")
         self.commits = 0
         self.connection.set_commit_hook(self._count)
-        self.writer = Writer(self.connection, lane)
+        self.writer = Writer(self.connection, lane, checkpoint=1000)
 
     def _count(self) -> bool:
         self.commits += 1

@@ -33,6 +33,26 @@ _EVENTS = (
     _kind("server.stopping", LogLevel.INFO, "A stop was asked for; sessions end with 421.", "sessions"),
     _kind("server.stopped", LogLevel.INFO, "Everything is closed.", "clean"),
     _kind(
+        "server.process-died",
+        LogLevel.INFO,
+        "One of several processes has ended; it is started again.",
+        "process status",
+    ),
+    _kind("server.process-started", LogLevel.INFO, "One that had ended runs again.", "process"),
+    _kind(
+        "users.broken",
+        LogLevel.ERROR,
+        "The file of users can not be used; what was read before still holds.",
+        "problem",
+    ),
+    _kind("tls.certificates-read", LogLevel.INFO, "Certificates have changed, and hold from now on.", "files"),
+    _kind(
+        "tls.certificates-broken",
+        LogLevel.ERROR,
+        "A certificate or key can not be used; what was read before still holds.",
+        "problem",
+    ),
+    _kind(
         "tables.read",
         LogLevel.INFO,
         "Files of names have changed, and hold from now on; the numbers are those of all tables.",
@@ -45,6 +65,9 @@ _EVENTS = (
         "problem",
     ),
     _kind("session.opened", LogLevel.DEBUG, "A client has connected.", "session peer"),
+    _kind("session.secured", LogLevel.DEBUG, "A session runs under TLS from now on.", "session tls"),
+    _kind("session.not-secured", LogLevel.INFO, "A handshake for TLS has failed.", "session peer cause trouble"),
+    _kind("session.authenticated", LogLevel.INFO, "A client has shown who it is.", "session mechanism user"),
     _kind("session.ended", LogLevel.DEBUG, "A session is over; `lost` when without QUIT.", "session lost"),
     _kind("session.fault", LogLevel.ERROR, "A bug or a trouble of ours ended a session.", "session error"),
     _kind(
@@ -57,7 +80,7 @@ _EVENTS = (
         "message.accepted",
         LogLevel.INFO,
         "Responsibility was taken: 250 to the end of a message.",
-        "session message peer hello sender recipients size",
+        "session message peer hello sender recipients size tls",
     ),
     _kind(
         "delivery.attempted",

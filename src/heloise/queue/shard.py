@@ -102,11 +102,10 @@ class Shard:
         connection.pragma("page_size", PAGE)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
-        connection.pragma("wal_autocheckpoint", self._checkpoint_pages())
         connection.pragma("temp_store", "memory")
         connection.pragma("automatic_index", False)  # an index made for one question costs more than the answer
 
-    def _checkpoint_pages(self) -> int:
+    def checkpoint_pages(self) -> int:
         """How long the log may become. What is in it needs its room once more to be written back, so on a small disk
         it is short: else a full disk would hold nothing but a log that can not be written back any more."""
         try:

@@ -300,4 +300,4 @@ class SqliteStore:
         assert connection is not None
         self._tally = questions.tally(connection)
         self._next_number = questions.next_number(connection)
-        self._writer = Writer(connection, self._lane)
+        self._writer = Writer(connection, self._lane, checkpoint=self._shard.checkpoint_pages())

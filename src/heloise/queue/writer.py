@@ -9,6 +9,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,11 +38,17 @@ class _Job:
 
 
 class Writer:
-    """Runs operations on `connection` in `lane`, many in one transaction."""
+    """Runs operations on `connection` in `lane`, many in one transaction.
 
-    def __init__(self, connection: apsw.Connection, lane: Blocking) -> None:
+    The log is written back when it has `checkpoint` pages: after those who wait for the commit were told.
+    """
+
+    def __init__(self, connection: apsw.Connection, lane: Blocking, *, checkpoint: int) -> None:
         self._connection = connection
         self._lane = lane
+        self._checkpoint_at = checkpoint
+        self._log_pages = 0
+        connection.set_wal_hook(self._note_log)
         self._waiting: list[_Job] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -81,8 +88,19 @@ class Writer:
                         job.error = job.error or StoreFault(str(error))
                 for job in batch:
                     self._tell(job)
+                if self._log_pages >= self._checkpoint_at:
+                    await self._lane.run(self._checkpoint)
         finally:
             self._task = None
+
+    def _note_log(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        """What can not be written back now stays in the log, where it is safe; the next commit tries again."""
+        with suppress(apsw.Error, OSError):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     @staticmethod
     def _tell(job: _Job) -> None:

@@ -52,7 +52,7 @@ class Login:
     def encode(self) -> str:
         """The line, without its end."""
         keys = self.keys
-        salt, stored, server = (b64encode(each).decode() for each in (keys.salt, keys.stored_key, keys.server_key))
+        salt, stored, server = [b64encode(each).decode() for each in (keys.salt, keys.stored_key, keys.server_key)]
         return " ".join((f"{self.name}:{_SCHEME}${keys.iterations}:{salt}${stored}:{server}", *self.addresses))
 
 
@@ -94,7 +94,7 @@ def _read_line(number: int, line: str) -> Login:
     if not colon or found is None:
         raise UsersError(number, f"a line is name:{_SCHEME}$… and addresses; `heloise user` writes it")
     try:
-        salt, stored_key, server_key = (b64decode(found[group], validate=True) for group in (2, 3, 4))
+        salt, stored_key, server_key = [b64decode(found[group], validate=True) for group in (2, 3, 4)]
         iterations = int(found[1])
         if len(stored_key) != 32 or len(server_key) != 32 or not LEAST_ITERATIONS <= iterations <= MOST_ITERATIONS:
             raise UsersError(number, "the keys are cut short, or made with too few iterations, or too many")

@@ -84,7 +84,7 @@ _CLASSIC = (
         "The greeting. The first word is the name of the server.",
         "Say EHLO.",
         "RFC 5321 §4.2",
-        "session.greeting",
+        "session.greeting tls.go-ahead",
         also="After STARTTLS: begin the handshake (RFC 3207 §4).",
     ),
     _code(
@@ -139,7 +139,7 @@ _CLASSIC = (
         _AGAIN,
         "RFC 5321 §3.8, §4.2.3",
         "session.shutdown session.idle session.too-many-errors session.too-many-connections session.flood "
-        "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot",
+        "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot tls.injected",
     ),
     _code(
         450,
@@ -204,7 +204,7 @@ _CLASSIC = (
         "RFC 5321 §4.1.4",
         "sequence.hello-first sequence.nested-mail sequence.mail-first sequence.rcpt-first sequence.in-transaction "
         "sequence.chunking sequence.binary-data sequence.refused-session sequence.onex-spent atrn.not-last "
-        "auth.already",
+        "auth.already tls.already",
     ),
     _code(
         504,
@@ -318,7 +318,7 @@ _COMPANIONS = (
         "After AUTH: the server could not ask who has which password. After STARTTLS: it can not do TLS now.",
         _AGAIN,
         "RFC 4954 §6; RFC 3207 §4",
-        "auth.locked auth.trouble",
+        "auth.locked auth.trouble tls.unavailable tls.not-offered tls.failed",
     ),
     _code(
         455,
