@@ -136,10 +136,10 @@ def test_a_large_content_crosses_the_control_socket_in_pieces(tmp_path: Path) ->
         path = str(tmp_path / "control")
         listening = await serve_control(world.network, path, ControlDesk(store, SystemClock()))
         async with remote_control(world.network, path) as control:
-            pieces = [piece async for piece in control.content("A")]
+            pieces = [piece async for piece in control.pieces("A")]
             assert (await control.counts())["messages"] == 1, "and the next question is answered"
             with pytest.raises(ControlError, match="no message B"):
-                await _exhaust(control.content("B"))
+                await _exhaust(control.pieces("B"))
             assert (await control.counts())["messages"] == 1
         await listening.close()
         await world.blocking.close()

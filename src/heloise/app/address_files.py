@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from heloise.app.watching import read_text, unreadable
 from heloise.config.errors import Problem
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
@@ -20,7 +21,6 @@ from heloise.world import Clock, Files
 _SETTLED = (
     2.0  # seconds: a file written later than this before it was read may have been written again in the same tick
 )
-_CHUNK = 1 << 20
 
 Source: TypeAlias = tuple[str, Supplies | None]
 """A file, and what it is read for: a map, or (None) a list."""
@@ -128,11 +128,10 @@ class AddressFiles:
             stamp = self._files.stamp(path)
             if stamp == known.stamp:
                 return
-            text = self._read(path)
+            text = read_text(self._files, path)
         except (OSError, UnicodeDecodeError) as error:
-            words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             known.stamp, known.text = None, None
-            known.trouble = (BadLine(known.rule, f"{path} can not be read: {words}"),)
+            known.trouble = (BadLine(known.rule, unreadable(path, error)),)
             return
         settled = self._clock.now() - stamp[0] / 1e9 > _SETTLED
         known.stamp = stamp if settled else None
@@ -143,13 +142,3 @@ class AddressFiles:
         known.trouble = parsed.bad
         if not parsed.bad:
             known.content = parsed
-
-    def _read(self, path: str) -> str:
-        file = self._files.open(path)
-        try:
-            octets = bytearray()
-            while chunk := file.read(_CHUNK):
-                octets += chunk
-        finally:
-            file.close()
-        return octets.decode("utf-8")

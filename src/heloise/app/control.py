@@ -29,10 +29,6 @@ class QueueControl:
         self.ask = ask
         self.pieces = pieces
 
-    def content(self, message_id: str) -> AsyncIterator[bytes]:
-        """The octets of a message, in pieces. Raises ControlError."""
-        return self.pieces(message_id)
-
     async def list(self, selection: Selection, *, limit: int = 100, after: MessageId | None = None) -> list[Json]:
         """The messages, as `message_json` writes them."""
         request = {"do": "list", "selection": selection_json(selection), "limit": limit, "after": after}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from heloise.app.journal import Journal
 from heloise.app.part import ALONE, Part
 from heloise.config.addressing import LineEndings
+from heloise.config.running import DestinationLimits
 from heloise.config.schema import Configuration
 from heloise.delivery.allowance import Bounds
 from heloise.delivery.attempt import DeliveryDoors, discover_agents
@@ -63,20 +64,26 @@ def bounds_of(configuration: Configuration, names: Sequence[str]) -> Bounds:
     one of them, else by [delivery]."""
     hosts = [name.rpartition(":")[0].strip("[]").lower() for name in names]
     delivery = configuration.delivery
-    for each in configuration.destinations:
-        if any(_is_named(host, pattern) for host in hosts for pattern in each.hosts):
-            concurrency = each.concurrency if each.concurrency is not None else delivery.per_destination
-            return Bounds(concurrency=concurrency, rate=each.rate if each.rate is not None else delivery.rate)
-    return Bounds(concurrency=delivery.per_destination, rate=delivery.rate)
+    found = _section_of(configuration, hosts)
+    concurrency = delivery.per_destination if found is None or found.concurrency is None else found.concurrency
+    return Bounds(concurrency=concurrency, rate=delivery.rate if found is None or found.rate is None else found.rate)
 
 
 def tls_for(configuration: Configuration, name: str) -> OutgoingTls:
     """How connections to the host of this name are protected: by the first [[destination]] that names it, else as
     [delivery] says."""
-    delivery, host = configuration.delivery, name.strip("[]").lower()
-    found = next((each for each in configuration.destinations if any(_is_named(host, one) for one in each.hosts)), None)
+    delivery = configuration.delivery
+    found = _section_of(configuration, [name.strip("[]").lower()])
     level = delivery.tls if found is None or found.tls is None else found.tls
     return OutgoingTls(level=level, ca_file=delivery.ca_file)
+
+
+def _section_of(configuration: Configuration, hosts: Sequence[str]) -> DestinationLimits | None:
+    """The first [[destination]] that names one of these hosts."""
+    for each in configuration.destinations:
+        if any(_is_named(host, pattern) for host in hosts for pattern in each.hosts):
+            return each
+    return None
 
 
 def _is_named(host: str, pattern: str) -> bool:

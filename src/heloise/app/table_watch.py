@@ -1,17 +1,15 @@
 """The tables of a running server follow its files: looked at once a second, away from the event loop."""
 
-import asyncio
 from collections.abc import Callable
 
 from heloise.app.address_files import AddressFiles
 from heloise.app.journal import Journal
 from heloise.app.tables import routing_tables
+from heloise.app.watching import Watch
 from heloise.config.errors import ConfigError, Problem
 from heloise.config.schema import Configuration
 from heloise.routing.tables import RoutingTables
 from heloise.world import Blocking, World
-
-LOOK_EVERY = 1.0  # seconds
 
 
 def read_tables(configuration: Configuration, files: AddressFiles) -> RoutingTables:
@@ -39,40 +37,30 @@ class TableWatch:
     ) -> None:
         self._configuration = configuration
         self._files = files
-        self._world = world
         self._journal = journal
         self._use = use
-        self._lane: Blocking | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._watch = Watch("tables", world, self._refresh)
 
     def start(self) -> None:
         """Begin to look, if there is anything to look at."""
         if self._files.are_any:
-            self._lane = self._world.blocking.lane("tables")
-            self._task = asyncio.create_task(self._watch(self._lane), name="table watch")
+            self._watch.start()
 
     async def stop(self) -> None:
         """Look no more. Idempotent."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
-        if self._lane is not None:
-            await self._lane.close()
+        await self._watch.stop()
 
-    async def _watch(self, lane: Blocking) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            try:
-                tables, problems = await lane.run(self._look)
-            except Exception as error:  # whatever it is, the tables that hold are good ones
-                self._journal.tables_broken(f"{type(error).__name__}: {error}")
-                continue
-            for problem in problems:
-                self._journal.tables_broken(str(problem))
-            if tables is not None:
-                self._use(tables)
-                self._journal.tables_read(tables)
+    async def _refresh(self, lane: Blocking) -> None:
+        try:
+            tables, problems = await lane.run(self._look)
+        except Exception as error:  # whatever it is, the tables that hold are good ones
+            self._journal.tables_broken(f"{type(error).__name__}: {error}")
+            return
+        for problem in problems:
+            self._journal.tables_broken(str(problem))
+        if tables is not None:
+            self._use(tables)
+            self._journal.tables_read(tables)
 
     def _look(self) -> tuple[RoutingTables | None, tuple[Problem, ...]]:
         changed, problems = self._files.refresh()

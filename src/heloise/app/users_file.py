@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from heloise.app.journal import Journal
+from heloise.app.watching import read_text, unreadable
 from heloise.config.errors import ConfigError, Problem
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
@@ -11,9 +12,7 @@ from heloise.reception.authority import Authority
 from heloise.reception.users import Login, UsersError, read_users
 from heloise.smtp.limits import NO_AUTH, AuthRules
 from heloise.smtp.sasl.exchange import MECHANISMS
-from heloise.world import Files, World
-
-_CHUNK = 1 << 20
+from heloise.world import World
 
 
 def auth_rules(configuration: Configuration, listener: Listener) -> AuthRules:
@@ -77,15 +76,4 @@ def trouble(path: str, error: Exception) -> str:
     """What is wrong with the file, in words that have nothing of its content."""
     if isinstance(error, UsersError):
         return f"{Rule(path, error.line)}: {error}"
-    words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-    return f"{path} can not be read: {words}"
-
-
-def read_text(files: Files, path: str) -> str:
-    """All of a file. Raises OSError, UnicodeDecodeError."""
-    file = files.open(path)
-    try:
-        octets = b"".join(iter(lambda: file.read(_CHUNK), b""))
-    finally:
-        file.close()
-    return octets.decode("utf-8")
+    return unreadable(path, error)

@@ -118,7 +118,7 @@ async def write_content(queue: OpenedQueue, message_id: str) -> ExitCode:
     if not await queue.control.list(Selection(message_id=MessageId(message_id)), limit=1):
         return _not_there(message_id)
     output = sys.stdout.buffer
-    async for octets in queue.control.content(message_id):
+    async for octets in queue.control.pieces(message_id):
         output.write(octets)
     output.flush()
     return ExitCode.OK

@@ -70,7 +70,8 @@ def list_users(path: str) -> None:
 
 
 def _users(path: str) -> "tuple[str, Mapping[str, Login]]":
-    from heloise.app.users_file import read_text, trouble
+    from heloise.app.users_file import trouble
+    from heloise.app.watching import read_text
     from heloise.net import DiskFiles
     from heloise.reception.users import read_users
 
