@@ -9,6 +9,7 @@ even when the test run itself is killed.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import random
 import shutil
@@ -76,15 +77,31 @@ def wait_until(condition: Callable[[], T], what: str, timeout: float, poll: floa
 def free_port() -> int:
     """A loopback port nobody listens on, below the range from which the kernel takes ports for outgoing connections.
 
-    A port from that range could be taken by any client between this call and the server's own bind.
+    A port from that range could be taken by any client between this call and the server's own bind. What this call
+    gives belongs to the process that asked until it ends: tests that run at the same time never get the same one.
     """
-    for _ in range(200):
+    for _ in range(1000):
         port = random.randrange(20000, 32000)
+        if not _reserve(port):
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((LOOPBACK, port))
             return port
     raise PeerError("no free loopback port between 20000 and 32000")
+
+
+def _reserve(port: int) -> bool:
+    """Lock the port against other processes; the kernel unlocks it when this one is gone."""
+    directory = Path(tempfile.gettempdir()) / f"heloise-ports-{os.getuid()}"
+    directory.mkdir(exist_ok=True)
+    descriptor = os.open(directory / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # by this process too: a lock belongs to its descriptor
+        os.close(descriptor)
+        return False
+    return True
 
 
 def greeting(port: int, timeout: float = 2.0) -> bytes:
