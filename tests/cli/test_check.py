@@ -53,6 +53,17 @@ def test_a_missing_file_is_told_with_a_way_out(file: Path) -> None:
     [
         ('[relay]\nnetworks = ["0.0.0.0/0"]', "an open relay is found and abused within hours"),
         ('[relay]\nnetworks = ["8.0.0.0/8"]', "16,777,216 public addresses"),
+        ('[relay]\nnetworks = ["0.0.0.0/1", "128.0.0.0/1"]', "the networks together let 100% of all addresses relay"),
+        ('[relay]\nnetworks = ["::/1", "8000::/2"]', "the networks together let 75% of all addresses relay"),
+        (
+            '[local]\ndomains = ["a.test"]\npostmaster = "x"\ncatch_all = { "*" = "x@b.test" }\n[[user]]\nname = "x"',
+            "unknown names in every local domain, spam with it, goes on to x@b.test",
+        ),
+        (
+            '[[route]]\ndomains = ["b.test", ".org"]\nto = "smtp:127.0.0.1:26"\nfor_strangers = true',
+            "everybody may send to all of .org by this server",
+        ),
+        ('[local]\ndomains = ["test"]\npostmaster = "x"\n[[user]]\nname = "x"', "a whole top-level domain"),
         ('[extensions]\nEXPN = "any"', "tells strangers on 0.0.0.0:25 who has a mailbox here"),
         ('[local]\ndomains = ["a.test"]', "nobody gets the mail for Postmaster"),
         ('[[user]]\nname = "alice"', "there are users or aliases but no local domains"),

@@ -14,6 +14,7 @@ _COMMANDS = {
     "send": ("heloise.cli.send", "send"),
     "etrn": ("heloise.cli.etrn", "etrn"),
     "atrn": ("heloise.cli.atrn", "atrn"),
+    "test-relay": ("heloise.cli.test_relay", "test_relay"),
     "queue": ("heloise.cli.queue", "queue"),
     "trace": ("heloise.cli.trace", "trace"),
     "route": ("heloise.cli.route", "route"),

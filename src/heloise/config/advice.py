@@ -4,7 +4,7 @@ Each piece of advice is a `Problem`, though none that stops the server.
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from urllib.parse import urlsplit
 
 from heloise.config.certificate_checks import advise_certificates
@@ -48,6 +48,44 @@ def _relaying(configuration: Configuration) -> Iterator[Problem]:
         elif _is_wide(network):
             text = f"{network} lets {network.num_addresses:,} public addresses relay"
             yield problem(configuration, path, text, "is that meant?")
+
+
+def _covering(configuration: Configuration) -> Iterator[Problem]:
+    """Several networks may let everybody in together, each of them alone looking harmless."""
+    networks = configuration.relay.networks
+    four = [each for each in networks if isinstance(each, IPv4Network) and each.prefixlen]
+    six = [each for each in networks if isinstance(each, IPv6Network) and each.prefixlen]
+    for mine, merged, bits in ((four, collapse_addresses(four), 32), (six, collapse_addresses(six), 128)):
+        share = sum([each.num_addresses for each in merged]) / 2**bits
+        if share > 0.5:
+            text = f"the networks together let {share:.0%} of all addresses relay"
+            yield problem(configuration, ("relay", "networks", networks.index(mine[0])), text, "is that meant?")
+
+
+def _taking_for_others(configuration: Configuration) -> Iterator[Problem]:
+    """What is taken from strangers and goes on to other servers."""
+    local = configuration.local
+    for domain, name in local.catch_all.items():
+        elsewhere = name.rpartition("@")[2].lower() if "@" in name else ""
+        if elsewhere and elsewhere not in local.all_domains:
+            shown = "every local domain" if domain == "*" else domain
+            text = f"whatever is sent to unknown names in {shown}, spam with it, goes on to {name} from this server"
+            yield problem(configuration, ("local", "catch_all", domain), text, "name a mailbox here")
+    for index, route in enumerate(configuration.routes):
+        if route.for_strangers and any(_is_top_level(domain) for domain in route.domains):
+            text = f"everybody may send to all of {', '.join(filter(_is_top_level, route.domains))} by this server"
+            yield problem(configuration, ("route", index, "for_strangers"), text, "name the domains you serve")
+    for index, domain in enumerate(local.all_domains):
+        if "." not in domain and domain not in ("localhost", configuration.hostname):
+            key = "domains" if index < len(local.domains) else "virtual_domains"
+            number = index if key == "domains" else index - len(local.domains)
+            text = f'"{domain}" is a whole top-level domain, or no domain at all'
+            yield problem(configuration, ("local", key, number), text)
+
+
+def _is_top_level(domain: str) -> bool:
+    """`.org` means all there is below it."""
+    return "." not in domain.removeprefix(".")
 
 
 def _is_wide(network: Network) -> bool:
@@ -143,6 +181,8 @@ def _agents(configuration: Configuration) -> Iterator[Problem]:
 
 _ADVICE = (
     _relaying,
+    _covering,
+    _taking_for_others,
     _telling,
     _lmtp,
     _postmaster,

@@ -20,7 +20,7 @@ from typing import Final, cast
 
 from heloise.mail.encryption import Encryption
 from heloise.net.faults import link_error
-from heloise.net.tls import context_for, encryption_of, tls_error
+from heloise.net.tls import certificate_of, context_for, encryption_of, tls_error
 from heloise.world.errors import LinkError, LinkFault
 from heloise.world.network import AnyEndpoint, Endpoint, UnixEndpoint
 from heloise.world.tls import ClientTls, TlsDemand, TlsFileError
@@ -122,6 +122,11 @@ class SocketStream(asyncio.BufferedProtocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=HIGH_WATER)
         return encryption_of(transport.get_extra_info("ssl_object"), demand)
+
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """What the other side has shown. See `heloise.world.Stream`."""
+        return certificate_of(self._transport.get_extra_info("ssl_object"))
 
     async def _shake_hands(self, demand: TlsDemand, timeout: float, is_first: bool) -> asyncio.Transport:
         if self._input and not is_first:

@@ -82,6 +82,11 @@ def encryption_of(connection: "ssl.SSLObject", demand: TlsDemand) -> Encryption:
     return Encryption(connection.version() or "TLS", cipher[0] if cipher is not None else "unknown", verified)
 
 
+def certificate_of(connection: "ssl.SSLObject | None") -> bytes | None:
+    """The certificate (DER) that the other side has shown, verified or not."""
+    return None if connection is None else connection.getpeercert(binary_form=True)
+
+
 def tls_error(error: OSError) -> LinkError:
     """A handshake has failed by this."""
     if isinstance(error, ssl.SSLCertVerificationError):

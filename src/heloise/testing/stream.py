@@ -216,6 +216,11 @@ class SimulatedStream:
             raise
         return Encryption("TLSv1.3", "SIMULATED", isinstance(demand, ClientTls) and demand.verify)
 
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """None: a simulated handshake shows names only."""
+        return None
+
     async def _shake_hands(self, demand: TlsDemand, is_first: bool) -> None:
         if self._pieces and not is_first:
             raise LinkError(LinkFault.INJECTED)

@@ -76,6 +76,11 @@ class Stream(Protocol):
         """
         ...
 
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The certificate (DER) that the other side has shown; None without TLS, or when it has shown none."""
+        ...
+
     def close(self) -> None:
         """Send what was given, then close. Idempotent."""
         ...
