@@ -148,6 +148,9 @@ class _Fed:
     async def receive(self) -> bytes:
         return next(self._parts, b"")
 
+    def put_back(self, octets: bytes) -> None:
+        raise NotImplementedError
+
     def send(self, octets: bytes) -> None:
         self.heard.append(octets)
 

@@ -8,6 +8,7 @@ Started by hand on loopback ports, each instance with its own directories; scrip
 
 from tests.peers.dovecot import DovecotLmtp
 from tests.peers.exim import Exim
+from tests.peers.haproxy import HaProxy
 from tests.peers.jail import PeerError, free_port, wait_until
 from tests.peers.opensmtpd import OpenSmtpd
 from tests.peers.postfix import Postfix
@@ -19,6 +20,7 @@ from tests.peers.sink import SmtpSink
 __all__ = [
     "DovecotLmtp",
     "Exim",
+    "HaProxy",
     "OpenSmtpd",
     "PeerError",
     "Postfix",

@@ -15,6 +15,7 @@ _PROOF = {
     "exim": "exim/stamp",
     "opensmtpd": "opensmtpd/stamp",
     "dovecot": "dovecot/stamp",
+    "haproxy": "haproxy/stamp",
     "postgresql": "postgresql/stamp",
     "aiosmtpd": "aiosmtpd/stamp",
     "swaks": "bin/swaks",
@@ -26,7 +27,10 @@ _PROOF = {
     "senders": "senders/stamp",
 }
 _RESULT = {
-    **{name: f"{name}/root" for name in ("postfix", "sendmail", "exim", "opensmtpd", "dovecot", "postgresql")},
+    **{
+        name: f"{name}/root"
+        for name in ("postfix", "sendmail", "exim", "opensmtpd", "dovecot", "haproxy", "postgresql")
+    },
     "aiosmtpd": "aiosmtpd/venv/bin/python",
     "nodemailer": "bin/nodemailer",
     "haraka": "haraka/node_modules",

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from heloise.delivery.journal import AttemptEnded
+from heloise.mail import causes
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.outcome import Outcome
@@ -93,6 +94,12 @@ class Journal:
         """A handshake has failed; the internet is full of clients that try some."""
         fields: dict[str, object] = {"session": session, "peer": peer, "cause": "tls.failed", "trouble": str(error)}
         self._emit("info", "session.not-secured", fields)
+
+    def not_introduced(self, peer: str, trouble: str) -> None:
+        """A connection without the header that a proxy sends first."""
+        self._emit(
+            "info", "session.not-introduced", {"peer": peer, "cause": causes.PROXY_HEADER.id, "trouble": trouble}
+        )
 
     def ended(self, session: str, *, lost: bool) -> None:
         """A session is over."""

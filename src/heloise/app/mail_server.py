@@ -27,7 +27,14 @@ from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.passports import make_office
 from heloise.app.stopping import close_doors
 from heloise.app.table_watch import TableWatch, read_tables
-from heloise.app.tables import admission_policy, etrn_policy, provider_policy, session_rules, sites_on_demand
+from heloise.app.tables import (
+    admission_policy,
+    etrn_policy,
+    provider_policy,
+    proxy_rules,
+    session_rules,
+    sites_on_demand,
+)
 from heloise.app.users_file import auth_rules, make_authority
 from heloise.config.encrypting import ListenerTls
 from heloise.config.kinds import read_endpoint
@@ -308,6 +315,7 @@ class MailServer:
             census=self._census,
             maximum_sessions=listener.max_connections,
             recorder_for=self._recorder_for,
+            proxies=proxy_rules(configuration, index),
         )
 
     def _desk(self) -> ReceptionDesk:

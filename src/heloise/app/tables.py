@@ -12,6 +12,7 @@ from heloise.mail.path import ForwardPath
 from heloise.mail.route import Route, Transport
 from heloise.reception.admission import DEFAULT_AUDIENCES, AdmissionPolicy, Audience
 from heloise.reception.on_request import EtrnGrant, EtrnPolicy, NamedQueue, OnDemandSite
+from heloise.reception.proxies import ProxyRules
 from heloise.routing.files import local_domain
 from heloise.routing.tables import (
     Alias,
@@ -195,6 +196,14 @@ def admission_policy(configuration: Configuration, listener: Listener, registry:
         audiences={**audiences, **configuration.extensions, **listener.extensions},
         granted={"ETRN": tuple(network for client in configuration.etrn.clients for network in client.networks)},
     )
+
+
+def proxy_rules(configuration: Configuration, listener: int) -> ProxyRules | None:
+    """Whose word about clients counts on a listener (by its number); None where clients speak for themselves."""
+    each = configuration.listeners[listener]
+    if not each.proxy_protocol:
+        return None
+    return ProxyRules(networks=each.proxies, rule=configuration.rule("listener", listener, "proxies"))
 
 
 def provider_policy(registry: Registry) -> AdmissionPolicy:

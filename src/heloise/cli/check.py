@@ -65,7 +65,8 @@ def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator
 
 def _listening(configuration: "Configuration") -> Iterator[str]:
     for listener in configuration.listeners:
-        yield f"{listener.address} ({listener.protocol.value.upper()})"
+        behind = f" behind proxies at {', '.join(map(str, listener.proxies))}" if listener.proxy_protocol else ""
+        yield f"{listener.address} ({listener.protocol.value.upper()}){behind}"
 
 
 def _local(configuration: "Configuration", tables: "RoutingTables") -> str:

@@ -12,6 +12,7 @@ from heloise.config.errors import Problem
 from heloise.config.kinds import Network
 from heloise.config.listening import Listener, Protocol
 from heloise.config.names import problem
+from heloise.config.neighbour_checks import advise_neighbours
 from heloise.config.onward import advise_srs
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
@@ -191,6 +192,7 @@ _ADVICE = (
     _thrown_away,
     advise_srs,
     advise_certificates,
+    advise_neighbours,
     _patience,
     _agents,
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from heloise.config import agent_checks, certificate_checks, map_checks, names, onward
+from heloise.config import agent_checks, certificate_checks, map_checks, names, neighbour_checks, onward
 from heloise.config.errors import Problem, did_you_mean
 from heloise.config.kinds import read_route_domain
 from heloise.config.names import problem
@@ -228,6 +228,7 @@ _NAMES = frozenset({"local", "user", "aliases", "list", "forwards", "map"})
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listener"}), listeners),
     (frozenset({"listener", "tls", "delivery"}), certificate_checks.certificates),
+    (frozenset({"listener"}), neighbour_checks.proxies),
     (frozenset({"listener", "auth"}), authentication),
     (frozenset({"listener", "extensions"}), extensions),
     (frozenset({"local"}), local_domains),

@@ -51,6 +51,14 @@ class Listener:
     max_connections: int = 1000
     """So many sessions at a time on this listener; one more is answered by 421."""
 
+    proxy_protocol: bool = False
+    """Connections come from a proxy that tells the client's address first (HAProxy's PROXY protocol, version 1 or 2);
+    that address counts for everything. Needs `proxies`; nobody else may connect."""
+
+    proxies: tuple[Network, ...] = ()
+    """Where the proxies connect from, for proxy_protocol. They are believed whatever address they tell. A proxy on a
+    Unix socket counts as 127.0.0.1."""
+
     extensions: Mapping[str, Audience] = field(default_factory=dict)
     """As the section [extensions], for this listener only; what it does not name is as there."""
 

@@ -387,6 +387,20 @@ TLS_FAILED = _kind(
     "Look at the trouble that is told with it; `openssl s_client -starttls smtp` shows the certificate. " + LATER,
 )
 
+# Neighbours: proxies in front of the server
+PROXY_NOT_ONE = _kind(
+    "proxy.not-one",
+    "PROXY section 2",
+    "This port is for proxies that tell the address of their client, and the client is none of them.",
+    "Use the port that is meant for everybody. " + OPERATOR,
+)
+PROXY_HEADER = _kind(
+    "proxy.header",
+    "PROXY section 2",
+    "A proxy sent no PROXY header, a damaged one, or not all of it in time; the connection was closed without a word.",
+    "Switch it on at the proxy (send-proxy or send-proxy-v2 of HAProxy), or proxy_protocol off at the listener.",
+)
+
 # ATRN
 ATRN_TURNED = _kind(
     "atrn.turned",

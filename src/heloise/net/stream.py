@@ -92,6 +92,10 @@ class SocketStream(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         return octets
 
+    def put_back(self, octets: bytes) -> None:
+        """What was received and is for somebody else: the next to be received."""
+        self._input = octets + self._input
+
     def send(self, octets: bytes) -> None:
         """Give octets to the connection without waiting."""
         # asyncio logs a warning for each write after the end; to us it is no event, `receive` tells.

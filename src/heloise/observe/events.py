@@ -67,6 +67,7 @@ _EVENTS = (
     _kind("session.opened", LogLevel.DEBUG, "A client has connected.", "session peer"),
     _kind("session.secured", LogLevel.DEBUG, "A session runs under TLS from now on.", "session tls"),
     _kind("session.not-secured", LogLevel.INFO, "A handshake for TLS has failed.", "session peer cause trouble"),
+    _kind("session.not-introduced", LogLevel.INFO, "A proxy sent no good PROXY header.", "peer cause trouble"),
     _kind("session.authenticated", LogLevel.INFO, "A client has shown who it is.", "session mechanism user"),
     _kind("session.ended", LogLevel.DEBUG, "A session is over; `lost` when without QUIT.", "session lost"),
     _kind("session.fault", LogLevel.ERROR, "A bug or a trouble of ours ended a session.", "session error"),

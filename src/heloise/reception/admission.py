@@ -1,11 +1,12 @@
 """Who may do what, by where they come from. Pure. RFC 5321 §3.6.2 (relaying), §7.3 (VRFY, EXPN tell about users)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
 
+from heloise.mail.cause import Cause
 from heloise.world import Endpoint, UnixEndpoint
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -32,12 +33,13 @@ DEFAULT_AUDIENCES: Mapping[str, Audience] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What one client may do."""
+    """What one client may do. With a `refusal` it is sent away at the greeting for that."""
 
     address: str
     may_relay: bool
     is_local: bool = False  # a program on this machine
     permitted: frozenset[str]
+    refusal: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,10 @@ class AdmissionPolicy:
                 permitted |= {keyword}
         return Admission(address=address, may_relay=may_relay, permitted=permitted, is_local=loopback)
 
+    def admit_stranger(self, peer: Endpoint | UnixEndpoint) -> Admission:
+        """What somebody may do of whom is known only by whom he comes: no more than anybody."""
+        return Admission(address=address_of(peer), may_relay=False, permitted=self._for(frozenset({Audience.ANY})))
+
     def _for(self, audiences: frozenset[Audience]) -> frozenset[str]:
         known = self._permitted.get(audiences)
         if known is None:
@@ -85,3 +91,14 @@ class AdmissionPolicy:
                 keyword for keyword in self.keywords if self.audiences.get(keyword, Audience.ANY) in audiences
             )
         return known
+
+
+def address_of(peer: Endpoint | UnixEndpoint) -> str:
+    """An IP address, without the zone of a link-local one; "unix" for a Unix socket."""
+    return "unix" if isinstance(peer, UnixEndpoint) else peer.host.partition("%")[0]
+
+
+def contains(networks: Iterable[Network], peer: Endpoint | UnixEndpoint) -> bool:
+    """Does the peer come from one of them? Somebody on a Unix socket counts as 127.0.0.1."""
+    address = ip_address("127.0.0.1" if isinstance(peer, UnixEndpoint) else address_of(peer))
+    return any(address in network for network in networks)

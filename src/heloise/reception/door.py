@@ -14,6 +14,7 @@ from heloise.mail.ids import new_message_id
 from heloise.mail.reply import Reply
 from heloise.reception.admission import Admission, AdmissionPolicy
 from heloise.reception.census import Census, too_many
+from heloise.reception.proxies import Proxies, ProxyRules
 from heloise.reception.reception import Reception, ReceptionDesk
 from heloise.smtp import replies
 from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits
@@ -55,6 +56,7 @@ class Door:
         auth: AuthRules = NO_AUTH,
         maximum_sessions: int = 10_000,
         recorder_for: RecorderFactory = nobody_watches,
+        proxies: ProxyRules | None = None,
     ) -> None:
         self._desk = desk
         self._policy = policy
@@ -68,6 +70,8 @@ class Door:
         self._auth = auth
         self._maximum_sessions = maximum_sessions
         self._recorder_for = recorder_for
+        told = desk.journal.not_introduced
+        self._proxies = None if proxies is None else Proxies(proxies, policy, told, maximum_sessions)
         self._open: dict[ServerConversation, None] = {}  # in the order they came: a set would order them by chance
         self._closing: Reply | None = None
         self._emptied: Callable[[], None] | None = None
@@ -79,7 +83,13 @@ class Door:
 
     async def serve(self, stream: Stream) -> None:
         """Serve one connection to its end: one that came, or one that we made and turned around (RFC 2645)."""
-        admission = self._policy.admit(stream.peer)
+        if self._proxies is None:
+            admission = self._policy.admit(stream.peer)
+        else:
+            introduced = await self._proxies.admit(stream)
+            if introduced is None:
+                return
+            admission = introduced
         world = self._desk.world
         session_id = new_message_id(world.clock.now(), world.entropy.octets(4))
         session = ServerSession(
@@ -95,6 +105,8 @@ class Door:
             recorder=self._recorder_for(session_id, admission),
         )
         greeting = self._census.enter(admission.address)
+        if admission.refusal is not None:
+            greeting = replies.session_refused(self._desk.hostname, admission.refusal)
         if self._closing is not None:
             greeting = self._closing
         if greeting is None and len(self._open) >= self._maximum_sessions:
@@ -114,6 +126,8 @@ class Door:
         """End every session with 421, those that wait at once; call `emptied` when none is left."""
         self._closing = replies.SHUTDOWN
         self._emptied = emptied
+        if self._proxies is not None:
+            self._proxies.shut_down()
         for conversation in tuple(self._open):
             conversation.shut_down()
         if not self._open:

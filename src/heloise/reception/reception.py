@@ -136,6 +136,10 @@ class Journal(Protocol):
         """The handshake with the client at this address has failed."""
         ...
 
+    def not_introduced(self, peer: str, trouble: str) -> None:
+        """A proxy did not tell who its client is, so there is no session."""
+        ...
+
     def ended(self, session: str, *, lost: bool) -> None:
         """The session is over."""
         ...

@@ -258,9 +258,9 @@ _CLASSIC = (
         "not be taken; at DATA, no recipient was accepted.",
         _RETURN,
         "RFC 5321 §3.1, §4.2.3",
-        "session.refused alias.loop data.no-recipients content.line-ending content.line-too-long content.loop "
-        "delivery.needs-extension delivery.header-not-ascii delivery.sealed delivery.unconvertible delivery.expired "
-        "route.loops-back policy.refused",
+        "session.refused proxy.not-one alias.loop data.no-recipients content.line-ending content.line-too-long "
+        "content.loop delivery.needs-extension delivery.header-not-ascii delivery.sealed delivery.unconvertible "
+        "delivery.expired route.loops-back policy.refused",
     ),
 )
 

@@ -20,6 +20,7 @@ async def check_stream_pair(make_pair: PairMaker) -> None:
     """Check `heloise.world.Stream`, on new pairs of connected streams from `make_pair`."""
     for check in (
         _octets_arrive_in_order,
+        _what_is_put_back_comes_first,
         _ends_know_each_other,
         _closing_sends_what_was_given,
         _closing_is_idempotent,
@@ -86,6 +87,14 @@ async def _octets_arrive_in_order(near: Stream, far: Stream) -> None:
         await sender.drain()
         whole = b"".join(pieces)
         assert await _receive(receiver, len(whole)) == whole, "octets arrive unchanged and in order"
+
+
+async def _what_is_put_back_comes_first(near: Stream, far: Stream) -> None:
+    near.send(b"one two")
+    whole = await _receive(far, 7)
+    far.put_back(whole[4:])
+    near.send(b" three")
+    assert await _receive(far, 9) == b"two three", "what was put back is received before what comes"
 
 
 async def _ends_know_each_other(near: Stream, far: Stream) -> None:

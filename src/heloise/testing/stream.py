@@ -192,6 +192,12 @@ class SimulatedStream:
         self.other.wake()
         return piece
 
+    def put_back(self, octets: bytes) -> None:
+        """What was received and is for somebody else."""
+        if octets:
+            self._pieces.appendleft(octets)
+            self._pending += len(octets)
+
     def send(self, octets: bytes) -> None:
         """Give octets to the wire."""
         if octets and not (self._mute or self.gone):

@@ -57,6 +57,10 @@ class Stream(Protocol):
         """
         ...
 
+    def put_back(self, octets: bytes) -> None:
+        """What was received and is for somebody else: it is received next, or is the beginning of a first handshake."""
+        ...
+
     def send(self, octets: bytes) -> None:
         """Give octets to the connection without waiting. Ignored when the connection is gone: `receive` tells."""
         ...
