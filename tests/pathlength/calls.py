@@ -144,6 +144,7 @@ class _Fed:
         self.local: AnyEndpoint = Endpoint("127.0.0.1", 25)
         self.peer: AnyEndpoint = Endpoint("127.0.0.1", 30000)
         self.peer_certificate = None
+        self.is_full = False
 
     async def receive(self) -> bytes:
         return next(self._parts, b"")

@@ -68,6 +68,7 @@ class ServerConversation:
         self._session = session
         self._stream = stream
         self._receiver = receiver
+        self._loop = asyncio.get_running_loop()  # asked for once: to ask is a system call each time
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
         self._waiting = False
@@ -148,48 +149,42 @@ class ServerConversation:
             self._receiver.fault(error)
 
     async def _more_input(self) -> bool:
-        """Wait for octets; False when the session is over."""
-        session = self._session
+        """Wait for octets, and for room for our replies before; False when the session is over."""
+        session, stream = self._session, self._stream
         if self._farewell is not None:
             session.close_with(self._farewell)
             return True
+        self._deadline = self._loop.time() + session.patience
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._set_timer()
+        self._waiting = True
         try:
-            await self._stream.drain()
-            octets = await self._receive()
+            if stream.is_full:
+                await stream.drain()
+            octets = await stream.receive()
         except LinkError:
             octets = b""
+        self._waiting = False
         if not session.is_closed:
             session.receive_data(octets)
         return True
 
-    async def _receive(self) -> bytes:
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.time() + self._session.patience
-        if self._timer is None or self._timer.when() > self._deadline:
-            self._set_timer(loop)
-        self._waiting = True
-        try:
-            return await self._stream.receive()
-        finally:
-            self._waiting = False
-
-    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(self._deadline, self._look_at_clock)
+        self._timer = self._loop.call_at(self._deadline, self._look_at_clock)
 
     def _look_at_clock(self) -> None:
-        loop = asyncio.get_running_loop()
         self._timer = None
         if not self._waiting:
             # An answer takes its time; the client's time starts again after it.
-            self._deadline = loop.time() + self._session.patience
-        elif loop.time() >= self._deadline:
+            self._deadline = self._loop.time() + self._session.patience
+        elif self._loop.time() >= self._deadline:
             self._session.timed_out()
             self._flush()
             self._stream.close()
             return
-        self._set_timer(loop)
+        self._set_timer()
 
     def _flush(self) -> None:
         octets = self._session.data_to_send()

@@ -46,6 +46,8 @@ class SocketStream(asyncio.BufferedProtocol):
         "_fault",
         "_full",
         "_input",
+        "_leaving",
+        "_loop",
         "_made",
         "_reader",
         "_transport",
@@ -53,6 +55,7 @@ class SocketStream(asyncio.BufferedProtocol):
     )
 
     _transport: asyncio.Transport  # asyncio sets it, by `connection_made`, before it calls anything else
+    _loop: asyncio.AbstractEventLoop  # likewise; to ask for the running one is a system call each time
 
     def __init__(self, buffer: memoryview, made: Callable[["SocketStream"], None] | None = None) -> None:
         self._buffer = buffer
@@ -63,6 +66,7 @@ class SocketStream(asyncio.BufferedProtocol):
         self._fault: LinkError | None = None
         self._full = False  # too much of what we sent still waits here
         self._eof = False
+        self._leaving = False  # we have said `close`
         self._closed = False
 
     @property
@@ -75,6 +79,11 @@ class SocketStream(asyncio.BufferedProtocol):
         """Their end; for a Unix socket the path we are connected by."""
         return self._endpoint("peername", "sockname")
 
+    @property
+    def is_full(self) -> bool:
+        """Does too much that was sent still wait here?"""
+        return self._full and not self._closed and not self._leaving
+
     async def receive(self) -> bytes:
         """The next octets, at least one; `b""` at the end. See `heloise.world.Stream`."""
         while not self._input:
@@ -83,8 +92,8 @@ class SocketStream(asyncio.BufferedProtocol):
             if self._fault is not None:
                 # A new one each time: raising one object twice would pile up its traceback.
                 raise LinkError(self._fault.fault, self._fault.detail)
-            if self._closed:
-                return b""
+            if self._closed or self._leaving:
+                return b""  # who closes hears no more, also while the peer does not take our last words
             await self._wait_for_input()
         octets = self._input
         self._input = b""
@@ -104,7 +113,7 @@ class SocketStream(asyncio.BufferedProtocol):
 
     async def drain(self) -> None:
         """Wait while too much that was sent still waits here. Raises `LinkError` when the connection was lost."""
-        while self._full and not self._closed:
+        while self.is_full:
             await self._wait_for_change()
         if self._fault is not None:
             raise LinkError(self._fault.fault, self._fault.detail)
@@ -174,9 +183,11 @@ class SocketStream(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Send what was given, then close. Idempotent."""
         # A second close would make asyncio's TLS transport forget what it is about, so that abort did nothing.
+        self._leaving = True
         if not self._transport.is_closing():
             self._transport.close()
         self._wake_reader()
+        self._wake_waiters()
 
     def abort(self) -> None:
         """Close at once and throw away what was not sent. Idempotent."""
@@ -194,6 +205,7 @@ class SocketStream(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is ours; it has set TCP_NODELAY already."""
         self._transport = cast(asyncio.Transport, transport)
+        self._loop = asyncio.get_running_loop()
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         if self._made is not None:
             made, self._made = self._made, None
@@ -264,11 +276,11 @@ class SocketStream(asyncio.BufferedProtocol):
     def _wait_for_input(self) -> asyncio.Future[None]:
         if self._reader is not None and not self._reader.done():
             raise RuntimeError("two tasks receive from one stream")
-        self._reader = asyncio.get_running_loop().create_future()
+        self._reader = self._loop.create_future()
         return self._reader
 
     def _wait_for_change(self) -> asyncio.Future[None]:
-        waiter = asyncio.get_running_loop().create_future()
+        waiter = self._loop.create_future()
         if self._waiters is None:
             self._waiters = []
         self._waiters.append(waiter)

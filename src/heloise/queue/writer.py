@@ -46,6 +46,7 @@ class Writer:
     def __init__(self, connection: apsw.Connection, lane: Blocking, *, checkpoint: int) -> None:
         self._connection = connection
         self._lane = lane
+        self._loop: asyncio.AbstractEventLoop | None = None  # of who gives work; to ask for it is a system call
         self._checkpoint_at = checkpoint
         self._log_pages = 0
         connection.set_wal_hook(self._note_log)
@@ -57,18 +58,22 @@ class Writer:
 
         `then` is called with it right after the commit; when the waiting task is cancelled this happens all the same.
         """
-        loop = asyncio.get_running_loop()
-        result: T = await self._give(_Job(loop.create_future(), then, operation=operation))
+        result: T = await self._give(_Job(self._future(), then, operation=operation))
         return result
 
     async def insert(self, rows: Sequence[NewRows], then: Callable[[None], None] | None = None) -> None:
         """Insert new messages, all or none. Otherwise as `do`."""
-        await self._give(_Job(asyncio.get_running_loop().create_future(), then, rows=rows))
+        await self._give(_Job(self._future(), then, rows=rows))
 
     async def finish(self) -> None:
         """Wait until nothing is left to do."""
         while self._task is not None:
             await asyncio.wait([self._task])
+
+    def _future(self) -> "asyncio.Future[Any]":
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.create_future()
 
     def _give(self, job: _Job) -> "asyncio.Future[Any]":
         self._waiting.append(job)

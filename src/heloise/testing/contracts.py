@@ -25,6 +25,7 @@ async def check_stream_pair(make_pair: PairMaker) -> None:
         _closing_sends_what_was_given,
         _closing_is_idempotent,
         _a_slow_reader_holds_the_sender,
+        _closing_ends_who_waits_for_room,
         _aborting_ends_both_sides,
         _a_cancelled_receive_loses_nothing,
     ):
@@ -85,6 +86,7 @@ async def _octets_arrive_in_order(near: Stream, far: Stream) -> None:
         for piece in pieces:
             sender.send(piece)
         await sender.drain()
+        assert not sender.is_full, "after it there is room"
         whole = b"".join(pieces)
         assert await _receive(receiver, len(whole)) == whole, "octets arrive unchanged and in order"
 
@@ -128,8 +130,22 @@ async def _a_slow_reader_holds_the_sender(near: Stream, far: Stream) -> None:
     filling = asyncio.create_task(fill())
     done, _ = await asyncio.wait([filling], timeout=0.1)
     assert not done, "drain waits while nobody reads"
+    assert near.is_full, "and it can be seen that it would"
     assert await _receive(far, _ENOUGH * len(_BLOCK)) == _ENOUGH * _BLOCK, "nothing is lost under back-pressure"
     await filling
+
+
+async def _closing_ends_who_waits_for_room(near: Stream, far: Stream) -> None:
+    while not near.is_full:
+        near.send(_BLOCK)
+        await asyncio.sleep(0)
+    draining = asyncio.create_task(near.drain())
+    await asyncio.sleep(0)
+    near.close()
+    await draining
+    assert await near.receive() == b"", "who has closed does not wait for a peer that reads nothing"
+    near.abort()
+    await near.wait_closed()
 
 
 async def _aborting_ends_both_sides(near: Stream, far: Stream) -> None:

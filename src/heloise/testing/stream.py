@@ -203,9 +203,14 @@ class SimulatedStream:
         if octets and not (self._mute or self.gone):
             self._wire.carry(self, bytes(octets))
 
+    @property
+    def is_full(self) -> bool:
+        """Are more than `WINDOW` octets not received at the other side, and is there anything to be sent yet?"""
+        return not self._closed and self._is_held_up()
+
     async def drain(self) -> None:
         """Wait while more than `WINDOW` octets are not received at the other side."""
-        while self._is_full():
+        while self.is_full:
             await self._change()
         self._raise_fault()
 
@@ -275,10 +280,11 @@ class SimulatedStream:
         elif not self._mute:
             self._wire.post(self.other, _End.CLOSED)
         self._give_up_input()
+        self.wake()
 
     def abort(self) -> None:
         """Close at once; the peer sees the end or a reset, whichever comes."""
-        if self._fault is not None or (self._closed and not self._is_full()):
+        if self._fault is not None or (self._closed and not self._is_held_up()):
             return
         self._wire.record("abort", self.side.value)
         self._fault = LinkError(LinkFault.LOCAL, "aborted here")
@@ -287,7 +293,7 @@ class SimulatedStream:
 
     async def wait_closed(self) -> None:
         """Wait until what we sent before closing is on its way."""
-        while not self._fault and (not self._closed or self._is_full()):
+        while not self._fault and (not self._closed or self._is_held_up()):
             await self._change()
 
     # What follows is for the wire.
@@ -340,7 +346,7 @@ class SimulatedStream:
         self._seen += len(octets)
         self.wake()
 
-    def _is_full(self) -> bool:
+    def _is_held_up(self) -> bool:
         return self._fault is None and self.other._pending > WINDOW
 
     def _give_up_input(self) -> None:

@@ -49,6 +49,11 @@ class Stream(Protocol):
         """Their end; for a Unix socket the path we are connected by."""
         ...
 
+    @property
+    def is_full(self) -> bool:
+        """Does too much that was sent still wait here? Then `drain` before more is sent."""
+        ...
+
     async def receive(self) -> bytes:
         """The next octets, at least one; `b""` when the peer has closed its side (and from then on).
 
