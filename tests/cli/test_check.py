@@ -64,6 +64,10 @@ def test_a_missing_file_is_told_with_a_way_out(file: Path) -> None:
             "everybody may send to all of .org by this server",
         ),
         ('[local]\ndomains = ["test"]\npostmaster = "x"\n[[user]]\nname = "x"', "a whole top-level domain"),
+        (
+            '[[network]]\nnetworks = ["8.0.0.0/8"]\nline_endings = "normalize"',
+            "bare line feeds are mended for 16,777,216 public addresses",
+        ),
         ('[extensions]\nEXPN = "any"', "tells strangers on 0.0.0.0:25 who has a mailbox here"),
         ('[local]\ndomains = ["a.test"]', "nobody gets the mail for Postmaster"),
         ('[[user]]\nname = "alice"', "there are users or aliases but no local domains"),
@@ -108,3 +112,9 @@ def test_all_sections_are_explained_together() -> None:
     text = run("config", "explain").stdout
     assert all(heading in text for heading in ("[[listener]]", "[local]", "[[user]]", "[retry]", "[log]"))
     assert "hostname required" in text
+
+
+def test_whose_line_endings_are_mended_is_told(file: Path) -> None:
+    file.write_text(BASE + '[[network]]\nnetworks = ["192.0.2.7", "10.0.0.0/8"]\nline_endings = "normalize"\n')
+    text = " ".join(run("check", "-c", str(file)).stdout.split())
+    assert "mends bare line feeds in messages from 192.0.2.7/32, 10.0.0.0/8" in text

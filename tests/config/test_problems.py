@@ -47,6 +47,10 @@ def test_an_unknown_section_is_named_with_the_nearest_one() -> None:
     assert problem_below("[limit]\nerrors = 3\n") == 'heloise.toml:9: unknown key "limit"; did you mean "limits"?'
 
 
+def test_a_section_about_networks_names_some() -> None:
+    assert problem_below("[[network]]\nnetworks = []\n") == ("heloise.toml:10: [network] the section is for no network")
+
+
 def test_a_missing_hostname_is_never_guessed() -> None:
     text = GOOD.replace('hostname = "mail.example.test"', "")
     assert problems(text) == ['heloise.toml:1: the key "hostname" is missing']

@@ -67,6 +67,8 @@ class Journal:
             "recipients": [str(recipient.forward_path) for recipient in submission.envelope.recipients],
             "size": facts.size,
         }
+        if facts.mended:
+            fields["mended_line_endings"] = facts.mended
         if submission.origin.encryption is not None:
             fields["tls"] = str(submission.origin.encryption)
         self._emit("info", "message.accepted", fields)

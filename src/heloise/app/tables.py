@@ -193,6 +193,7 @@ def admission_policy(configuration: Configuration, listener: Listener, registry:
     return AdmissionPolicy(
         keywords=keywords,
         relay_networks=configuration.relay.networks,
+        line_endings=tuple((rules.networks, rules.mends) for rules in configuration.networks),
         audiences={**audiences, **configuration.extensions, **listener.extensions},
         granted={"ETRN": tuple(network for client in configuration.etrn.clients for network in client.networks)},
     )

@@ -54,6 +54,9 @@ def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator
         domain = configuration.srs.domain or configuration.local.domains[0]
         yield "rewrites", f"senders of what it forwards to other servers, as addresses in {domain} (SRS)"
     yield "relays for", ", ".join(map(str, configuration.relay.networks)) or "nobody"
+    mended = [str(each) for rules in configuration.networks if rules.mends for each in rules.networks]
+    if mended:
+        yield "mends", f"bare line feeds in messages from {', '.join(mended)}"
     yield "tells", _telling(configuration)
     size = f"up to {write_size(limits.message_size)}" if limits.message_size else "of any size"
     yield "takes", f"messages {size} for up to {limits.recipients} recipients each"

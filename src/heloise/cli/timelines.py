@@ -179,6 +179,9 @@ def _accepted(event: Json) -> Lines:
         yield "accepted", f"{write_size(event['size'])} by {event['protocol']}, session {event['session']}"
     else:
         yield "made here", f"{write_size(event['size'])}, a report of this server"
+    if "mended" in event:
+        lines = "line that ended" if event["mended"] == 1 else "lines that ended"
+        yield "  mended", f"{event['mended']} {lines} with a bare LF: made CRLF, as [[network]] line_endings says"
     if "parameters" in event:
         yield "  MAIL", f"{event['sender']} {event['parameters']}"
     for each in event["recipients"]:

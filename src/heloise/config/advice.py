@@ -94,6 +94,16 @@ def _is_wide(network: Network) -> bool:
     return network.prefixlen < usual and not network.is_private and not network.is_loopback
 
 
+def _line_endings(configuration: Configuration) -> Iterator[Problem]:
+    for index, rules in enumerate(configuration.networks):
+        if rules.mends:
+            for number, network in enumerate(rules.networks):
+                if _is_wide(network):
+                    text = f"bare line feeds are mended for {network.num_addresses:,} public addresses"
+                    hint = "name the old programs that send them"
+                    yield problem(configuration, ("network", index, "networks", number), text, hint)
+
+
 def _telling(configuration: Configuration) -> Iterator[Problem]:
     for keyword in ("EXPN", "VRFY", "VERB"):
         for index, listener in enumerate(configuration.listeners):
@@ -184,6 +194,7 @@ _ADVICE = (
     _relaying,
     _covering,
     _taking_for_others,
+    _line_endings,
     _telling,
     _lmtp,
     _postmaster,

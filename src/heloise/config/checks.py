@@ -45,6 +45,13 @@ def listeners(draft: Configuration) -> Iterator[Problem]:
         seen.setdefault(address, index)
 
 
+def networks(draft: Configuration) -> Iterator[Problem]:
+    """A section about networks has some."""
+    for index, rules in enumerate(draft.networks):
+        if not rules.networks:
+            yield problem(draft, ("network", index, "networks"), "the section is for no network")
+
+
 def authentication(draft: Configuration) -> Iterator[Problem]:
     """Where AUTH is a must there are users."""
     for index, listener in enumerate(draft.listeners):
@@ -231,6 +238,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listener"}), neighbour_checks.proxies),
     (frozenset({"listener", "auth"}), authentication),
     (frozenset({"listener", "extensions"}), extensions),
+    (frozenset({"network"}), networks),
     (frozenset({"local"}), local_domains),
     (frozenset({"local", "route"}), routes),
     (frozenset({"local"}), maildir),

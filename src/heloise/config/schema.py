@@ -17,6 +17,7 @@ from heloise.config.encrypting import Tls
 from heloise.config.kinds import MOST_PROCESSES, AbsolutePath, AliasTarget, Domain, Processes
 from heloise.config.listening import Auth, Etrn, Limits, Listener, Odmr, Relay
 from heloise.config.maps import Map
+from heloise.config.networks import NetworkRules
 from heloise.config.places import Places
 from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Passport, Retry
 from heloise.mail.cause import Rule
@@ -54,6 +55,7 @@ class Configuration:
     tls: Tls = Tls()
     auth: Auth = Auth()
     relay: Relay = Relay()
+    networks: tuple[NetworkRules, ...] = field(default=(), metadata={"key": "network"})
     local: Local = Local()
     users: tuple[User, ...] = field(default=(), metadata={"key": "user"})
     aliases: Mapping[str, tuple[AliasTarget, ...]] = field(default_factory=dict)

@@ -251,7 +251,8 @@ CONTENT_LINE_ENDING = _kind(
     "RFC 5321 §2.3.8",
     "The text has a bare CR or a bare LF. Another server might take it for the end of the text, and what follows for "
     "commands (SMTP smuggling); so the message is refused as a whole.",
-    "End lines with CRLF; send a text that needs other line endings by BDAT with BODY=BINARYMIME.",
+    "End lines with CRLF; send a text that needs other line endings by BDAT with BODY=BINARYMIME. For programs that "
+    'can not be mended an operator may have bare LFs mended: [[network]] line_endings = "normalize".',
 )
 CONTENT_LINE_TOO_LONG = _kind(
     "content.line-too-long", "RFC 5321 §4.5.3.1.6", "A line of the text is endless.", "Encode the text."

@@ -16,12 +16,14 @@ class ContentFacts:
     """What is known of a content without reading it again.
 
     `size` in octets, with CRLF and without transparency dots (RFC 1870 §5); `eight_bit` when an octet is above 127
-    (RFC 6152); `binary` when it has bare CR or LF, or NUL, and needs BINARYMIME (RFC 3030 §3).
+    (RFC 6152); `binary` when it has bare CR or LF, or NUL, and needs BINARYMIME (RFC 3030 §3). `mended` bare LFs were
+    made CRLF when it came in; the queue does not keep how many.
     """
 
     size: int
     eight_bit: bool = False
     binary: bool = False
+    mended: int = 0
 
 
 def facts_of(octets: bytes) -> ContentFacts:

@@ -92,6 +92,8 @@ class Accepted(NamedTuple):
             facts["tls"] = str(submission.origin.encryption)
         if envelope.parameters:
             facts["parameters"] = str(envelope.parameters)
+        if self.size.mended:
+            facts["mended"] = self.size.mended
         return facts
 
 

@@ -38,6 +38,7 @@ class Admission:
     address: str
     may_relay: bool
     is_local: bool = False  # a program on this machine
+    mends_line_endings: bool = False  # are its bare LFs made CRLF?
     permitted: frozenset[str]
     refusal: Cause | None = None
 
@@ -45,11 +46,13 @@ class Admission:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionPolicy:
     """The rules of one listener. An extension that `audiences` does not name is for all. `granted` are networks whose
-    clients may use an extension whatever its audience is, unless that is nobody."""
+    clients may use an extension whatever its audience is, unless that is nobody. `line_endings` says of networks, the
+    first that has the client counts, whether bare LFs are mended."""
 
     keywords: frozenset[str]
     relay_networks: tuple[Network, ...] = ()
     granted: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    line_endings: tuple[tuple[tuple[Network, ...], bool], ...] = ()
     audiences: Mapping[str, Audience] = field(default_factory=lambda: DEFAULT_AUDIENCES)
     _permitted: dict[frozenset[Audience], frozenset[str]] = field(init=False, repr=False, compare=False)
 
@@ -78,7 +81,20 @@ class AdmissionPolicy:
                 continue
             if any(parsed in network for network in networks):
                 permitted |= {keyword}
-        return Admission(address=address, may_relay=may_relay, permitted=permitted, is_local=loopback)
+        mends = self._mends(parsed) if self.line_endings else False
+        return Admission(
+            address=address,
+            may_relay=may_relay,
+            permitted=permitted,
+            is_local=loopback,
+            mends_line_endings=mends,
+        )
+
+    def _mends(self, client: IPv4Address | IPv6Address) -> bool:
+        for networks, mends in self.line_endings:
+            if any(client in network for network in networks):
+                return mends
+        return False
 
     def admit_stranger(self, peer: Endpoint | UnixEndpoint) -> Admission:
         """What somebody may do of whom is known only by whom he comes: no more than anybody."""

@@ -62,6 +62,7 @@ class Door:
         self._policy = policy
         self._registry = registry
         self._limits = limits
+        self._mending = replace(limits, mends_line_endings=True)
         self._rules = rules
         self._census = census
         self._lmtp = lmtp
@@ -95,7 +96,7 @@ class Door:
         session = ServerSession(
             hostname=self._desk.hostname,
             registry=self._registry,
-            limits=self._limits,
+            limits=self._mending if admission.mends_line_endings else self._limits,
             permitted=admission.permitted,
             rules=self._rules,
             lmtp=self._lmtp,

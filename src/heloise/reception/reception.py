@@ -383,7 +383,12 @@ class Reception:
     async def _take(self, envelope: Envelope, facts: ContentFacts, say: Say) -> Reply:
         transaction, self._transaction = self._transaction, Transaction()
         assert transaction.deposit is not None
-        facts = ContentFacts(size=facts.size + transaction.trace_size, eight_bit=facts.eight_bit, binary=facts.binary)
+        facts = ContentFacts(
+            size=facts.size + transaction.trace_size,
+            eight_bit=facts.eight_bit,
+            binary=facts.binary,
+            mended=facts.mended,
+        )
         first, *others = transaction.submissions
         companions = [Companion(submission=submission) for submission in others]
         if transaction.owed:

@@ -41,6 +41,7 @@ class SessionLimits:
     message_size: int = 36_700_160  # RFC 1870; 0 for no limit
     recipients: int = 1000  # RFC 5321 §4.5.3.1.8 asks for 100
     received_fields: int = 100  # RFC 5321 §6.3
+    mends_line_endings: bool = False  # a bare LF in content becomes CRLF, and the message is not refused for it
     errors: int = 20  # refused commands before 421
     command_timeout: float = 300.0  # RFC 5321 §4.5.3.2.7
     data_timeout: float = 300.0

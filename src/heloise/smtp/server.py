@@ -10,6 +10,7 @@ and calls `timed_out`.
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from heloise.mail import causes
@@ -45,6 +46,7 @@ from heloise.smtp.events import (
 )
 from heloise.smtp.extension import Extension, ServerView, VerbKind
 from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits
+from heloise.smtp.line_endings import Mender
 from heloise.smtp.lines import InputBuffer
 from heloise.smtp.registry import Check, Registry
 from heloise.smtp.sasl.exchange import Exchange
@@ -109,6 +111,7 @@ class ServerSession:
         self._recipients: list[Recipient] = []
         self._decoder: TextDecoder | None = None
         self._gauge: ContentGauge | None = None
+        self._mender: Mender | None = None
         self._exchange: Exchange | None = None
         self._chunk: Bdat | None = None
         self._chunk_left = 0
@@ -481,7 +484,7 @@ class ServerSession:
 
     def _propose_text(self) -> None:
         assert self.view.mail is not None
-        if (self.view.mail.parameters.value("BODY") or "").upper() == "BINARYMIME":
+        if self._is_binary:
             self._say(replies.BINARY_BY_DATA)  # RFC 3030 §3
         else:
             self._propose_content()
@@ -575,11 +578,13 @@ class ServerSession:
         if self._chunk is not None:
             self._chunk_refusal = None if reply.severity is Severity.INTERMEDIATE else reply
             self._gauge = ContentGauge(self._limits)
+            self._mender = Mender() if self._limits.mends_line_endings and not self._is_binary else None
         elif reply.severity is Severity.INTERMEDIATE:
             self._say(reply)
             self.state = ServerState.TEXT
             self._decoder = TextDecoder()
             self._gauge = ContentGauge(self._limits)
+            self._mender = Mender() if self._limits.mends_line_endings else None
         else:
             self._reset()
             self._say(reply)
@@ -598,8 +603,15 @@ class ServerSession:
             self._end_of_content()
         return True
 
+    @property
+    def _is_binary(self) -> bool:
+        """Was BODY=BINARYMIME said? RFC 3030 §3."""
+        return self.view.mail is not None and (self.view.mail.parameters.value("BODY") or "").upper() == "BINARYMIME"
+
     def _content(self, octets: bytes) -> None:
         assert self._gauge is not None
+        if self._mender is not None:
+            octets = self._mender.feed(octets)
         if octets and self._gauge.update(octets):
             self._facts.append(ContentReceived(octets))
 
@@ -608,14 +620,16 @@ class ServerSession:
         assert self.view.mail is not None
         if self._recorder is not None:
             self._recorder.content(self._gauge.size)
-        binary_allowed = (self.view.mail.parameters.value("BODY") or "").upper() == "BINARYMIME"
-        problem = self._gauge.problem(binary_allowed=binary_allowed, rules=self.view.rules)
+        problem = self._gauge.problem(binary_allowed=self._is_binary, rules=self.view.rules)
         if problem is not None:
             self._finish_message((problem,) * (len(self._recipients) if self.view.is_lmtp else 1), problem)
             return
         envelope = self.envelope
         assert envelope is not None
-        self._proposal = MessageProposed(envelope, self._gauge.facts())
+        facts = self._gauge.facts()
+        if self._mender is not None and self._mender.mended:
+            facts = replace(facts, mended=self._mender.mended)
+        self._proposal = MessageProposed(envelope, facts)
 
     def _finish_message(self, answers: tuple[Reply, ...], problem: Reply | None = None) -> None:
         """The final word about a message: the transaction is over, whatever it was. RFC 5321 §4.1.1.4."""
