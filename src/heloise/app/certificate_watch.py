@@ -14,16 +14,16 @@ from heloise.world import Blocking, ServerTls, TlsFileError, World
 
 
 class CertificateWatch:
-    """Knows how to shake hands at the moment: `tls`.
+    """Knows how to shake hands at the moment: `tls`. What was read for a lower `version` is not believed to be new.
 
     Raises:
         TlsFileError: a file can not be used, and there is no older content.
     """
 
-    def __init__(self, configuration: Configuration, world: World, journal: Journal) -> None:
+    def __init__(self, configuration: Configuration, world: World, journal: Journal, version: int = 0) -> None:
         self._world = world
         self._journal = journal
-        self._tls = server_tls(configuration.tls)
+        self._tls = server_tls(configuration.tls, version)
         self._files = [name for each in configuration.tls.certificates for name in (each.chain, each.key)]
         self._newest = self._tls  # tried last, though it may not have been of use
         self._watch = Watch("certificates", world, self._refresh)
@@ -34,6 +34,11 @@ class CertificateWatch:
     def tls(self) -> ServerTls | None:
         """What the next handshake is made with; None without a certificate."""
         return self._tls
+
+    @property
+    def next_version(self) -> int:
+        """For another watch that takes the place of this one."""
+        return 1 if self._newest is None else self._newest.version + 1
 
     def start(self) -> None:
         """Begin to look, if there is anything to look at."""

@@ -8,18 +8,23 @@ When the one above them dies, however it dies, they end at once, as in a crash: 
 import asyncio
 import contextlib
 import json
+import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from heloise.app.control import serve_control
-from heloise.app.crew_control import CrewDesk
+from heloise.app.control_desk import ControlError
+from heloise.app.crew_control import CrewDesk, ask_process
 from heloise.app.journal import Journal
+from heloise.app.operations import Operation, OperationsDesk
 from heloise.app.part import Part
+from heloise.app.placing import Place, place_listeners, ports_of
+from heloise.app.queue_json import Json
 from heloise.config.schema import Configuration
-from heloise.world import AnyEndpoint, Endpoint, LinkError, LinkFault, Listening, Network
+from heloise.config.source import Source
+from heloise.world import AnyEndpoint, Endpoint, Listening, Network
 
 STOP_TIME = 60.0  # seconds until a process that does not stop is killed; it gives its sessions and attempts 30 each
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a process that died is started again
@@ -41,23 +46,23 @@ class _Member:
 class Crew:
     """The processes of the server that `path` configures. `start` and `stop` are each called once."""
 
-    def __init__(self, configuration: Configuration, path: str, network: Network, journal: Journal) -> None:
+    def __init__(self, source: Source, configuration: Configuration, network: Network, journal: Journal) -> None:
+        self.operations: dict[str, Operation] = {}  # what operators may ask beside what is done with the queues
         self._configuration = configuration
-        self._path = path
+        self._source = source
         self._network = network
         self._journal = journal
         self._members = [
             _Member(Part(index, configuration.process_count)) for index in range(configuration.process_count)
         ]
-        self._reserved: list[socket.socket] = []
-        self._endpoints: tuple[AnyEndpoint, ...] = ()
+        self._places: tuple[Place, ...] = ()
         self._control: Listening | None = None
         self._stopping = False
 
     @property
     def endpoints(self) -> Sequence[AnyEndpoint]:
         """Where it listens, in the order of the configuration, with the ports that were really given."""
-        return self._endpoints
+        return [place.endpoint for place in self._places]
 
     async def start(self) -> None:
         """Start all processes, and listen for operators.
@@ -67,12 +72,12 @@ class Crew:
             LinkError: an address can not be listened on.
         """
         try:
-            self._endpoints = tuple(self._reserve(each.address) for each in self._configuration.listeners)
+            self._places = place_listeners(self._configuration, self._configuration, ())
             await asyncio.gather(*map(self._begin, self._members))
             self._control = await serve_control(
                 self._network,
                 self._configuration.control_socket,
-                CrewDesk(self._network, [member.part.control_socket(self._configuration) for member in self._members]),
+                OperationsDesk(CrewDesk(self._network, self._sockets), self.operations),
             )
         except BaseException:
             await self.stop()
@@ -86,43 +91,76 @@ class Crew:
         if self._control is not None:
             await self._control.close()
         await asyncio.gather(*map(self._end, self._members))
-        for reserved in self._reserved:
-            reserved.close()
+        for place in self._places:
+            place.give_up()
 
-    def _reserve(self, address: AnyEndpoint) -> AnyEndpoint:
-        """Keep an address for the processes, which can share it; a free port is chosen here. Raises LinkError."""
-        if not isinstance(address, Endpoint):
-            return address
+    @property
+    def _sockets(self) -> list[str]:
+        """Where each process is spoken to."""
+        return [member.part.control_socket(self._configuration) for member in self._members]
+
+    async def prepare(self, source: Source, configuration: Configuration) -> "CrewChange":
+        """As `MailServer.prepare`, in all processes. Raises ControlError, LinkError."""
+        places = place_listeners(configuration, self._configuration, self._places)
+        change = CrewChange(self, source, configuration, places)
         try:
-            family, _, _, _, target = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-            # Sharing is between our processes only: somebody else's server on this address is an error, as ever.
-            with socket.socket(family) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(target)
-                target = probe.getsockname()
-            reserved = socket.socket(family)
-            self._reserved.append(reserved)
-            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            reserved.bind(target)
-        except OSError as error:
-            raise LinkError(LinkFault.LOCAL, f"can not listen on {address}: {error.strerror}") from error
-        return replace(address, port=target[1])
+            await asyncio.gather(*(ask_process(self._network, path, change.request) for path in self._sockets))
+        except BaseException:
+            await change.abandon()
+            raise
+        return change
+
+    async def adopt(self, change: "CrewChange") -> None:
+        """See `CrewChange.commit`."""
+        before, self._places = self._places, change.places
+        # From here on a process that dies is started again under the new one, whatever it answers now.
+        self._source, self._configuration = change.source, change.configuration
+        await asyncio.gather(*(self._have_adopted(path, change.request) for path in self._sockets))
+        for place in before:
+            if place not in self._places:
+                place.give_up()
+
+    async def drop(self, change: "CrewChange") -> None:
+        """See `CrewChange.abandon`."""
+        for path in self._sockets:
+            with contextlib.suppress(ControlError):
+                await ask_process(self._network, path, {"do": "abandon"})
+        for place in change.places:
+            if place not in self._places:
+                place.give_up()
+
+    async def _have_adopted(self, path: str, request: Json) -> None:
+        """A process that was started again meanwhile, under the old one, is told anew."""
+        with contextlib.suppress(ControlError):
+            if not (await ask_process(self._network, path, {"do": "commit"}))["changed"]:
+                await ask_process(self._network, path, request)
+                await ask_process(self._network, path, {"do": "commit"})
+
+    async def reopen_logs(self) -> None:
+        """Have all processes go on in a new file."""
+        for path in self._sockets:
+            with contextlib.suppress(ControlError):
+                await ask_process(self._network, path, {"do": "reopen-log"})
 
     async def _begin(self, member: _Member) -> None:
         """Start one process, and wait until it takes connections. Raises CrewError."""
         member.process = process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "heloise", "serve", "--config", self._path, "--part", self._written(member.part),
+            sys.executable, "-m", "heloise", "serve", "--config", self._source.file,
+            "--part", self._written(member.part),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert process.stdout is not None
+        assert process.stdin is not None
+        # Not read from the file: that may be another one by now, and a wrong one.
+        process.stdin.write(json.dumps(self._source.as_json()).encode() + b"\n")
+        with contextlib.suppress(ConnectionError):  # it has ended, and said why
+            await process.stdin.drain()
         if not await process.stdout.readline():
             raise CrewError(f"process {member.part.index + 1} of {member.part.count} did not start")
 
     def _written(self, part: Part) -> str:
         """What a process is told beside the configuration; `read_part` reads it."""
-        ports = [each.port if isinstance(each, Endpoint) else None for each in self._endpoints]
-        return json.dumps({"index": part.index, "count": part.count, "ports": ports})
+        return json.dumps({"index": part.index, "count": part.count, "ports": ports_of(self._places)})
 
     async def _watch(self, member: _Member) -> None:
         """Start it again whenever it dies."""
@@ -160,13 +198,53 @@ class Crew:
             member.watch.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class CrewChange:
+    """A reload that all processes have prepared."""
+
+    crew: Crew
+    source: Source
+    configuration: Configuration
+    places: "tuple[Place, ...]"
+
+    @property
+    def request(self) -> Json:
+        """What a process is asked to prepare."""
+        part = {"ports": ports_of(self.places)}
+        return {"do": "prepare", "source": self.source.as_json(), "part": part}
+
+    async def commit(self) -> None:
+        """All of them, and whoever is started again."""
+        await self.crew.adopt(self)
+
+    async def abandon(self) -> None:
+        """None of them."""
+        await self.crew.drop(self)
+
+
 def read_part(text: str, configuration: Configuration) -> tuple[Part, Configuration]:
     """What `Crew` told a process: which it is, and the configuration with the ports that were chosen."""
     told = json.loads(text)
+    return Part(told["index"], told["count"]), with_ports(told, configuration)
+
+
+def with_ports(told: Json, configuration: Configuration) -> Configuration:
+    """The configuration with the ports that the process above has chosen."""
     listeners = tuple(
         replace(listener, address=replace(listener.address, port=port))
         if isinstance(listener.address, Endpoint) and port is not None
         else listener
         for listener, port in zip(configuration.listeners, told["ports"], strict=True)
     )
-    return Part(told["index"], told["count"]), replace(configuration, listeners=listeners)
+    return replace(configuration, listeners=listeners)
+
+
+def read_source(descriptor: int) -> Source:
+    """What `Crew` wrote to a process. Blocks. Raises ValueError: it is gone."""
+    line = b""
+    while not line.endswith(b"\n"):
+        octets = os.read(descriptor, 1 << 16)
+        if not octets:
+            raise ValueError("the process above is gone")
+        line += octets
+    return Source.from_json(json.loads(line))

@@ -79,14 +79,23 @@ class CrewDesk:
                 yield octets
 
     async def _ask(self, path: str, request: Json) -> Json:
-        async with AsyncExitStack() as stack:
-            return await (await self._enter(stack, path)).ask(request)
+        return await ask_process(self._network, path, request)
 
     async def _enter(self, stack: AsyncExitStack, path: str) -> QueueControl:
-        try:
-            return await stack.enter_async_context(remote_control(self._network, path))
-        except LinkError as error:
-            raise ControlError("a process of the server is being started, try again") from error
+        return await _enter(stack, self._network, path)
+
+
+async def ask_process(network: Network, path: str, request: Json) -> Json:
+    """Ask the process that listens there. Raises ControlError."""
+    async with AsyncExitStack() as stack:
+        return await (await _enter(stack, network, path)).ask(request)
+
+
+async def _enter(stack: AsyncExitStack, network: Network, path: str) -> QueueControl:
+    try:
+        return await stack.enter_async_context(remote_control(network, path))
+    except LinkError as error:
+        raise ControlError("a process of the server is being started, try again") from error
 
 
 async def _has(desk: Desk, message_id: str) -> bool:

@@ -35,8 +35,16 @@ def make_deliverer(
     part: Part = ALONE,
 ) -> Deliverer:
     """A deliverer with all agents; not started."""
-    delivery, retry = configuration.delivery, configuration.retry
-    doors = DeliveryDoors(
+    doors = delivery_doors(configuration, world, registry, mailboxes, background)
+    return Deliverer(queue, doors, discover_agents(), router.route_own, journal, delivery_options(configuration, part))
+
+
+def delivery_doors(
+    configuration: Configuration, world: World, registry: Registry, mailboxes: LocalMailboxes, background: Background
+) -> DeliveryDoors:
+    """What agents need."""
+    delivery = configuration.delivery
+    return DeliveryDoors(
         world=world,
         hostname=configuration.hostname,
         extensions=registry,
@@ -49,14 +57,18 @@ def make_deliverer(
         programs=_programs(configuration),
         hooks=_hooks(configuration),
     )
-    options = DeliveryOptions(
+
+
+def delivery_options(configuration: Configuration, part: Part) -> DeliveryOptions:
+    """How many attempts at once, and when the next ones."""
+    delivery, retry = configuration.delivery, configuration.retry
+    return DeliveryOptions(
         attempts=part.share(delivery.concurrency),
         bounds_of=lambda names: part.share_of(bounds_of(configuration, names)),
         schedule=RetrySchedule(
             intervals=tuple(retry.intervals), expire_after=retry.expire_after, warn_after=retry.warn_after
         ),
     )
-    return Deliverer(queue, doors, discover_agents(), router.route_own, journal, options)
 
 
 def bounds_of(configuration: Configuration, names: Sequence[str]) -> Bounds:

@@ -182,6 +182,14 @@ class Journal:
         """The file of users can not be used as it is now; what was read before still holds."""
         self._emit("error", "users.broken", {"problem": problem})
 
+    def reloaded(self, changed: Sequence[str], kept: Sequence[str]) -> None:
+        """Another configuration holds from now on."""
+        self._emit("info", "server.reloaded", {"changed": list(changed), "kept": list(kept)})
+
+    def reload_refused(self, problem: str) -> None:
+        """Another configuration was wanted and is wrong; the old one still holds."""
+        self._emit("error", "server.reload-refused", {"problem": problem})
+
     def server(self, event: str, **fields: object) -> None:
         """Starting, listening, stopping."""
         self._emit("info", f"server.{event}", fields)

@@ -9,33 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypedDict
 
-from heloise.app.address_files import AddressFiles
-from heloise.app.addressing import local_mailboxes, lookup_sources
-from heloise.app.certificate_watch import CertificateWatch
 from heloise.app.control import serve_control
 from heloise.app.control_desk import ControlDesk
 from heloise.app.crew_control import ShardDesk
 from heloise.app.crew_queue import CrewQueue
-from heloise.app.delivering import make_deliverer
-from heloise.app.desk import RequestPolicies, ServerDesk
+from heloise.app.delivering import delivery_doors, delivery_options, make_deliverer
+from heloise.app.desk import ServerDesk
+from heloise.app.entrances import Entrance, Entrances
 from heloise.app.fetching import CountingRecorder, Fetched, fetch, fetched_json
 from heloise.app.journal import Journal
-from heloise.app.onward import rewriting
+from heloise.app.operations import Operation, OperationsDesk
 from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
-from heloise.app.passports import make_office
+from heloise.app.passports import make_office, retention_of
+from heloise.app.regime import Regime
+from heloise.app.retiring import when_all_are_empty
 from heloise.app.stopping import close_doors
-from heloise.app.table_watch import TableWatch, read_tables
-from heloise.app.tables import (
-    admission_policy,
-    etrn_policy,
-    provider_policy,
-    proxy_rules,
-    session_rules,
-    sites_on_demand,
-)
-from heloise.app.users_file import auth_rules, make_authority
+from heloise.app.tables import admission_policy, provider_policy, proxy_rules, session_rules
+from heloise.app.users_file import auth_rules
 from heloise.config.encrypting import ListenerTls
 from heloise.config.kinds import read_endpoint
 from heloise.config.listening import Listener, Protocol
@@ -43,21 +35,17 @@ from heloise.config.schema import Configuration
 from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer
 from heloise.delivery.on_demand import OnDemandRelay
+from heloise.mail.cause import Rule
 from heloise.queue.errors import StoreInUse
 from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
 from heloise.reception.census import Census
 from heloise.reception.door import Door, RecorderFactory, nobody_watches
-from heloise.reception.on_request import Pace
 from heloise.reception.reception import ReceptionDesk
-from heloise.routing.directory import Directory
-from heloise.routing.rewriting import RewritingRouter
-from heloise.routing.router import Router
-from heloise.routing.tables import RoutingTables
 from heloise.smtp.registry import Registry, discover
 from heloise.smtp.transaction import ClientOptions
 from heloise.smtp.transcript import Recorder, Transcript
-from heloise.world import AnyEndpoint, Listening, UnixEndpoint, World
+from heloise.world import AnyEndpoint, Listening, World
 
 _OPEN_TRIES, _OPEN_PAUSE = 50, 0.1  # seconds between two
 STOP_PATIENCE = 30.0  # seconds that sessions and attempts get to end by themselves
@@ -73,10 +61,10 @@ class StoreOptions:
 
 @dataclass(slots=True)
 class _Running:
-    """What has been started so far."""
+    """What has been started so far, beside the entrances."""
 
-    listening: list[Listening] = field(default_factory=list)
-    doors: list[Door] = field(default_factory=list)
+    fetching: list[Door] = field(default_factory=list)
+    retired: dict[Regime, list[Door]] = field(default_factory=dict)  # of before a reload, with somebody inside
     control: Listening | None = None
 
 
@@ -99,6 +87,7 @@ class MailServer:
         registry: Registry | None = None,
         part: Part = ALONE,
     ) -> None:
+        self.operations: dict[str, Operation] = {}  # what operators may ask beside what is done with the queue
         store = store if store is not None else StoreOptions()
         self._configuration = configuration
         self._part = part
@@ -106,37 +95,15 @@ class MailServer:
         self._journal = journal
         self._recorder_for = recorder_for
         self._registry = registry if registry is not None else discover()
-        files = AddressFiles(configuration, world.files, world.clock)
-        self._tables = read_tables(configuration, files)
-        self._mailboxes = local_mailboxes(configuration, world)
-        self._lookups = lookup_sources(configuration, world)
-        self._local_router = Router(self._tables, self._mailboxes, self._lookups)
-        self._rewriting = rewriting(configuration, self._local_router, world.clock)
-        self._router = (
-            self._local_router if self._rewriting is None else RewritingRouter(self._local_router, self._rewriting)
-        )
-        self._directory = Directory(self._tables, self._lookups)
-        self._table_watch = TableWatch(configuration, files, world, journal, self._use_tables)
-        self._authority = make_authority(configuration, world, journal)
-        self._certificates = CertificateWatch(configuration, world, journal)
+        self._regime = Regime(configuration, world, journal)
         self._store_options = store
         self.queue = self._queue_in(shard_directory(configuration, part.index))
         self.passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive, part=part)
         self._background = Background()
         self.deliverer = self._deliverer_for(self.queue)
         self._adopted: list[tuple[Queue, Deliverer]] = []
-        self._census = Census(
-            total=part.share(configuration.limits.connections),
-            per_client=configuration.limits.connections_per_client,
-            total_rule=configuration.rule("limits", "connections"),
-            per_client_rule=configuration.rule("limits", "connections_per_client"),
-        )
-        self._policies = RequestPolicies(
-            etrn=etrn_policy(configuration),
-            pace=Pace(configuration.etrn.interval),
-            etrn_interval_rule=configuration.rule("etrn", "interval"),
-            sites=sites_on_demand(configuration),
-        )
+        self._census = Census(**census_limits(configuration, part))
+        self._entrances = Entrances(world.network, self._door, has_unix_sockets=part.is_first)
         self._running = _Running()
 
     def _queue_in(self, directory: str) -> Queue:
@@ -155,8 +122,8 @@ class MailServer:
             queue,
             self._world,
             self._registry,
-            self._router,
-            self._mailboxes,
+            self._regime.router,
+            self._regime.mailboxes,
             self._journal,
             self._background,
             self._part,
@@ -165,12 +132,23 @@ class MailServer:
     @property
     def endpoints(self) -> Sequence[AnyEndpoint]:
         """Where it listens, in the order of the configuration, with the ports that were really given."""
-        return [each.local for each in self._running.listening]
+        return [each.local for each in self._entrances.listening]
 
     @property
     def sessions(self) -> int:
         """How many are open."""
-        return sum(door.sessions for door in self._running.doors)
+        return sum(door.sessions for door in self._doors)
+
+    @property
+    def configuration(self) -> Configuration:
+        """The one it works by."""
+        return self._configuration
+
+    @property
+    def _doors(self) -> list[Door]:
+        """All behind which somebody may be."""
+        retired = [door for doors in self._running.retired.values() for door in doors]
+        return [*self._entrances.doors, *retired, *self._running.fetching]
 
     async def start(self) -> None:
         """Open the queue, begin to deliver, listen.
@@ -182,8 +160,7 @@ class MailServer:
         await self._open(self.queue)
         try:
             self.deliverer.start()
-            self._table_watch.start()
-            self._certificates.start()
+            self._regime.start()
             await self._adopt()
             await self._listen()
         except BaseException:
@@ -195,13 +172,13 @@ class MailServer:
         running = self._running
         if running.control is not None:
             await running.control.close()
-        await close_doors(running.listening, running.doors, patience=STOP_PATIENCE)
-        await self._table_watch.stop()
-        await self._certificates.stop()
+        await close_doors(self._entrances.listening, self._doors, patience=STOP_PATIENCE)
+        await self._regime.stop()
         await asyncio.gather(
             *(each.stop(STOP_PATIENCE) for each in (self.deliverer, *(each for _, each in self._adopted)))
         )
-        await self._lookups.close()
+        for regime in (self._regime, *running.retired):
+            await regime.close()
         await self._background.close()
         for queue in (self.queue, *(each for each, _ in self._adopted)):
             await queue.close()
@@ -239,7 +216,7 @@ class MailServer:
         configuration = self._configuration
         counts = CountingRecorder(recorder)
         door = Door(
-            desk=self._desk(),
+            desk=self._desk(self._regime),
             policy=provider_policy(self._registry),
             registry=self._registry,
             limits=configuration.limits.session,
@@ -247,12 +224,12 @@ class MailServer:
             census=self._census,
             recorder_for=lambda session_id, admission: counts,
         )
-        self._running.doors.append(door)
+        self._running.fetching.append(door)
         try:
             options = ClientOptions(hello_name=configuration.hostname)
             return await fetch(self._world, endpoint, options, self._registry, domains, door=door, counts=counts)
         finally:
-            self._running.doors.remove(door)
+            self._running.fetching.remove(door)
 
     async def fetch_for_control(self, server: str, domains: Sequence[str]) -> dict[str, Any]:
         """As `fetch`, in the words of the control socket. Raises ValueError for what is no address of a server."""
@@ -261,22 +238,54 @@ class MailServer:
         fetched = await self.fetch(endpoint, domains, recorder=transcript)
         return fetched_json(fetched, transcript)
 
-    def _use_tables(self, tables: RoutingTables) -> None:
-        """A file of names has changed: what is asked from now on is answered from these."""
-        self._tables = tables
-        self._local_router.use(tables)
-        self._directory.use(tables)
+    async def prepare(self, configuration: Configuration) -> "Change":
+        """Another configuration, checked as a whole and ready to be used; nothing has changed. Of what a
+        running server can not change (`heloise.config.differences.FIXED`) it has the values of the old one. Between
+        `start` and `stop`.
+
+        Raises:
+            ConfigError: a file of names or users can not be used.
+            TlsFileError: a certificate can not be used.
+            LinkError: an address can not be listened on.
+        """
+        regime = await self._world.blocking.run(Regime, configuration, self._world, self._journal, self._regime)
+        try:
+            return Change(self, regime, await self._entrances.prepare(regime))
+        except BaseException:
+            await regime.close()
+            raise
+
+    async def adopt(self, regime: Regime, entrances: list[Entrance]) -> None:
+        """See `Change.commit`."""
+        before, configuration, part = self._regime, regime.configuration, self._part
+        self._regime, self._configuration = regime, configuration
+        regime.start()
+        self._census.allow(**census_limits(configuration, part))
+        for queue, deliverer in [(self.queue, self.deliverer), *self._adopted]:
+            queue.keep_free(configuration.limits.minimum_free)
+            doors = delivery_doors(configuration, self._world, self._registry, regime.mailboxes, self._background)
+            deliverer.use(doors, regime.router.route_own, delivery_options(configuration, part))
+        if self.passports is not None:
+            self.passports.keep(retention_of(configuration, part))
+        left = [*await self._entrances.commit(entrances), *self._running.fetching]
+        await before.stop()
+        self._running.retired[before] = left
+        when_all_are_empty(left, lambda: self._background(self._forget(before)))
+
+    async def drop(self, regime: Regime, entrances: list[Entrance]) -> None:
+        """See `Change.abandon`."""
+        await self._entrances.abandon(entrances)
+        await regime.close()
+
+    async def _forget(self, regime: Regime) -> None:
+        self._running.retired.pop(regime, None)
+        await regime.close()
 
     async def _listen(self) -> None:
         network, configuration = self._world.network, self._configuration
-        for index, listener in enumerate(configuration.listeners):
-            if isinstance(listener.address, UnixEndpoint) and not self._part.is_first:
-                continue
-            door = self._door(listener, index)
-            self._running.listening.append(await network.listen(listener.address, door.serve))
-            self._running.doors.append(door)
+        await self._entrances.commit(await self._entrances.prepare(self._regime))
         self._running.control = await serve_control(
-            network, self._part.control_socket(configuration), self.control_desk()
+            network, self._part.control_socket(configuration), OperationsDesk(self.control_desk(), self.operations)
         )
         if self._part.is_first:
             for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
@@ -291,7 +300,7 @@ class MailServer:
                     self._world.clock,
                     journal=self._journal,
                     passports=self.passports if queue is self.queue else None,
-                    routed=self._router.route_own,
+                    routed=lambda path: self._regime.router.route_own(path),
                     retried=deliverer.forgive,
                     destinations=deliverer.destinations,
                     fetch=self.fetch_for_control,
@@ -300,10 +309,10 @@ class MailServer:
             ]
         )
 
-    def _door(self, listener: Listener, index: int) -> Door:
-        configuration = self._configuration
+    def _door(self, regime: Regime, listener: Listener, index: int) -> Door:
+        configuration = regime.configuration
         return Door(
-            desk=self._desk(),
+            desk=self._desk(regime),
             policy=admission_policy(configuration, listener, self._registry),
             registry=self._registry,
             limits=configuration.limits.session,
@@ -318,28 +327,64 @@ class MailServer:
             proxies=proxy_rules(configuration, index),
         )
 
-    def _desk(self) -> ReceptionDesk:
-        configuration = self._configuration
+    def _desk(self, regime: Regime) -> ReceptionDesk:
+        configuration = regime.configuration
         return ReceptionDesk(
             hostname=configuration.hostname,
             sink=self.queue,
-            router=self._router,
-            names=self._directory,
+            router=regime.router,
+            names=regime.directory,
             queue=ServerDesk(
                 queue=self.queue,
                 world=self._world,
-                tables=self._tables,
+                tables=regime.tables,
                 forgive=self.deliverer.forgive,
                 relay=OnDemandRelay(self.queue, self.deliverer),
-                policies=self._policies,
+                policies=regime.policies,
                 minimum_free_rule=configuration.rule("limits", "minimum_free"),
                 version=version("heloise"),
                 whole=(None if self._part.is_alone else CrewQueue(self._world.network, configuration.control_socket)),
             ),
             journal=self._journal,
             world=self._world,
-            route_report=self._router.route_own,
-            rewriting=self._rewriting,
-            tls=self._certificates.tls,
-            authority=self._authority,
+            route_report=regime.router.route_own,
+            rewriting=regime.rewriting,
+            tls=regime.certificates.tls,
+            authority=regime.authority,
         )
+
+
+class Change:
+    """A reload that has been prepared: it is made, or not."""
+
+    def __init__(self, server: MailServer, regime: Regime, entrances: list[Entrance]) -> None:
+        self._server = server
+        self._regime = regime
+        self._entrances = entrances
+
+    async def commit(self) -> None:
+        """From now on the server works by the new configuration; sessions that are open end under the old one."""
+        await self._server.adopt(self._regime, self._entrances)
+
+    async def abandon(self) -> None:
+        """Nothing changes. Raises LinkError when an address that was given up for it can not be had again."""
+        await self._server.drop(self._regime, self._entrances)
+
+
+class CensusLimits(TypedDict):
+    """What `Census` is made with."""
+
+    total: int
+    per_client: int
+    total_rule: Rule | None
+    per_client_rule: Rule | None
+
+
+def census_limits(configuration: Configuration, part: Part) -> CensusLimits:
+    """How many sessions this process may have."""
+    return {
+        "total": part.share(configuration.limits.connections),
+        "per_client": configuration.limits.connections_per_client,
+        "total_rule": configuration.rule("limits", "connections"),
+        "per_client_rule": configuration.rule("limits", "connections_per_client"),
+    }

@@ -23,12 +23,16 @@ def make_office(
     section = configuration.passport
     if section.off:
         return None
-    # A message that is still in the queue keeps its beginning.
-    keep = max(section.keep, configuration.retry.expire_after)
-    retention = Retention(keep=keep, messages=part.share(section.messages))
+    retention = retention_of(configuration, part)
     minimum_free = max(LEAST_FREE, configuration.limits.minimum_free)
     directory = numbered(f"{configuration.state}/passport", part.index)
     archive = Archive(directory, world.files, retention, vfs=vfs, exclusive=exclusive, minimum_free=minimum_free)
     office = PassportOffice(archive, world, told=journal.passport_trouble)
     journal.keep_passports(office)
     return office
+
+
+def retention_of(configuration: Configuration, part: Part) -> Retention:
+    """How much is kept, and how long. A message that is still in the queue keeps its beginning."""
+    section = configuration.passport
+    return Retention(keep=max(section.keep, configuration.retry.expire_after), messages=part.share(section.messages))

@@ -1,15 +1,23 @@
 """`heloise serve`: the real world around a mail server, until a signal says stop."""
 
 import gc
+import os
 import resource
+import signal
 from collections.abc import Callable, Sequence
 
-from heloise.app.crew import Crew
+from heloise.app.crew import Crew, with_ports
 from heloise.app.journal import Journal
 from heloise.app.mail_server import MailServer
+from heloise.app.operations import Operation
 from heloise.app.part import ALONE, Part
-from heloise.app.stopping import end_with_the_crew, stop_signals
+from heloise.app.queue_json import Json
+from heloise.app.reloading import Change, PartReloader, Prepare, Reloader
+from heloise.app.server_log import ServerLog
+from heloise.app.stopping import end_with_the_crew, signals, stop_signals
 from heloise.config.schema import Configuration
+from heloise.config.source import Source
+from heloise.delivery.background import Background
 from heloise.net import SocketNetwork, real_world
 from heloise.world import AnyEndpoint, Endpoint
 
@@ -17,7 +25,7 @@ _COLLECT_AFTER = 20_000  # objects; next to nothing here is in cycles
 
 
 async def serve_crew(
-    configuration: Configuration, path: str, journal: Journal, *, ready: Callable[[Sequence[AnyEndpoint]], None]
+    source: Source, configuration: Configuration, log: ServerLog, *, ready: Callable[[Sequence[AnyEndpoint]], None]
 ) -> None:
     """Have several processes serve until SIGTERM or SIGINT. Otherwise as `serve`.
 
@@ -25,19 +33,33 @@ async def serve_crew(
         CrewError: a process could not be started, and has said why.
         LinkError: an address can not be listened on.
     """
-    crew = Crew(configuration, path, SocketNetwork(), journal)
-    with stop_signals() as stop:
+    journal, background = Journal(log.emit), Background()
+    crew = Crew(source, configuration, SocketNetwork(), journal)
+    reloader = Reloader(source, configuration, crew.prepare, journal, log)
+    crew.operations |= {"reload": reloader.reload, "compare": reloader.compare}
+
+    def reopen() -> None:
+        log.reopen()
+        background(crew.reopen_logs())
+
+    acts: dict[int, Callable[[], object]] = {
+        signal.SIGHUP: lambda: background(reloader.on_signal()),
+        signal.SIGUSR1: reopen,
+    }
+    with stop_signals(at_once(journal, log)) as stop, signals(acts):
         await crew.start()
         ready(crew.endpoints)
         await stop.wait()
-    journal.server("stopping")
-    await crew.stop()
+        journal.server("stopping")
+        await background.close()
+        await crew.stop()
     journal.server("stopped")
 
 
 async def serve(
+    source: Source,
     configuration: Configuration,
-    journal: Journal,
+    log: ServerLog,
     *,
     ready: Callable[[Sequence[AnyEndpoint]], None],
     part: Part = ALONE,
@@ -49,24 +71,65 @@ async def serve(
         LinkError: an address can not be listened on.
     """
     raise_file_limit()
+    journal, background = Journal(log.emit), Background()
     nameservers = [each for each in configuration.dns.nameservers if isinstance(each, Endpoint)]
     world = real_world(nameservers=nameservers, share_ports=not part.is_alone)
     server = MailServer(configuration, world, journal, part=part)
+
+    async def prepare(source: Source, new: Configuration) -> Change:
+        return await server.prepare(new)
+
+    reloader = Reloader(source, configuration, prepare, journal, log)
+    acts: dict[int, Callable[[], object]] = {signal.SIGUSR1: log.reopen}
+    if part.is_alone:
+        server.operations |= {"reload": reloader.reload, "compare": reloader.compare}
+        acts[signal.SIGHUP] = lambda: background(reloader.on_signal())
+    else:
+        server.operations |= part_operations(prepare, log)
+        acts[signal.SIGHUP] = lambda: None  # the process above asks
     try:
-        with stop_signals() as stop:
+        with stop_signals(at_once(journal, log)) as stop, signals(acts):
             await server.start()
             _settle_collector()
             ready(server.endpoints)
             if not part.is_alone:
                 end_with_the_crew()
             await stop.wait()
-        if part.is_alone:
-            journal.server("stopping", sessions=server.sessions)
-        await server.stop()
+            if part.is_alone:
+                journal.server("stopping", sessions=server.sessions)
+            await background.close()
+            await server.stop()
         if part.is_alone:
             journal.server("stopped")
     finally:
         await world.blocking.close()
+
+
+def at_once(journal: Journal, log: ServerLog) -> Callable[[], None]:
+    """What a second signal does while the server is stopping: as a crash, which loses nothing that was promised."""
+
+    def end() -> None:
+        journal.server("stopping-at-once")
+        log.flush()
+        os._exit(1)
+
+    return end
+
+
+def part_operations(prepare: Prepare, log: ServerLog) -> dict[str, Operation]:
+    """What the process above asks of one of several."""
+    reloader = PartReloader(prepare, with_ports, log)
+
+    async def reopen(request: Json) -> Json:
+        log.reopen()
+        return {}
+
+    return {
+        "prepare": reloader.prepare,
+        "commit": reloader.commit,
+        "abandon": reloader.abandon,
+        "reopen-log": reopen,
+    }
 
 
 def _settle_collector() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -34,16 +34,38 @@ def _set(future: "asyncio.Future[None]") -> None:
 
 
 @contextmanager
-def stop_signals() -> Iterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set, from here on: a server that is being started is stopped when it has."""
+def stop_signals(at_once: Callable[[], None] = lambda: None) -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set, from here on: a server that is being started is stopped when it has.
+
+    `at_once` is called by the next of them: whoever asks twice does not want to wait.
+    """
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
+
+    def ask() -> None:
+        if asked.is_set():
+            at_once()
+        asked.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
+        loop.add_signal_handler(number, ask)
     try:
         yield asked
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def signals(acts: Mapping[int, Callable[[], object]]) -> Iterator[None]:
+    """What other signals do, for the time of the context."""
+    loop = asyncio.get_running_loop()
+    for number, act in acts.items():
+        loop.add_signal_handler(number, act)
+    try:
+        yield
+    finally:
+        for number in acts:
             loop.remove_signal_handler(number)
 
 

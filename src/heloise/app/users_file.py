@@ -9,6 +9,7 @@ from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.mail.cause import Rule
 from heloise.reception.authority import Authority
+from heloise.reception.guessing import Guesses
 from heloise.reception.users import Login, UsersError, read_users
 from heloise.smtp.limits import NO_AUTH, AuthRules
 from heloise.smtp.sasl.exchange import MECHANISMS
@@ -22,7 +23,7 @@ def auth_rules(configuration: Configuration, listener: Listener) -> AuthRules:
     return AuthRules(mechanisms=MECHANISMS, in_clear=listener.allow_plaintext_auth, is_required=listener.requires_auth)
 
 
-def make_authority(configuration: Configuration, world: World, journal: Journal) -> Authority | None:
+def make_authority(configuration: Configuration, world: World, journal: Journal, guesses: Guesses) -> Authority | None:
     """Who knows the users; None where there are none. Blocks. Raises ConfigError: the file can not be used."""
     path = configuration.auth.users
     if path is None:
@@ -38,6 +39,7 @@ def make_authority(configuration: Configuration, world: World, journal: Journal)
         world,
         match_senders=configuration.auth.sender_login_match,
         rule=configuration.rule("auth", "sender_login_match"),
+        guesses=guesses,
     )
 
 

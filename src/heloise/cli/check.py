@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from heloise.cli.reading import config_option, read_or_leave, tables_or_leave
+from heloise.cli.reading import config_option, parse_or_leave, source_or_leave, tables_or_leave
 from heloise.cli.terminal import ExitCode, console, paragraph, rows
 
 if TYPE_CHECKING:
     from heloise.config import Configuration
+    from heloise.config.source import Source
     from heloise.routing.tables import RoutingTables
 
 _SHOWN = 8  # local domains; of more it is said how many
@@ -20,12 +21,16 @@ _SHOWN = 8  # local domains; of more it is said how many
 @click.command(short_help="Say what a configuration means, or which line is wrong.")
 @config_option
 @click.option("--strict", is_flag=True, help="Exit code 1 also for risky settings.")
+@click.option("--against-running", is_flag=True, help="Tell what `heloise reload` would change in the running server.")
 @click.pass_context
-def check(ctx: click.Context, path: str, strict: bool) -> None:
+def check(ctx: click.Context, path: str, strict: bool, against_running: bool) -> None:
     """Check a configuration, tell what it means, warn of what is risky in it."""
     from heloise.config.advice import advise
 
-    configuration = read_or_leave(path)
+    source = source_or_leave(path)
+    configuration = parse_or_leave(source)
+    if against_running:
+        ctx.exit(_against_running(source))
     tables = tables_or_leave(configuration)
     out = console()
     out.print(Text.assemble((path, "name"), " is good."), soft_wrap=True)
@@ -40,6 +45,22 @@ def check(ctx: click.Context, path: str, strict: bool) -> None:
             paragraph(out, str(item), indent=4, lead="  ")
     if advice and strict:
         ctx.exit(ExitCode.REFUSED)
+
+
+def _against_running(source: "Source") -> ExitCode:
+    from heloise.app.control_desk import ControlError
+    from heloise.cli.reload import ask_server, print_changes
+
+    try:
+        answer = ask_server(source, "compare")
+    except ControlError as error:
+        click.echo(str(error), err=True)
+        return ExitCode.REFUSED
+    if answer is None:
+        click.echo("No server is running.", err=True)
+        return ExitCode.TROUBLE
+    print_changes(console(), answer, "A reload would change:", "A reload would change nothing.")
+    return ExitCode.OK
 
 
 def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator[tuple[str, str]]:

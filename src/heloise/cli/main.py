@@ -10,6 +10,7 @@ import click
 # command → module and name of the click command in it, in the order of the help
 _COMMANDS = {
     "serve": ("heloise.cli.serve", "serve"),
+    "reload": ("heloise.cli.reload", "reload"),
     "dev": ("heloise.cli.dev", "dev"),
     "send": ("heloise.cli.send", "send"),
     "etrn": ("heloise.cli.etrn", "etrn"),

@@ -8,6 +8,7 @@ from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
     from heloise.config import ConfigError, Configuration
+    from heloise.config.source import Source
     from heloise.routing.tables import RoutingTables
 
 DEFAULT_FILE = "heloise.toml"
@@ -25,16 +26,32 @@ config_option = click.option(
 
 def read_or_leave(path: str) -> "Configuration":
     """The configuration in `path`; when there is none, ends the command with all problems on standard error."""
-    from heloise.config import ConfigError, read_configuration
+    return parse_or_leave(source_or_leave(path))
+
+
+def source_or_leave(path: str) -> "Source":
+    """What is written in `path`; ends the command when it can not be read."""
+    from heloise.config import ConfigError
+    from heloise.config.source import Source
 
     try:
-        return read_configuration(path)
+        return Source.read(path)
     except ConfigError as error:
         _leave_with(error)
     except FileNotFoundError:
         _leave(f"There is no file {path}. examples/heloise.toml is one to begin with; -c names another.")
     except OSError as error:
         _leave(f"{path} can not be read: {error.strerror}")
+
+
+def parse_or_leave(source: "Source") -> "Configuration":
+    """What it means; ends the command like `read_or_leave`."""
+    from heloise.config import ConfigError
+
+    try:
+        return source.parse()
+    except ConfigError as error:
+        _leave_with(error)
 
 
 def tables_or_leave(configuration: "Configuration") -> "RoutingTables":

@@ -1,17 +1,18 @@
 """`heloise serve`: run the mail server."""
 
-from collections.abc import Callable, Coroutine, Sequence
+import sys
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from heloise.cli.reading import config_option, read_or_leave
+from heloise.cli.reading import config_option, parse_or_leave, source_or_leave
 from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
-    from heloise.app.journal import Journal
+    from heloise.app.server_log import ServerLog
     from heloise.config import Configuration
-    from heloise.config.running import Log as LogSection
+    from heloise.config.source import Source
     from heloise.world import AnyEndpoint
 
 
@@ -22,23 +23,21 @@ if TYPE_CHECKING:
 def serve(ctx: click.Context, /, path: str, part: str | None) -> None:
     """Run the mail server until Ctrl-C or SIGTERM. The log goes where [log] says, by default to standard error."""
     from heloise.app.crew import CrewError
-    from heloise.app.journal import Journal
+    from heloise.app.server_log import ServerLog
     from heloise.config.errors import ConfigError
     from heloise.net.clock import SystemClock
     from heloise.net.loop import run
-    from heloise.observe.log import Gathering, Log
     from heloise.queue.errors import StoreFault
     from heloise.world import LinkError
 
-    configuration = read_or_leave(path)
-    section = configuration.log
+    source = source_or_leave(path) if part is None else _told_source()
+    configuration = parse_or_leave(source)
     try:
-        output = Gathering(_output(section))
-        log = Log(output, SystemClock(), level=section.level, format=section.format)
+        log = ServerLog(configuration.log, SystemClock())
         try:
-            run(_server(configuration, path, part, Journal(log)))
+            run(_server(source, configuration, part, log))
         finally:
-            output.flush()
+            log.flush()
     except CrewError as error:
         click.echo(f"Not started: {error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
@@ -53,8 +52,15 @@ def serve(ctx: click.Context, /, path: str, part: str | None) -> None:
         ctx.exit(ExitCode.TROUBLE)
 
 
+def _told_source() -> "Source":
+    """What the process above works by."""
+    from heloise.app.crew import read_source
+
+    return read_source(sys.stdin.fileno())
+
+
 def _server(
-    configuration: "Configuration", path: str, part: str | None, journal: "Journal"
+    source: "Source", configuration: "Configuration", part: str | None, log: "ServerLog"
 ) -> Coroutine[Any, Any, None]:
     """All of the server in this process, its share of it, or the process that watches over those."""
     from heloise.app.crew import read_part
@@ -62,16 +68,10 @@ def _server(
 
     if part is not None:
         which, configuration = read_part(part, configuration)
-        return serve(configuration, journal, ready=_say_ready, part=which)
+        return serve(source, configuration, log, ready=_say_ready, part=which)
     if configuration.process_count > 1:
-        return serve_crew(configuration, path, journal, ready=_say_ready)
-    return serve(configuration, journal, ready=_say_ready)
-
-
-def _output(section: "LogSection") -> Callable[[bytes], None]:
-    from heloise.observe.log import FileOutput, standard_error
-
-    return standard_error if section.file is None else FileOutput(section.file)
+        return serve_crew(source, configuration, log, ready=_say_ready)
+    return serve(source, configuration, log, ready=_say_ready)
 
 
 def _say_ready(endpoints: "Sequence[AnyEndpoint]") -> None:

@@ -26,13 +26,17 @@ def read_configuration(path: str) -> Configuration:
         ConfigError: it is not a good configuration, or not TOML in UTF-8.
         OSError: it can not be read.
     """
-    octets = Path(path).read_bytes()
+    text = decoded(Path(path).read_bytes(), path)
+    return parse_configuration(text, file=path, directory=str(Path(path).absolute().parent))
+
+
+def decoded(octets: bytes, path: str) -> str:
+    """The text of a file. Raises ConfigError: it is not UTF-8."""
     try:
-        text = octets.decode("utf-8")
+        return octets.decode("utf-8")
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(rule=Rule(path, line), section="", text="the file is not UTF-8")]) from None
-    return parse_configuration(text, file=path, directory=str(Path(path).absolute().parent))
 
 
 def parse_configuration(text: str, *, file: str = "heloise.toml", directory: str) -> Configuration:

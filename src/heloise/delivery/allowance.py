@@ -55,6 +55,14 @@ class Allowance:
         self._taken: deque[tuple[float, int]] = deque()  # (second, how many)
         self._taken_at = float("-inf")
 
+    def allow(self, bounds: Bounds, now: float) -> None:
+        """The operator allows something else from now on; what was learned stays."""
+        if bounds.rate != self.bounds.rate:
+            self._configured = None if bounds.rate is None else Bucket.of(bounds.rate, now)
+        self._window = min(self._window, float(bounds.concurrency)) if bounds.careful else float(bounds.concurrency)
+        self._calm = min(self._calm, float(bounds.concurrency))
+        self.bounds = bounds
+
     @property
     def window(self) -> int:
         """How many attempts may run at once."""

@@ -166,6 +166,17 @@ class Deliverer:
         """What goes where at the moment, for people."""
         return self._destinations.views()
 
+    def use(self, doors: DeliveryDoors, route_report: RouteReport, options: DeliveryOptions) -> None:
+        """Attempts that begin from now on are made so. Sessions that were kept for the next message are closed, since
+        they were opened under other rules; what is known of hosts and destinations stays known."""
+        self._doors.sessions.close(self._doors.background)
+        self.doors = self._doors = replace(doors, hosts=self._doors.hosts, background=self._doors.background)
+        self._options = options
+        self._slots = Slots(options.attempts)
+        self._destinations.allow(options.bounds_of)
+        self._finder.use(self._doors)
+        self._reports.use(doors.hostname, route_report)
+
     @property
     def running(self) -> int:
         """How many groups of recipients are in hand."""

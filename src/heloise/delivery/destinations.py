@@ -258,6 +258,12 @@ class Destinations:
         self._clock = clock
         self._bounds_of = bounds_of
         self._destinations: dict[Hashable, Destination] = {}
+        self._old: dict[Hashable, None] = {}  # those whose bounds are those of an earlier configuration
+
+    def allow(self, bounds_of: BoundsOf) -> None:
+        """The operator allows something else from now on."""
+        self._bounds_of = bounds_of
+        self._old = dict.fromkeys(self._destinations)
 
     def of(self, key: Hashable, names: Sequence[str], route: str) -> Destination:
         """The destination of these hosts; made when there is none."""
@@ -275,6 +281,11 @@ class Destinations:
                 self._destinations = {key: each for key, each in self._destinations.items() if not each.is_idle}
             bounds = bounds if bounds is not None else self._bounds_of(names)
             destination = self._destinations[key] = Destination(", ".join(names), bounds, self._clock)
+        elif self._old and key in self._old:
+            del self._old[key]
+            destination.allowance.allow(
+                bounds if bounds is not None else self._bounds_of(names), self._clock.monotonic()
+            )
         destination.led_here(route)
         return destination
 

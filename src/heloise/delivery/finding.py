@@ -25,6 +25,10 @@ class Finder:
         self._in_flight: dict[Route, asyncio.Task[Found]] = {}
         self._silent = Troubles()
 
+    def use(self, doors: DeliveryDoors) -> None:
+        """Ask by these from now on."""
+        self._doors = doors
+
     async def find(self, route: Route) -> Found | None:
         """The next hops; None for what is done on this machine. Raises whatever the agent raises."""
         agent = self._agents.get(route.transport)

@@ -76,6 +76,11 @@ class Reports:
         self._has_leftovers = asyncio.Event()
         self._has_leftovers.set()  # perhaps, from the last time
 
+    def use(self, hostname: str, route_report: RouteReport) -> None:
+        """From now on reports come from this host and go this way."""
+        self._hostname = hostname
+        self._route_report = route_report
+
     async def reporting(self, message: QueuedMessage, *, owes_report: bool) -> Reporting | None:
         """Who reports about `message`, and where to; None when it can not be told now where reports go."""
         now = self._world.clock.now()

@@ -40,6 +40,10 @@ class SocketListening:
         """Where it listens, with the port that was really given."""
         return self._endpoint
 
+    def use(self, serve: Serve) -> None:
+        """Serve connections from now on by `serve`."""
+        self._serve = serve
+
     async def start(self, listener: socket.socket, buffer: memoryview) -> None:
         """Accept on `listener`, which is bound. Called once, by the network."""
         if isinstance(self._endpoint, Endpoint):

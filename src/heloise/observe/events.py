@@ -31,6 +31,12 @@ _EVENTS = (
     _kind("server.started", LogLevel.INFO, "The server is about to listen.", "hostname version state"),
     _kind("server.listening", LogLevel.INFO, "A listener is open; `address` has the real port.", "address protocol"),
     _kind("server.stopping", LogLevel.INFO, "A stop was asked for; sessions end with 421.", "sessions"),
+    _kind(
+        "server.stopping-at-once",
+        LogLevel.INFO,
+        "A second signal: the server ends as in a crash, and loses nothing.",
+        "",
+    ),
     _kind("server.stopped", LogLevel.INFO, "Everything is closed.", "clean"),
     _kind(
         "server.process-died",
@@ -39,6 +45,18 @@ _EVENTS = (
         "process status",
     ),
     _kind("server.process-started", LogLevel.INFO, "One that had ended runs again.", "process"),
+    _kind(
+        "server.reloaded",
+        LogLevel.INFO,
+        "Another configuration holds from now on; `kept` is what the server has to be started again for.",
+        "changed kept",
+    ),
+    _kind(
+        "server.reload-refused",
+        LogLevel.ERROR,
+        "Another configuration was wanted and is wrong; the old one still holds.",
+        "problem",
+    ),
     _kind(
         "users.broken",
         LogLevel.ERROR,

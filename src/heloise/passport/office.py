@@ -39,6 +39,10 @@ class PassportOffice:
         """What is kept, and for how long."""
         return self._archive.retention
 
+    def keep(self, retention: Retention) -> None:
+        """Keep so much from now on."""
+        self._archive.retention = retention
+
     def record(self, entry: Entry) -> None:
         """Take an entry. Costs next to nothing, never raises, never waits."""
         waiting = self._waiting

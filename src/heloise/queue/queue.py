@@ -10,7 +10,7 @@ word. There is no polling.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heloise.mail.content import Content
 from heloise.mail.ids import MessageId
@@ -130,6 +130,12 @@ class Queue:
             await self._store.insert_many(messages)
         finally:  # also when this was cancelled, as in `_keep_waiting`
             self._due(due)
+
+    def keep_free(self, octets: int) -> None:
+        """So many stay free on the disk from now on."""
+        self._options = replace(self._options, minimum_free=octets)
+        self._free_checked = float("-inf")
+        self._is_full = False
 
     def room_for(self, size: int) -> Reply | None:
         """None when a message of `size` octets can be taken, else 452 with the figures; 451 when nobody can tell.

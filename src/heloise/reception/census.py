@@ -28,6 +28,13 @@ class Census:
         self._present = 0
         self._by_address: Counter[str] = Counter()
 
+    def allow(
+        self, *, total: int, per_client: int, total_rule: Rule | None = None, per_client_rule: Rule | None = None
+    ) -> None:
+        """So many from now on; those who are there stay."""
+        self._total, self._total_rule = total, total_rule
+        self._per_client, self._per_client_rule = per_client, per_client_rule
+
     def enter(self, address: str) -> Reply | None:
         """One more from `address`: None when it may, else the 421. Counted in both cases; `leave` when it is over."""
         self._present += 1

@@ -126,10 +126,14 @@ class Door:
     def shut_down(self, emptied: Callable[[], None]) -> None:
         """End every session with 421, those that wait at once; call `emptied` when none is left."""
         self._closing = replies.SHUTDOWN
-        self._emptied = emptied
         if self._proxies is not None:
             self._proxies.shut_down()
         for conversation in tuple(self._open):
             conversation.shut_down()
+        self.when_empty(emptied)
+
+    def when_empty(self, emptied: Callable[[], None]) -> None:
+        """Call `emptied` when no session is left, now or later; it takes the place of an earlier one."""
+        self._emptied = emptied
         if not self._open:
             emptied()

@@ -91,6 +91,10 @@ class SimulatedListening:
         """Where it listens."""
         return self._endpoint
 
+    def use(self, serve: Serve) -> None:
+        """Serve connections from now on by `serve`."""
+        self._serve = serve
+
     async def close(self) -> None:
         """Stop accepting."""
         self._network.forget(self)

@@ -111,6 +111,10 @@ class Listening(Protocol):
         """Where it listens, with the port that was really given."""
         ...
 
+    def use(self, serve: Callable[[Stream], Awaitable[None]]) -> None:
+        """Connections that are accepted from now on are served by `serve`."""
+        ...
+
     async def close(self) -> None:
         """Stop accepting. Connections already accepted live on."""
         ...
