@@ -1,21 +1,21 @@
 """What is over when the last of several doors is empty."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from heloise.reception.door import Door
 
 
 def when_all_are_empty(doors: Sequence[Door], then: Callable[[], None]) -> None:
-    """Call `then` when nobody is behind any of them, now or later. Nobody may come in any more."""
-    left = len(doors)
+    """Call `then` once, when nobody is behind any of them, now or later. Nobody may come in any more."""
+    left = set(range(len(doors)))
     if not doors:
         then()
 
-    def one_less() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
+    def is_empty(number: int) -> None:
+        if left and not left - {number}:
             then()
+        left.discard(number)
 
-    for door in doors:
-        door.when_empty(one_less)
+    for number, door in enumerate(doors):
+        door.when_empty(partial(is_empty, number))
