@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -40,30 +41,35 @@ intervals = ["1h"]
 
 # What is accepted for it waits in the queue until it is asked for, as Postfix has it with a hold.
 _NOWHERE = 9
+_INTERPRETED = str(Path(__file__).resolve().parents[1] / ".venv" / "bin" / "heloise")
 
 
 class Heloise:
-    """heloise as installed in the environment that runs the benchmark; `processes` None for "auto", the default."""
+    """heloise as installed in the environment that runs the benchmark, which may be one with compiled rooms; or
+    `interpreted`, as `./heloise` runs it from a checkout. `processes` None for "auto", the default."""
 
     durable = True
     most_sessions = 10_000
 
-    def __init__(self, processes: int | None = None) -> None:
+    def __init__(self, processes: int | None = None, *, interpreted: bool = False) -> None:
         self.processes = processes
+        self._program = _INTERPRETED if interpreted else program()
         self.name = "heloise" if processes is None else f"heloise, processes = {processes}"
+        if interpreted:
+            self.name += ", interpreted"
 
     @contextlib.contextmanager
     def accepting(self, demand: Demand) -> Iterator[Running]:
         with _directory() as directory:
             configuration = self.configured(directory, demand)
-            with heloise(configuration) as running:
+            with heloise(configuration, command=self._program) as running:
                 yield running
 
     @contextlib.contextmanager
     def relaying(self, demand: Demand, sink: int) -> Iterator[Running]:
         with _directory() as directory:
             configuration = self.configured(directory, demand, next_hop=sink)
-            with heloise(configuration) as running:
+            with heloise(configuration, command=self._program) as running:
                 yield running
 
     def configured(self, directory: Path, demand: Demand, *, next_hop: int = _NOWHERE) -> Path:
@@ -111,19 +117,29 @@ def configured(
     return configuration
 
 
-def heloise(configuration: Path, port: int | None = None) -> contextlib.AbstractContextManager[Running]:
+def heloise(
+    configuration: Path, port: int | None = None, *, command: str | None = None
+) -> contextlib.AbstractContextManager[Running]:
     """The server of this configuration, running."""
     if port is None:
         port = int(configuration.read_text().partition('address = "127.0.0.1:')[2].partition('"')[0])
     control = configuration.parent / "state" / "control"
     return serving(
-        [program(), "serve", "-c", str(configuration)], port, lambda: int(ask(control, do="counts")["messages"])
+        [command or program(), "serve", "-c", str(configuration)],
+        port,
+        lambda: int(ask(control, do="counts")["messages"]),
     )
 
 
 def program() -> str:
     """The command `heloise`."""
     return str(Path(sys.executable).with_name("heloise"))
+
+
+def program_version() -> str:
+    """Such as `0.1.0, compiled`."""
+    told = subprocess.run([program(), "version"], capture_output=True, text=True, check=True, timeout=30)
+    return told.stdout.strip().removeprefix("heloise ")
 
 
 def ask(control: Path, **request: Any) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers_heloise import program_version
 from benchmarks.shape import Experiment, Row, best_peer
 from tests.peers.require import PEERS
 
@@ -67,7 +67,7 @@ def begin(options: argparse.Namespace) -> Result:
                 "kernel": platform.release().partition("-")[0],
                 "load_before": os.getloadavg()[0],
             },
-            "versions": {"heloise": version("heloise"), "Python": platform.python_version(), **_peer_versions()},
+            "versions": {"heloise": program_version(), "Python": platform.python_version(), **_peer_versions()},
             "settings": {name: getattr(options, name) for name in ("rounds", "seconds", "quick")},
         }
     )

@@ -94,6 +94,7 @@ def _opensmtpd(demand: Demand, relay: Relay, hold: bool) -> OpenSmtpd:
 _SERVERS: list[Subject] = [
     Heloise(),
     Heloise(processes=1),
+    Heloise(interpreted=True),
     Mta("postfix", _postfix, 1000),
     Mta("exim", _exim, 1000),
     Mta("opensmtpd", _opensmtpd, 1000),
