@@ -36,7 +36,6 @@ LEFT_INTERPRETED = {
     "delivery/deliverer.py": _AWAIT,
     "delivery/on_demand.py": _AWAIT,
     "link/converse.py": _AWAIT,
-    "queue/deposit.py": _AWAIT,
     "routing/asking.py": _AWAIT,
     "routing/sources": "waits for databases; drivers of others that must be there at run time only",
     "queue/memory.py": _INSTEAD,

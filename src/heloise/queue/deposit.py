@@ -59,23 +59,21 @@ class QueueDeposit:
 
     async def commit(self, facts: ContentFacts, companions: Sequence[Companion] = ()) -> SinkAnswer:
         """Take responsibility, or say why not; then nothing is left of it."""
+        trouble: BaseException | None = None
         try:
-            if self._trouble is not None:
-                raise self._trouble
-            size = 0 if self._spool is not None else self._size
-            if companions:
-                size += sum(size if each.octets is None else len(each.octets) for each in companions)
-            if (refusal := self._keeper.room_for(size)) is not None:
-                await self.abort()
-                return Refused(refusal)
-            await self._commit(facts, companions)
-        except (StoreFault, OSError) as error:
+            refusal = await self._take(facts, companions)
+        except BaseException as error:
+            trouble = error
+        # Behind the block, not in it: compiled, an exception that is being handled is seen by whoever runs meanwhile.
+        if trouble is not None:
             await self.abort()
-            return Refused(_refusal(error))
-        except BaseException:
-            await self.abort()
-            raise
-        return Taken(self._submission.message_id)
+            if isinstance(trouble, StoreFault | OSError):
+                return Refused(_refusal(trouble))
+            raise trouble
+        if refusal is None:
+            return Taken(self._submission.message_id)
+        await self.abort()
+        return Refused(refusal)
 
     async def abort(self) -> None:
         """Forget it."""
@@ -84,13 +82,25 @@ class QueueDeposit:
         if spool is not None:
             await spool.discard()
 
-    async def _commit(self, facts: ContentFacts, companions: Sequence[Companion]) -> None:
-        spool = self._spool
-        if spool is None:
-            octets = b"".join(self._chunks)
-            message = NewMessage(submission=self._submission, facts=facts, octets=octets)
-            await self._keep(message, MemoryContent(octets), companions)
-            return
+    async def _take(self, facts: ContentFacts, companions: Sequence[Companion]) -> Reply | None:
+        """None when it is taken, else why there is no room for it."""
+        if self._trouble is not None:
+            raise self._trouble
+        size = 0 if self._spool is not None else self._size
+        if companions:
+            size += sum(size if each.octets is None else len(each.octets) for each in companions)
+        refusal = self._keeper.room_for(size)
+        if refusal is not None:
+            return refusal
+        if self._spool is not None:
+            await self._take_from_spool(self._spool, facts, companions)
+            return None
+        octets = b"".join(self._chunks)
+        message = NewMessage(submission=self._submission, facts=facts, octets=octets)
+        await self._keep(message, MemoryContent(octets), companions)
+        return None
+
+    async def _take_from_spool(self, spool: SpoolWriter, facts: ContentFacts, companions: Sequence[Companion]) -> None:
         await spool.finish(*[each.submission.message_id for each in companions if each.octets is None])
         path = f"{self._spool_directory}/{spool.name}"
         content = SpoolContent(self._world.files, self._world.blocking, path, facts.size)
@@ -98,12 +108,15 @@ class QueueDeposit:
         # It belongs to the queue now. When this task is cancelled from here on the row may be there, and an abort
         # must not take its file away; a file without a row is swept at the next open.
         self._spool = None
+        full: StoreFull | None = None
         try:
             await self._keep(message, content, companions)
-        except StoreFull:
+        except StoreFull as error:
+            full = error
+        if full is not None:
             # After any other fault the row may be there when the log is read again, and then needs its content.
             await spool.discard()
-            raise
+            raise full
 
     async def _keep(self, message: NewMessage, content: Content, companions: Sequence[Companion]) -> None:
         if companions:
