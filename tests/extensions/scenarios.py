@@ -1238,6 +1238,104 @@ HELP = (
     ),
 )
 
+_SPOKESMAN = '[xclient]\nnetworks = ["127.0.0.1"]\n'
+_IN_FRONT = '[xforward]\nnetworks = ["127.0.0.1"]\n'
+_STRANGE = "C: MAIL FROM:<bob@example.test>\nS: 250 2.1.0\nC: RCPT TO:<eve@elsewhere.test>\nS: 550 5.7.1\n"
+
+XCLIENT = (
+    Scenario(
+        title="a proxy speaks for a client, which may no more than it could by itself",
+        code=550,
+        status="5.7.1",
+        cause="relay.denied",
+        rule="[[route]]",
+        configuration=_SPOKESMAN,
+        play=EHLO
+        + "C: XCLIENT NAME=mail.client.test ADDR=198.51.100.7 PORT=40000 PROTO=ESMTP\n"
+        + GREETED
+        + "C: EHLO client.test\nS: 250-mx.example.test\nS: ...\n"
+        + _STRANGE,
+    ),
+    Scenario(
+        title="the client it speaks for has no right to speak for others",
+        code=550,
+        status="5.7.0",
+        cause="client.not-allowed",
+        configuration=_SPOKESMAN,
+        play=EHLO + "C: XCLIENT ADDR=[UNAVAILABLE]\n" + GREETED + "C: XCLIENT ADDR=127.0.0.1\nS: 550 5.7.0\n",
+    ),
+    Scenario(
+        title="a user that the proxy has let in may relay",
+        code=250,
+        status="2.1.5",
+        cause="recipient.accepted",
+        rule="[[route]]",
+        configuration=_SPOKESMAN,
+        play=EHLO
+        + "C: XCLIENT ADDR=198.51.100.7 LOGIN=bob\n"
+        + GREETED
+        + "C: EHLO client.test\nS: 250-mx.example.test\nS: ...\n"
+        + "C: MAIL FROM:<bob@example.test>\nS: 250 2.1.0\nC: RCPT TO:<eve@elsewhere.test>\nS: 250 2.1.5\n",
+    ),
+    Scenario(
+        title="a value that is no address",
+        code=501,
+        status="5.5.4",
+        cause="client.attribute",
+        configuration=_SPOKESMAN,
+        play=EHLO + "C: XCLIENT ADDR=192.0.2\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="a client that nobody has named",
+        code=550,
+        status="5.7.0",
+        cause="client.not-allowed",
+        client="127.0.0.2",
+        configuration=_SPOKESMAN,
+        play=EHLO + "C: XCLIENT ADDR=127.0.0.1\nS: 550 5.7.0\n",
+    ),
+)
+
+XFORWARD = (
+    Scenario(
+        title="a server in front tells where it has the message from",
+        code=250,
+        status="2.0.0",
+        cause="message.taken",
+        configuration=_IN_FRONT,
+        play=EHLO
+        + "C: XFORWARD NAME=mail.client.test ADDR=198.51.100.7 PROTO=ESMTP HELO=client.test\nS: 250 2.0.0\n"
+        + "C: MAIL FROM:<bob@example.test>\nS: 250 2.1.0\n"
+        + RECIPIENT
+        + DATA
+        + TEXT
+        + "S: 250 2.0.0\n",
+    ),
+    Scenario(
+        title="not in a transaction",
+        code=503,
+        status="5.5.1",
+        cause="sequence.in-transaction",
+        configuration=_IN_FRONT,
+        play=ESMTP_MAIL + "C: XFORWARD ADDR=198.51.100.7\nS: 503 5.5.1\n",
+    ),
+    Scenario(
+        title="an attribute that there is not",
+        code=501,
+        status="5.5.4",
+        cause="client.attribute",
+        configuration=_IN_FRONT,
+        play=EHLO + "C: XFORWARD COLOUR=green\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="a client that nobody has named",
+        code=550,
+        status="5.7.0",
+        cause="client.not-allowed",
+        play=EHLO + "C: XFORWARD ADDR=198.51.100.7\nS: 550 5.7.0\n",
+    ),
+)
+
 BY_KEYWORD: Mapping[str, tuple[Scenario, ...]] = {
     "EXPN": EXPN,
     "VERB": VERB,
@@ -1257,4 +1355,6 @@ BY_KEYWORD: Mapping[str, tuple[Scenario, ...]] = {
     "LIMITS": LIMITS,
     "VRFY": VRFY,
     "HELP": HELP,
+    "XCLIENT": XCLIENT,
+    "XFORWARD": XFORWARD,
 }

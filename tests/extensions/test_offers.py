@@ -15,7 +15,9 @@ KEYWORDS = REGISTRY.keywords - {
     "VRFY",
     "STARTTLS",
     "AUTH",
-}  # a verb that every server has; what needs a certificate, or users
+    "XCLIENT",
+    "XFORWARD",
+}  # a verb that every server has; what needs a certificate, or users, or networks
 CLIENTS = {"stranger": "198.51.100.7", "relay": "203.0.113.5", "loopback": "127.0.0.2"}
 ADMITTED = {
     "off": set[str](),

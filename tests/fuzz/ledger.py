@@ -85,7 +85,7 @@ class Ledger(Transcript):
             assert (line[3] == " ") == (number == len(lines))
         if reply.severity in (Severity.PROGRESS, Severity.INTERMEDIATE):
             assert reply.status is None
-        elif self._verb in (*_HELLO, _GREETING):
+        elif self._verb in (*_HELLO, _GREETING, b"XCLIENT"):
             assert reply.status is None or reply.severity is not Severity.COMPLETED
         else:
             assert reply.status is not None, f"{reply} has no enhanced status"

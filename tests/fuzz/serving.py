@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
 from heloise.smtp.events import (
+    ClientProposed,
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
@@ -222,6 +223,8 @@ def _usual_and_others(proposal: Proposal) -> tuple[Reply, ...]:
             return replies.nothing_waiting(node), replies.queue_run_refused(node), replies.queue_run_started(node, 3)
         case TurnProposed(domains=domains):
             return replies.turned_around(domains), replies.no_mail_on_demand(domains), replies.who_are_you("x")
+        case ClientProposed():
+            return replies.greeting("mx.test", "ESMTP"), replies.TOO_MANY_CONNECTIONS, replies.SESSION_FAULT
         case TlsProposed():
             return replies.TLS_UNAVAILABLE, replies.TLS_UNAVAILABLE
         case CredentialsProposed():

@@ -17,6 +17,7 @@ COMMANDS = (
     b"HELP STATUS\r\n", b"HELP MAIL\r\n", b"ETRN @x.test\r\n", b"ETRN #q\r\n", b"ATRN\r\n",
     b"ATRN a.test,b.test\r\n", b"VERB\r\n", b"VERB OFF\r\n",
     b"ONEX\r\n", b"TURN\r\n", b"DATA\r\nReceived: x\r\n\r\ntext\r\n.\r\n", b"AUTH PLAIN x\r\n",
+    b"XCLIENT ADDR=192.0.2.7 LOGIN=a\r\n", b"XCLIENT NAME=[UNAVAILABLE]\r\n", b"XFORWARD ADDR=1.2.3.4 SOURCE=LOCAL\r\n",
 )  # fmt: skip
 REPLIES = (
     b"220 x.test\r\n", b"250-x.test\r\n", b"250 PIPELINING\r\n", b"250-SIZE 100\r\n", b"250-CHUNKING\r\n",

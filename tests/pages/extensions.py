@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from heloise.reception.admission import DEFAULT_AUDIENCES, Audience
 from heloise.smtp import extensions as package
-from heloise.smtp.extension import Extension
+from heloise.smtp.extension import FOR_SPOKESMEN, Extension
 from heloise.smtp.registry import discover
 from tests.pages.markdown import Shown, anchor, capital, linked, others, prose, table, whole
 
@@ -72,6 +72,8 @@ def _documents() -> dict[str, str]:
 
 
 def _audience(keyword: str) -> str:
+    if keyword in FOR_SPOKESMEN:
+        return f"hosts that `[{keyword.lower()}]` names"
     return _WHO[DEFAULT_AUDIENCES.get(keyword, Audience.ANY)]
 
 
@@ -80,8 +82,11 @@ def _offers(shown: Iterable[Shown]) -> dict[str, str]:
     offers: dict[str, str] = {}
     for each in shown:
         for reply in each.played.replies:
-            if reply.cause.id == "hello.accepted" and not each.scenario.configuration:
-                for line in reply.lines[1:]:
+            if reply.cause.id != "hello.accepted":
+                continue
+            for line in reply.lines[1:]:
+                # Spokesmen are offered theirs where they are named only.
+                if not each.scenario.configuration or line.split()[0] in FOR_SPOKESMEN:
                     offers.setdefault(line.split()[0], line)
     return offers
 

@@ -54,6 +54,7 @@ def delivery_doors(
         connect_timeout=delivery.connect_timeout,
         verbose_peers=delivery.verbose_peers,
         tls_for=lambda name: tls_for(configuration, name),
+        forwards_to=lambda name: forwards_to(configuration, name),
         programs=_programs(configuration),
         hooks=_hooks(configuration),
     )
@@ -88,6 +89,12 @@ def tls_for(configuration: Configuration, name: str) -> OutgoingTls:
     found = _section_of(configuration, [name.strip("[]").lower()])
     level = delivery.tls if found is None or found.tls is None else found.tls
     return OutgoingTls(level=level, ca_file=delivery.ca_file)
+
+
+def forwards_to(configuration: Configuration, name: str) -> bool:
+    """Is the host of this name told by XFORWARD where a message is from?"""
+    found = _section_of(configuration, [name.strip("[]").lower()])
+    return found is not None and found.xforward
 
 
 def _section_of(configuration: Configuration, hosts: Sequence[str]) -> DestinationLimits | None:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from heloise.delivery.journal import AttemptEnded
 from heloise.mail import causes
+from heloise.mail.attributes import Attributes
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.outcome import Outcome
@@ -71,6 +72,8 @@ class Journal:
             fields["mended_line_endings"] = facts.mended
         if submission.origin.encryption is not None:
             fields["tls"] = str(submission.origin.encryption)
+        if submission.origin.forwarded is not None:
+            fields["forwarded"] = str(submission.origin.forwarded)
         self._emit("info", "message.accepted", fields)
         if self._office is not None:
             self._office.record(Accepted(submission.message_id, self._office.now(), session, submission, facts))
@@ -96,6 +99,12 @@ class Journal:
         """A handshake has failed; the internet is full of clients that try some."""
         fields: dict[str, object] = {"session": session, "peer": peer, "cause": "tls.failed", "trouble": str(error)}
         self._emit("info", "session.not-secured", fields)
+
+    def spoken_for(self, session: str, peer: str, claim: Attributes) -> None:
+        """XCLIENT: from now on the client is another."""
+        self._emit("info", "session.spoken-for", {"session": session, "peer": peer, "claim": printable(str(claim))})
+        if self._office is not None:
+            self._office.record(Opened(session, self._office.now(), peer))
 
     def not_introduced(self, peer: str, trouble: str) -> None:
         """A connection without the header that a proxy sends first."""

@@ -10,7 +10,7 @@ from heloise.config.listening import Limits, Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.mail.path import ForwardPath
 from heloise.mail.route import Route, Transport
-from heloise.reception.admission import DEFAULT_AUDIENCES, AdmissionPolicy, Audience
+from heloise.reception.admission import DEFAULT_AUDIENCES, AdmissionPolicy, Audience, Network
 from heloise.reception.on_request import EtrnGrant, EtrnPolicy, NamedQueue, OnDemandSite
 from heloise.reception.proxies import ProxyRules
 from heloise.routing.files import local_domain
@@ -195,8 +195,18 @@ def admission_policy(configuration: Configuration, listener: Listener, registry:
         relay_networks=configuration.relay.networks,
         line_endings=tuple((rules.networks, rules.mends) for rules in configuration.networks),
         audiences={**audiences, **configuration.extensions, **listener.extensions},
-        granted={"ETRN": tuple(network for client in configuration.etrn.clients for network in client.networks)},
+        granted=_granted(configuration),
     )
+
+
+def _granted(configuration: Configuration) -> dict[str, tuple[Network, ...]]:
+    """Extensions that are for the clients of named networks."""
+    granted = {
+        "ETRN": tuple(network for client in configuration.etrn.clients for network in client.networks),
+        "XCLIENT": configuration.xclient.networks,
+        "XFORWARD": configuration.xforward.networks,
+    }
+    return {keyword: networks for keyword, networks in granted.items() if networks}
 
 
 def proxy_rules(configuration: Configuration, listener: int) -> ProxyRules | None:

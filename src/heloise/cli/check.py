@@ -78,6 +78,8 @@ def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator
     mended = [str(each) for rules in configuration.networks if rules.mends for each in rules.networks]
     if mended:
         yield "mends", f"bare line feeds in messages from {', '.join(mended)}"
+    if spokesmen := list(_spokesmen(configuration)):
+        yield "believes", "; ".join(spokesmen)
     yield "tells", _telling(configuration)
     size = f"up to {write_size(limits.message_size)}" if limits.message_size else "of any size"
     yield "takes", f"messages {size} for up to {limits.recipients} recipients each"
@@ -91,6 +93,12 @@ def _listening(configuration: "Configuration") -> Iterator[str]:
     for listener in configuration.listeners:
         behind = f" behind proxies at {', '.join(map(str, listener.proxies))}" if listener.proxy_protocol else ""
         yield f"{listener.address} ({listener.protocol.value.upper()}){behind}"
+
+
+def _spokesmen(configuration: "Configuration") -> Iterator[str]:
+    for name, networks in (("XCLIENT", configuration.xclient.networks), ("XFORWARD", configuration.xforward.networks)):
+        if networks:
+            yield f"{', '.join(map(str, networks))} about clients ({name})"
 
 
 def _local(configuration: "Configuration", tables: "RoutingTables") -> str:

@@ -182,6 +182,8 @@ def _accepted(event: Json) -> Lines:
     if "mended" in event:
         lines = "line that ended" if event["mended"] == 1 else "lines that ended"
         yield "  mended", f"{event['mended']} {lines} with a bare LF: made CRLF, as [[network]] line_endings says"
+    if "forwarded" in event:
+        yield "  forwarded", event["forwarded"]
     if "parameters" in event:
         yield "  MAIL", f"{event['sender']} {event['parameters']}"
     for each in event["recipients"]:

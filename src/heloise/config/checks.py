@@ -15,6 +15,8 @@ from heloise.config.names import problem
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
 from heloise.mail.route import Transport
+from heloise.reception.admission import Audience
+from heloise.smtp.extension import FOR_SPOKESMEN
 from heloise.smtp.extensions.etrn import QUEUE as ETRN_QUEUE
 from heloise.smtp.registry import discover
 from heloise.world.network import Endpoint, UnixEndpoint
@@ -73,6 +75,9 @@ def _extensions(
     draft: Configuration, path: Path, audiences: Mapping[str, object], keywords: list[str]
 ) -> Iterator[Problem]:
     for keyword in audiences:
+        if keyword in FOR_SPOKESMEN and audiences[keyword] is not Audience.OFF:
+            text = f"{keyword} is for the hosts that [{keyword.lower()}] networks names, and for nobody else"
+            yield problem(draft, (*path, keyword), text)
         if keyword not in keywords:
             yield problem(draft, (*path, keyword), f'unknown extension "{keyword}"', did_you_mean(keyword, keywords))
 
@@ -143,8 +148,10 @@ def destinations(draft: Configuration) -> Iterator[Problem]:
             yield problem(draft, ("destination", index, "hosts"), "the destination has no hosts")
         if destination.concurrency is not None and destination.concurrency < 1:
             yield problem(draft, ("destination", index, "concurrency"), "concurrency is more than 0")
-        if destination.concurrency is None and destination.rate is None and destination.tls is None:
-            yield problem(draft, ("destination", index), "the destination has neither concurrency nor rate nor tls")
+        said = (destination.concurrency, destination.rate, destination.tls, destination.xforward or None)
+        if said == (None,) * len(said):
+            text = "the destination has neither concurrency nor rate nor tls nor xforward"
+            yield problem(draft, ("destination", index), text)
         for number, host in enumerate(destination.hosts):
             path: Path = ("destination", index, "hosts", number)
             if host in seen:

@@ -1,4 +1,4 @@
-"""Checks of what is said about neighbours that speak for others: proxies in front of a listener."""
+"""Checks of what is said about neighbours that speak for others: proxies in front of a listener, [xclient]."""
 
 from collections.abc import Iterator
 
@@ -25,6 +25,7 @@ def advise_neighbours(configuration: Configuration) -> Iterator[Problem]:
     """Whoever is believed can pretend to be anybody, so those are few."""
     for index, listener in enumerate(configuration.listeners):
         yield from _wide(configuration, ("listener", index, "proxies"), listener.proxies)
+    yield from _wide(configuration, ("xclient", "networks"), configuration.xclient.networks)
 
 
 def _wide(configuration: Configuration, path: Path, networks: tuple[Network, ...]) -> Iterator[Problem]:

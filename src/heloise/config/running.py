@@ -78,6 +78,10 @@ class DestinationLimits:
     tls: TlsLevel | None = None
     """As in [delivery]."""
 
+    xforward: bool = False
+    """Tell these hosts where each message is from, by XFORWARD of Postfix, if they offer it: for content filters of
+    ours, and servers behind this one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dns:

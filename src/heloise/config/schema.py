@@ -17,6 +17,7 @@ from heloise.config.encrypting import Tls
 from heloise.config.kinds import MOST_PROCESSES, AbsolutePath, AliasTarget, Domain, Processes
 from heloise.config.listening import Auth, Etrn, Limits, Listener, Odmr, Relay
 from heloise.config.maps import Map
+from heloise.config.neighbours import Xclient, Xforward
 from heloise.config.networks import NetworkRules
 from heloise.config.places import Places
 from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Passport, Retry
@@ -56,6 +57,8 @@ class Configuration:
     auth: Auth = Auth()
     relay: Relay = Relay()
     networks: tuple[NetworkRules, ...] = field(default=(), metadata={"key": "network"})
+    xclient: Xclient = Xclient()
+    xforward: Xforward = Xforward()
     local: Local = Local()
     users: tuple[User, ...] = field(default=(), metadata={"key": "user"})
     aliases: Mapping[str, tuple[AliasTarget, ...]] = field(default_factory=dict)

@@ -94,7 +94,8 @@ class DeliveryDoors:
     `background` runs what nobody waits for, such as the farewell to a peer. `sessions` are kept open for the next
     message, `hosts` are the addresses known not to answer. `programs` and `hooks` are those of the configuration, by
     name. `verbose_peers` are exchangers that are asked by VERB what they do, as hosts of a route are; `.example.org`
-    means all below. `tls_for` says how connections to a host of this name are protected.
+    means all below. `tls_for` says how connections to a host of this name are protected, `forwards_to`
+    whether it is told by XFORWARD where a message is from.
     """
 
     world: World
@@ -110,6 +111,7 @@ class DeliveryDoors:
     hosts: Troubles = field(default_factory=Troubles)
     verbose_peers: Sequence[str] = ()
     tls_for: Callable[[str], OutgoingTls] = lambda name: OutgoingTls()
+    forwards_to: Callable[[str], bool] = lambda name: False
     programs: Mapping[str, PipeProgram] = field(default_factory=dict)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
 

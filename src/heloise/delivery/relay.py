@@ -14,12 +14,14 @@ from heloise.delivery.attempt import DeliveryAttempt, DeliveryDoors
 from heloise.delivery.classify import belongs_elsewhere, classify, classify_failure, classify_misfit, combine
 from heloise.delivery.destinations import asks_for_a_pause
 from heloise.delivery.fitting import Fit, Fitter, Fitting
+from heloise.delivery.forwarding import told_of
 from heloise.delivery.journal import HostTried, HowTried
 from heloise.delivery.narration import NarratingRecorder, connecting
 from heloise.delivery.next_hop import NextHop, in_order
 from heloise.delivery.sessions import Place, Sessions
 from heloise.link.converse import Conversation
 from heloise.link.dial import DialFailure, dial
+from heloise.mail.attributes import NO_ATTRIBUTES
 from heloise.mail.envelope import Envelope
 from heloise.mail.outcome import Outcome
 from heloise.mail.reply import Reply
@@ -194,7 +196,8 @@ class _Relaying:
             if not isinstance(fit, Fitting) or (fit.breaks_signature and self.is_choosy):
                 self._does_not_fit(batch, conversation, hop, fit)
                 return False
-            answers = await conversation.deliver(_to_be_sent(envelope, form), fit.content, fit.facts)
+            told = told_of(self._attempt.message) if self._doors.forwards_to(hop.name) else NO_ATTRIBUTES
+            answers = await conversation.deliver(_to_be_sent(envelope, form), fit.content, fit.facts, told)
             if self._may_be_dead and all(map(_says_nothing_of_us, answers)):
                 self._was_dead = True
                 return False

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
+from heloise.mail.attributes import NO_ATTRIBUTES, Attributes
 from heloise.mail.content import Content, ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope
@@ -112,14 +113,16 @@ class Conversation:
         else:
             self._session.secured(encryption)
 
-    async def deliver(self, envelope: Envelope, content: Content, facts: ContentFacts) -> tuple[RecipientAnswer, ...]:
-        """Send one message; exactly one answer for each recipient, in order.
+    async def deliver(
+        self, envelope: Envelope, content: Content, facts: ContentFacts, forwarded: Attributes = NO_ATTRIBUTES
+    ) -> tuple[RecipientAnswer, ...]:
+        """Send one message; exactly one answer for each recipient, in order. `forwarded` is what XFORWARD tells of it.
 
         Raises:
             LocalProtocolError: not `usable` though the peer is there, or no recipients.
             Whatever reading the content raises; the connection is then aborted, without the final dot.
         """
-        self._session.begin(envelope, facts)
+        self._session.begin(envelope, facts, forwarded)
         try:
             return await self._transact(content)
         except BaseException:

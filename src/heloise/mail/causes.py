@@ -402,6 +402,22 @@ PROXY_HEADER = _kind(
     "Switch it on at the proxy (send-proxy or send-proxy-v2 of HAProxy), or proxy_protocol off at the listener.",
 )
 
+CLIENT_NOT_ALLOWED = _kind(
+    "client.not-allowed",
+    "Postfix XCLIENT_README",
+    "XCLIENT and XFORWARD are for proxies and servers that the operator has named, and this client is none of them.",
+    "Add its network to [xclient] or [xforward] networks, if it is to be believed.",
+)
+CLIENT_ATTRIBUTE = _kind(
+    "client.attribute",
+    "Postfix XCLIENT_README",
+    "An attribute is not known, or its value is not of its kind.",
+    "Send only attributes that EHLO names; write values in xtext, what is not known as [UNAVAILABLE].",
+)
+XFORWARD_TAKEN = _kind(
+    "client.forwarded", "Postfix XFORWARD_README", "What is told of the client is kept with the next message.", NOTHING
+)
+
 # ATRN
 ATRN_TURNED = _kind(
     "atrn.turned",

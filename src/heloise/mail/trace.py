@@ -5,6 +5,7 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from heloise.mail.address import Mailbox
+from heloise.mail.attributes import Attributes
 from heloise.mail.encryption import Encryption
 from heloise.mail.path import ReversePath
 
@@ -14,7 +15,9 @@ class Origin:
     """Where a message came from: the session that brought it. Kept with it in the queue.
 
     `peer_address` is an IP address or `unix`; `protocol` the with-type of RFC 3848 (SMTP, ESMTP, LMTP, UTF8SMTP…);
-    `received_at` in seconds since the epoch; `encryption` what protected the session, if anything did.
+    `received_at` in seconds since the epoch; `encryption` what
+    protected the session, if anything did; `forwarded` what a server in front of us told by XFORWARD of where it has
+    the message from.
     """
 
     hello_name: str
@@ -24,6 +27,7 @@ class Origin:
     received_at: float
     peer_name: str | None = None
     encryption: Encryption | None = None
+    forwarded: Attributes | None = None
 
 
 def received_field(*, origin: Origin, by: str, message_id: str, sole_recipient: Mailbox | None) -> bytes:

@@ -85,6 +85,12 @@ _EVENTS = (
     _kind("session.opened", LogLevel.DEBUG, "A client has connected.", "session peer"),
     _kind("session.secured", LogLevel.DEBUG, "A session runs under TLS from now on.", "session tls"),
     _kind("session.not-secured", LogLevel.INFO, "A handshake for TLS has failed.", "session peer cause trouble"),
+    _kind(
+        "session.spoken-for",
+        LogLevel.INFO,
+        "A client that may has said by XCLIENT for whom it speaks; `peer` is that client from now on.",
+        "session peer claim",
+    ),
     _kind("session.not-introduced", LogLevel.INFO, "A proxy sent no good PROXY header.", "peer cause trouble"),
     _kind("session.authenticated", LogLevel.INFO, "A client has shown who it is.", "session mechanism user"),
     _kind("session.ended", LogLevel.DEBUG, "A session is over; `lost` when without QUIT.", "session lost"),
@@ -99,7 +105,7 @@ _EVENTS = (
         "message.accepted",
         LogLevel.INFO,
         "Responsibility was taken: 250 to the end of a message.",
-        "session message peer hello sender recipients size tls",
+        "session message peer hello sender recipients size tls forwarded",
     ),
     _kind(
         "delivery.attempted",

@@ -90,6 +90,8 @@ class Accepted(NamedTuple):
         }
         if submission.origin.encryption is not None:
             facts["tls"] = str(submission.origin.encryption)
+        if submission.origin.forwarded is not None:
+            facts["forwarded"] = str(submission.origin.forwarded)
         if envelope.parameters:
             facts["parameters"] = str(envelope.parameters)
         if self.size.mended:

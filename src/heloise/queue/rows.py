@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
+from heloise.mail.attributes import Attributes
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Parameters, Recipient
@@ -140,7 +141,10 @@ def _read_last_word(text: str | None) -> LastWord | None:
 def _write_origin(origin: Origin) -> str:
     """All but when, which is a column of its own: so the messages of one session have one text."""
     parts = (origin.hello_name, origin.peer_address, origin.protocol, origin.session, origin.peer_name)
-    return _write_session(*parts) if origin.encryption is None else _write_session(*parts, str(origin.encryption))
+    encryption = None if origin.encryption is None else str(origin.encryption)
+    if origin.forwarded is not None:
+        return _write_session(*parts, encryption, str(origin.forwarded))
+    return _write_session(*parts) if encryption is None else _write_session(*parts, encryption)
 
 
 @lru_cache(maxsize=4096)
@@ -149,7 +153,8 @@ def _write_session(*parts: str | None) -> str:
 
 
 def _read_origin(text: str, received_at: float) -> Origin:
-    hello_name, peer_address, protocol, session, peer_name, *encryption = json.loads(text)
+    hello_name, peer_address, protocol, session, peer_name, *others = json.loads(text)
+    encryption, forwarded = (*others, None, None)[:2]
     return Origin(
         hello_name=hello_name,
         peer_address=peer_address,
@@ -157,7 +162,8 @@ def _read_origin(text: str, received_at: float) -> Origin:
         session=session,
         received_at=received_at,
         peer_name=peer_name,
-        encryption=Encryption.parse(encryption[0]) if encryption else None,
+        encryption=None if encryption is None else Encryption.parse(encryption),
+        forwarded=None if forwarded is None else Attributes.parse(forwarded),
     )
 
 

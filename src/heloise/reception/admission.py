@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TypeAlias
 
 from heloise.mail.cause import Cause
+from heloise.smtp.extension import FOR_SPOKESMEN
 from heloise.world import Endpoint, UnixEndpoint
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -33,21 +34,23 @@ DEFAULT_AUDIENCES: Mapping[str, Audience] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What one client may do. With a `refusal` it is sent away at the greeting for that."""
+    """What one client may do. `name` is its host name, where a proxy has told it. With a `refusal` it is sent away at
+    the greeting for that."""
 
     address: str
     may_relay: bool
     is_local: bool = False  # a program on this machine
     mends_line_endings: bool = False  # are its bare LFs made CRLF?
     permitted: frozenset[str]
+    name: str | None = None
     refusal: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionPolicy:
     """The rules of one listener. An extension that `audiences` does not name is for all. `granted` are networks whose
-    clients may use an extension whatever its audience is, unless that is nobody. `line_endings` says of networks, the
-    first that has the client counts, whether bare LFs are mended."""
+    clients may use an extension whatever its audience is, unless that is nobody; XCLIENT and XFORWARD are for those
+    alone. `line_endings` says of networks, the first that has the client counts, whether bare LFs are mended."""
 
     keywords: frozenset[str]
     relay_networks: tuple[Network, ...] = ()
@@ -96,15 +99,17 @@ class AdmissionPolicy:
                 return mends
         return False
 
-    def admit_stranger(self, peer: Endpoint | UnixEndpoint) -> Admission:
-        """What somebody may do of whom is known only by whom he comes: no more than anybody."""
-        return Admission(address=address_of(peer), may_relay=False, permitted=self._for(frozenset({Audience.ANY})))
+    def admit_stranger(self, address: str) -> Admission:
+        """What somebody may do of whom is known at most by whom he comes (from `address`): no more than anybody."""
+        return Admission(address=address, may_relay=False, permitted=self._for(frozenset({Audience.ANY})))
 
     def _for(self, audiences: frozenset[Audience]) -> frozenset[str]:
         known = self._permitted.get(audiences)
         if known is None:
             known = self._permitted[audiences] = frozenset(
-                keyword for keyword in self.keywords if self.audiences.get(keyword, Audience.ANY) in audiences
+                keyword
+                for keyword in self.keywords - FOR_SPOKESMEN
+                if self.audiences.get(keyword, Audience.ANY) in audiences
             )
         return known
 

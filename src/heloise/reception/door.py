@@ -16,6 +16,7 @@ from heloise.reception.admission import Admission, AdmissionPolicy
 from heloise.reception.census import Census, too_many
 from heloise.reception.proxies import Proxies, ProxyRules
 from heloise.reception.reception import Reception, ReceptionDesk
+from heloise.reception.spokesmen import Spokesmen
 from heloise.smtp import replies
 from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits
 from heloise.smtp.registry import Registry
@@ -71,6 +72,7 @@ class Door:
         self._auth = auth
         self._maximum_sessions = maximum_sessions
         self._recorder_for = recorder_for
+        self._spokesmen = Spokesmen(policy, registry, census, auth)
         told = desk.journal.not_introduced
         self._proxies = None if proxies is None else Proxies(proxies, policy, told, maximum_sessions)
         self._open: dict[ServerConversation, None] = {}  # in the order they came: a set would order them by chance
@@ -112,13 +114,13 @@ class Door:
             greeting = self._closing
         if greeting is None and len(self._open) >= self._maximum_sessions:
             greeting = too_many(self._rules.get("max_connections"), limit=self._maximum_sessions)
-        reception = Reception(self._desk, admission, session.view, session_id, greeting)
+        reception = Reception(self._desk, admission, session.view, session_id, greeting, self._spokesmen)
         conversation = ServerConversation(session, stream, reception)
         self._open[conversation] = None
         try:
             await conversation.run(tls_first=self._tls_first)
         finally:
-            self._census.leave(admission.address)
+            self._census.leave(reception.address)
             del self._open[conversation]
             if not self._open and self._emptied is not None:
                 self._emptied()

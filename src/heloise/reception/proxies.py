@@ -12,7 +12,7 @@ from heloise.link.introduction import hear_header
 from heloise.link.proxy_protocol import ProxyProtocolError
 from heloise.mail import causes
 from heloise.mail.cause import Rule
-from heloise.reception.admission import Admission, AdmissionPolicy, Network, contains
+from heloise.reception.admission import Admission, AdmissionPolicy, Network, address_of, contains
 from heloise.world import Stream
 
 
@@ -38,7 +38,7 @@ class Proxies:
     async def admit(self, stream: Stream) -> Admission | None:
         """What the client may do; None when there is nobody to be served, and the stream is to be closed."""
         peer = stream.peer
-        stranger = self._policy.admit_stranger(peer)
+        stranger = self._policy.admit_stranger(address_of(peer))
         if not contains(self._rules.networks, peer):
             refusal = causes.PROXY_NOT_ONE.because(self._rules.rule, client=stranger.address)
             return replace(stranger, refusal=refusal)

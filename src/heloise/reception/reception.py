@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from heloise.dsn.submission import RouteReport
+from heloise.mail.attributes import Attributes
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope, Recipient
@@ -20,6 +21,7 @@ from heloise.mail.trace import Origin, received_field
 from heloise.reception.admission import Admission
 from heloise.reception.authority import Authority
 from heloise.reception.owed import Owed, owed_report
+from heloise.reception.spokesmen import Spokesmen
 from heloise.reception.transaction import Transaction
 from heloise.routing.ends import lookup_refused
 from heloise.routing.lookup import LookupFailed
@@ -27,6 +29,7 @@ from heloise.routing.propagate import Onward, Sender, due_report, members_of, re
 from heloise.routing.router import Accepted, Routing
 from heloise.smtp import replies
 from heloise.smtp.events import (
+    ClientProposed,
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
@@ -136,6 +139,10 @@ class Journal(Protocol):
         """The handshake with the client at this address has failed."""
         ...
 
+    def spoken_for(self, session: str, peer: str, claim: Attributes) -> None:
+        """A spokesman has said that the client of the session is this one (XCLIENT), so from now on it is."""
+        ...
+
     def not_introduced(self, peer: str, trouble: str) -> None:
         """A proxy did not tell who its client is, so there is no session."""
         ...
@@ -200,8 +207,10 @@ class Reception:
         view: ServerView,
         session_id: str,
         greeting: Reply | None = None,
+        spokesmen: Spokesmen | None = None,
     ) -> None:
         self._desk = desk
+        self._spokesmen = spokesmen
         self._admission = admission
         self._view = view
         self._session_id = session_id
@@ -295,10 +304,26 @@ class Reception:
                     return replies.AUTH_TROUBLE
                 client = None if self._admission.is_local else self._admission.address
                 return await self._desk.authority.judge(proposal, client)
+            case ClientProposed(claim=claim):
+                return self._introduced(claim)
             case StatusProposed():
                 return await self._desk.queue.status()
             case _:
                 assert_never(proposal)
+
+    @property
+    def address(self) -> str:
+        """Whom the session counts for in the census."""
+        return self._admission.address
+
+    def _introduced(self, claim: Attributes) -> Reply:
+        """XCLIENT: greeted once more, as whoever it is said to be."""
+        desk = self._desk
+        if self._spokesmen is None:
+            return replies.NOT_A_SPOKESMAN
+        self._admission, refusal = self._spokesmen.introduce(claim, self._admission, self._view)
+        desk.journal.spoken_for(self._session_id, self._admission.address, claim)
+        return refusal or replies.greeting(desk.hostname, desk.words)
 
     @property
     def _may_relay(self) -> bool:
@@ -357,7 +382,9 @@ class Reception:
             protocol=self._protocol(envelope),
             session=self._session_id,
             received_at=now,
+            peer_name=self._admission.name,
             encryption=self._view.encryption,
+            forwarded=self._view.forwarded,
         )
         submission = transaction.part(envelope, origin, self._new_id)[0]
         sole = envelope.recipients[0].forward_path.mailbox if len(envelope.recipients) == 1 else None

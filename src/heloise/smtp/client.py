@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from heloise.mail import causes
+from heloise.mail.attributes import NO_ATTRIBUTES, Attributes
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope
@@ -39,6 +40,8 @@ from heloise.smtp.client_transaction import OpenTransaction
 from heloise.smtp.command import Hello, Plain, Verb
 from heloise.smtp.errors import LocalProtocolError, RemoteProtocolError
 from heloise.smtp.extension import Extension
+from heloise.smtp.extensions.xforward import KEYWORD as XFORWARD
+from heloise.smtp.extensions.xforward import commands as xforward_commands
 from heloise.smtp.reply_reader import ReplyReader
 from heloise.smtp.stuffing import BareLineEndingError
 from heloise.smtp.transaction import NO_OFFERS, ClientOptions, Offers
@@ -124,10 +127,11 @@ class ClientSession:
         self._output.clear()
         return octets
 
-    def begin(self, envelope: Envelope, facts: ContentFacts) -> None:
+    def begin(self, envelope: Envelope, facts: ContentFacts, forwarded: Attributes = NO_ATTRIBUTES) -> None:
         """Start a transaction. A message that does not fit the peer is decided at once, and nothing is sent.
 
-        So is one for a peer that has gone since the last transaction: nobody could know that before.
+        So is one for a peer that has gone since the last transaction: nobody could know that before. `forwarded` is
+        told before MAIL to a peer that offers XFORWARD.
 
         Raises:
             LocalProtocolError: not `usable` though the peer is there, or the envelope has no recipients.
@@ -144,7 +148,7 @@ class ClientSession:
         if isinstance(plan, Reply):
             self._transaction.decide_rest(Stage.MAIL, self.judged(plan), said_by_peer=False)
         else:
-            self._schedule(plan, self._transaction)
+            self._schedule(plan, self._transaction, forwarded)
         self._proceed()
 
     def _begin_too_late(self, envelope: Envelope, farewell: Reply) -> None:
@@ -319,7 +323,7 @@ class ClientSession:
         octets = Hello(verb, self._options.hello_name).encode()
         self._issue(self._command(octets, _HELO if verb is Verb.HELO else _EHLO))
 
-    def _schedule(self, plan: Plan, transaction: OpenTransaction) -> None:
+    def _schedule(self, plan: Plan, transaction: OpenTransaction, forwarded: Attributes) -> None:
         rcpts: list[Step] = []
         for index, rcpt in enumerate(plan.recipients):
             if isinstance(rcpt, Reply):
@@ -332,6 +336,9 @@ class ClientSession:
         self.transactions += 1
         self._plan = plan
         self._schedule_asides()
+        if forwarded and (offer := self.offers.argument(XFORWARD)) is not None:
+            for octets in xforward_commands(offer, forwarded):
+                self._steps.append(self._command(octets, _ASIDE))
         self._steps.append(self._command(plan.mail.encode(), _MAIL))
         self._steps.extend(rcpts)
         if not plan.chunking:

@@ -36,7 +36,7 @@ class Expected(Enum):
     EHLO = "EHLO"
     HELO = "HELO"
     STARTTLS = "STARTTLS"
-    ASIDE = "aside"  # RSET, VERB, ONEX: whatever is said changes nothing, but for 421
+    ASIDE = "aside"  # RSET, VERB, ONEX, XFORWARD: whatever is said changes nothing, but for 421
     QUESTION = "question"  # ETRN
     TURN = "ATRN"
     MAIL = "MAIL"

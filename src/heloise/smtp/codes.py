@@ -104,7 +104,7 @@ _CLASSIC = (
         "RFC 5321 §4.2.3, §4.2.5",
         "hello.accepted mail.accepted recipient.accepted message.taken chunk.taken reset.done noop.done verb.on "
         "verb.off onex.promised etrn.started atrn.turned vrfy.confirmed expn.expanded local.delivered local.discarded "
-        "peer.said",
+        "peer.said client.forwarded",
     ),
     _code(
         251,
@@ -186,7 +186,7 @@ _CLASSIC = (
         "RFC 5321 §4.2.4",
         "command.argument command.needs-argument command.syntax hello.name path.syntax parameter.syntax "
         "parameter.twice "
-        "auth.cancelled auth.syntax",
+        "auth.cancelled auth.syntax client.attribute",
     ),
     _code(
         502,
@@ -222,6 +222,7 @@ _CLASSIC = (
         "tells which: 5.1.1 unknown, 5.7.1 not allowed.",
         _RETURN,
         "RFC 5321 §4.2.3",
+        "client.not-allowed "
         "recipient.unknown relay.denied srs.forged srs.expired recipient.not-ascii policy.refused dns.no-such-domain "
         "route.none peer.said",
     ),

@@ -7,6 +7,7 @@ engine commits. A *fact* has happened and needs nothing. At most one proposal is
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from heloise.mail.attributes import Attributes
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope
 from heloise.mail.path import ReversePath
@@ -108,6 +109,14 @@ class CredentialsProposed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientProposed:
+    """XCLIENT: the session is to be that of the client which `claim` tells of. With 220 it begins anew, with whatever
+    the driver has made of `permitted` and `auth` in the view."""
+
+    claim: Attributes
+
+
+@dataclass(frozen=True, slots=True)
 class StatusProposed:
     """HELP STATUS: resolve with 211 lines about the server."""
 
@@ -125,6 +134,7 @@ Proposal: TypeAlias = (
     | TurnProposed
     | TlsProposed
     | CredentialsProposed
+    | ClientProposed
     | StatusProposed
 )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from heloise.mail.attributes import NO_ATTRIBUTES, Attributes
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope, Parameter, Recipient
@@ -20,6 +21,9 @@ from heloise.smtp.events import Proposal
 from heloise.smtp.limits import NO_AUTH, AuthRules, Rules, SessionLimits
 from heloise.smtp.sasl.exchange import Exchange
 from heloise.smtp.states import ServerState
+
+FOR_SPOKESMEN = frozenset({"XCLIENT", "XFORWARD"})
+"""Keywords that nobody may use but whom an operator has named: who may, says for others who they are."""
 
 
 class VerbKind(Enum):
@@ -37,7 +41,8 @@ class ServerView:
 
     `permitted` are the keywords this client may use, in this state, on this listener; it is asked before an extension
     is. `rules` say where the operator wrote what limits this session. `auth_nonce` is printable, and nobody can guess
-    it. `mail` is the open transaction's MAIL.
+    it. `mail` is the open transaction's MAIL, `forwarded` what XFORWARD told for it. `claim` is what XCLIENT says the
+    client is.
     """
 
     hostname: str
@@ -55,6 +60,8 @@ class ServerView:
     verbose: bool = False
     one_transaction: bool = False
     mail: Mail | None = None
+    claim: Attributes = NO_ATTRIBUTES
+    forwarded: Attributes | None = None
 
     @property
     def is_secured(self) -> bool:
@@ -72,7 +79,7 @@ class VerbSpec:
     `transitions` are its rows of the state table; `form` is what HELP shows; `ends_group` is True when it may only be
     the last of a pipelined group (RFC 2920 §3.1). `answer` is for LINE and UPGRADE verbs: a reply, or a proposal to
     be resolved. For DIALOGUE verbs `open` gives a reply, or the exchange and its first word. The engine itself runs
-    CHUNK.
+    CHUNK. `denied` is said to a client that may not use the verb, in place of 502.
     """
 
     verb: str
@@ -82,6 +89,7 @@ class VerbSpec:
     summary: str
     ends_group: bool = True
     answer: Callable[[ServerView, Command], VerbAnswer] | None = None
+    denied: Reply | None = None
     open: Callable[[ServerView, Command], Reply | tuple[Exchange, VerbAnswer]] | None = None
 
 

@@ -49,6 +49,9 @@ STORAGE_FULL = reply(452, "4.3.1", "No room for the message now", causes.STORAGE
 STORAGE_FAULT = reply(451, "4.3.0", "The message could not be stored", causes.STORAGE_FAULT)
 CONTENT_GONE = reply(451, "4.3.0", "The content of this message is not in the spool any more", causes.STORAGE_FAULT)
 
+FORWARDED = reply(250, "2.0.0", "Taken down", causes.XFORWARD_TAKEN)
+NOT_A_SPOKESMAN = reply(550, "5.7.0", "You may not speak for others", causes.CLIENT_NOT_ALLOWED)
+
 # 5yz: grammar
 COMMAND_UNKNOWN = reply(500, "5.5.1", "No such command", causes.COMMAND_UNKNOWN)
 COMMAND_EMPTY = reply(500, "5.5.2", "An empty line is no command", causes.COMMAND_EMPTY)
@@ -100,6 +103,11 @@ RECIPIENT_NOT_ASCII = reply(553, "5.6.7", "An address outside ASCII needs SMTPUT
 def greeting(hostname: str, words: str) -> Reply:
     """220, RFC 5321 §4.2: the host name comes first; ESMTP tells old clients to try EHLO."""
     return reply(220, None, f"{hostname} {words}", causes.SESSION_GREETING)
+
+
+def bad_attribute(problem: str) -> Reply:
+    """501 to XCLIENT and XFORWARD."""
+    return reply(501, "5.5.4", f"Bad attribute: {problem}", causes.CLIENT_ATTRIBUTE.because(problem=problem))
 
 
 def session_refused(hostname: str, cause: Cause | CauseKind = causes.SESSION_REFUSED) -> Reply:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from heloise.mail import causes
+from heloise.mail.attributes import Attributes
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope, Recipient
@@ -24,6 +25,7 @@ from heloise.smtp.command import Bdat, Command, Hello, Mail, Plain, Rcpt, Verb, 
 from heloise.smtp.data import ContentGauge, TextDecoder
 from heloise.smtp.errors import LocalProtocolError
 from heloise.smtp.events import (
+    ClientProposed,
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
@@ -44,7 +46,7 @@ from heloise.smtp.events import (
     TurnProposed,
     VerifyProposed,
 )
-from heloise.smtp.extension import Extension, ServerView, VerbKind
+from heloise.smtp.extension import FOR_SPOKESMEN, Extension, ServerView, VerbKind
 from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits
 from heloise.smtp.line_endings import Mender
 from heloise.smtp.lines import InputBuffer
@@ -66,7 +68,8 @@ _DEAF = (*_OVER, ServerState.SECURING)
 
 
 class ServerSession:
-    """One session. `permitted` are the extension keywords this client may use (all of the registry by default).
+    """One session. `permitted` are the extension keywords this client may use (by default all of the registry but
+    those for spokesmen, XCLIENT and XFORWARD).
 
     `rules` say where limits and permissions are written, for the causes of replies. `takes_mail` is False where mail is
     only fetched (RFC 2645 §5.4): MAIL, RCPT and DATA are 502. `auth_nonce` is of printable ASCII without a comma, new
@@ -88,7 +91,7 @@ class ServerSession:
         recorder: Recorder | None = None,
     ) -> None:
         limits = limits if limits is not None else SessionLimits()
-        keywords = registry.keywords if permitted is None else permitted
+        keywords = registry.keywords - FOR_SPOKESMEN if permitted is None else permitted
         self.view = ServerView(
             hostname=hostname,
             limits=limits,
@@ -330,9 +333,9 @@ class ServerSession:
             if (verb == Verb.LHLO) != self.view.is_lmtp:
                 return replies.WRONG_HELLO_LMTP if self.view.is_lmtp else replies.WRONG_HELLO_SMTP
         elif verb in self._registry.verbs:
-            extension, _ = self._registry.verbs[verb]
+            extension, spec = self._registry.verbs[verb]
             if extension.keyword not in self.view.permitted and verb != Verb.VRFY:
-                return self._disabled(verb)
+                return spec.denied or self._disabled(verb)
         elif verb in _BRINGS_MAIL and not self.view.takes_mail:
             return replies.MAIL_IS_FETCHED_HERE
         elif verb in _NOT_IMPLEMENTED:
@@ -518,6 +521,8 @@ class ServerSession:
                 self._commit_turn(reply)
             case TlsProposed():
                 self._commit_tls(reply)
+            case ClientProposed(claim=claim):
+                self._commit_client(claim, reply)
             case CredentialsProposed(question=question):
                 if reply.severity is Severity.COMPLETED:
                     self.view.authenticated_as = question.user
@@ -559,6 +564,17 @@ class ServerSession:
         else:
             self._say(reply)
             self.state = self._registry.transitions[self.state, "STARTTLS"]
+
+    def _commit_client(self, claim: Attributes, reply: Reply) -> None:
+        """Nothing that was said before counts, as after a handshake; the user is whom the client is told to be."""
+        if reply.severity is Severity.COMPLETED:
+            view = self.view
+            self.state = self._registry.transitions[self.state, "XCLIENT"]
+            view.claim = claim
+            view.authenticated_as, view.hello_name = claim.get("LOGIN"), claim.get("HELO") or ""
+            view.is_esmtp = view.verbose = view.one_transaction = False
+            view.forwarded = None
+        self._say(reply)
 
     def _commit_recipient(self, command: Rcpt, reply: Reply) -> None:
         if reply.severity is Severity.COMPLETED:
@@ -702,7 +718,7 @@ class ServerSession:
             self._recorder.note(text)
 
     def _clear_transaction(self) -> None:
-        self.view.mail = None
+        self.view.mail = self.view.forwarded = None
         self._recipients = []
         self._decoder = self._gauge = None
 

@@ -3,6 +3,7 @@
     # RFC 5321 §3.3: an error of RCPT undoes nothing          the first line names the section
     # options: lmtp message_size=100 without=DSN,SIZE           of the server: any of SessionLimits, and these
     # options: auth=clear,required                             users have the password "sesame"; AUTH in clear, a must
+    # options: spokesman                                       the client may use XCLIENT and XFORWARD
     # answer: RCPT TO:<bad@* => 550 5.1.1 no such user          what the driver says to what the engine proposes
     # mirrored: verbose                                         the client engine, with these options, says each C line
     S: 220 mx.test          the server says a line that starts so; one that ends with $ is the whole line
@@ -62,6 +63,7 @@ class Dialogue:
     without: frozenset[str] = frozenset()
     lmtp: bool = False
     takes_mail: bool = True
+    spokesman: bool = False
     auth: frozenset[str] | None = None
     mirrored: ClientOptions | None = None
 
@@ -114,6 +116,8 @@ def _with_option(dialogue: Dialogue, name: str, value: str) -> Dialogue:
         return replace(dialogue, lmtp=True)
     if name == "fetched":
         return replace(dialogue, takes_mail=False)
+    if name == "spokesman":
+        return replace(dialogue, spokesman=True)
     if name == "auth":
         return replace(dialogue, auth=frozenset(value.split(",")))
     if name == "without":

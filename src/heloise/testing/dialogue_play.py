@@ -17,6 +17,7 @@ from heloise.smtp.client_events import ContentWanted, ConversationReady, Transac
 from heloise.smtp.command import Mail, Rcpt, parse_command
 from heloise.smtp.data import TextDecoder
 from heloise.smtp.events import (
+    ClientProposed,
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
@@ -36,6 +37,7 @@ from heloise.smtp.events import (
     TurnProposed,
     VerifyProposed,
 )
+from heloise.smtp.extension import FOR_SPOKESMEN
 from heloise.smtp.limits import AuthRules
 from heloise.smtp.registry import Registry
 from heloise.smtp.sasl.exchange import MECHANISMS
@@ -77,7 +79,7 @@ class _ServerPlayer:
             hostname=HOSTNAME,
             registry=registry,
             limits=dialogue.limits,
-            permitted=registry.keywords - dialogue.without,
+            permitted=registry.keywords - dialogue.without - (frozenset() if dialogue.spokesman else FOR_SPOKESMEN),
             lmtp=dialogue.lmtp,
             takes_mail=dialogue.takes_mail,
             auth=AuthRules(
@@ -176,6 +178,8 @@ def _words_and_usual_answer(proposal: Proposal) -> tuple[str, Reply]:
             return f"ETRN {kind}{node}", read_reply("251 2.0.0 nothing waiting")
         case TurnProposed(domains=domains):
             return f"ATRN {','.join(domains)}".strip(), replies.turned_around(domains)
+        case ClientProposed(claim=claim):
+            return f"XCLIENT {claim}", replies.greeting(HOSTNAME, "ESMTP")
         case TlsProposed():
             return "STARTTLS", replies.TLS_GO_AHEAD
         case CredentialsProposed(mechanism=mechanism, question=KeysWanted(user=user), exchange=exchange):
