@@ -182,6 +182,7 @@ def test_an_address_that_is_taken_changes_nothing(site: Site, tmp_path: Path) ->
 
 def test_an_address_may_take_the_place_of_one_that_is_in_its_way(site: Site, tmp_path: Path) -> None:
     port = free_port()
+    site.path.write_text('run_as = "root"\n' + site.path.read_text())  # for a moment it is open to others
     with served(site.path, site.state, log=tmp_path / "errors"):
         site.write(listener=f'[[listener]]\naddress = "127.0.0.1:{port}"\n')
         assert site.heloise("reload").returncode == 0

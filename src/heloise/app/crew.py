@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +47,14 @@ class _Member:
 class Crew:
     """The processes of the server that `path` configures. `start` and `stop` are each called once."""
 
-    def __init__(self, source: Source, configuration: Configuration, network: Network, journal: Journal) -> None:
+    def __init__(
+        self,
+        source: Source,
+        configuration: Configuration,
+        network: Network,
+        journal: Journal,
+        places: tuple[Place, ...] = (),
+    ) -> None:
         self.operations: dict[str, Operation] = {}  # what operators may ask beside what is done with the queues
         self._configuration = configuration
         self._source = source
@@ -55,7 +63,7 @@ class Crew:
         self._members = [
             _Member(Part(index, configuration.process_count)) for index in range(configuration.process_count)
         ]
-        self._places: tuple[Place, ...] = ()
+        self._places = places
         self._control: Listening | None = None
         self._stopping = False
 
@@ -72,7 +80,8 @@ class Crew:
             LinkError: an address can not be listened on.
         """
         try:
-            self._places = place_listeners(self._configuration, self._configuration, ())
+            if not self._places:
+                self._places = place_listeners(self._configuration, self._configuration, ())
             await asyncio.gather(*map(self._begin, self._members))
             self._control = await serve_control(
                 self._network,
@@ -136,6 +145,14 @@ class Crew:
                 await ask_process(self._network, path, request)
                 await ask_process(self._network, path, {"do": "commit"})
 
+    async def is_alive(self) -> bool:
+        """Does every process answer? One that has ended is being started again, and not asked."""
+        running = [each for each in self._members if each.process is not None and each.process.returncode is None]
+        sockets = [member.part.control_socket(self._configuration) for member in running]
+        with contextlib.suppress(ControlError):
+            await asyncio.gather(*(ask_process(self._network, path, {"do": "counts"}) for path in sockets))
+        return True
+
     async def reopen_logs(self) -> None:
         """Have all processes go on in a new file."""
         for path in self._sockets:
@@ -146,7 +163,7 @@ class Crew:
         """Start one process, and wait until it takes connections. Raises CrewError."""
         member.process = process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "heloise", "serve", "--config", self._source.file,
-            "--part", self._written(member.part),
+            "--part", self._written(member.part), pass_fds=self._handed(member.part).values(),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert process.stdout is not None
@@ -160,7 +177,13 @@ class Crew:
 
     def _written(self, part: Part) -> str:
         """What a process is told beside the configuration; `read_part` reads it."""
-        return json.dumps({"index": part.index, "count": part.count, "ports": ports_of(self._places)})
+        told = {"index": part.index, "count": part.count, "ports": ports_of(self._places)}
+        return json.dumps({**told, "handed": self._handed(part)})
+
+    def _handed(self, part: Part) -> dict[int, int]:
+        """The number of a listener → the descriptor of the socket that this process takes connections on."""
+        found = {number: place.socket_of(part.index) for number, place in enumerate(self._places)}
+        return {number: each.fileno() for number, each in found.items() if each is not None}
 
     async def _watch(self, member: _Member) -> None:
         """Start it again whenever it dies."""
@@ -170,6 +193,8 @@ class Crew:
             status = await member.process.wait()
             if not self._stopping:
                 self._journal.server("process-died", process=number, status=status)
+                for place in self._places:
+                    place.has_died(member.part.index)
                 await asyncio.sleep(pause)
                 pause = await self._begin_again(member, pause)
 
@@ -226,6 +251,15 @@ def read_part(text: str, configuration: Configuration) -> tuple[Part, Configurat
     """What `Crew` told a process: which it is, and the configuration with the ports that were chosen."""
     told = json.loads(text)
     return Part(told["index"], told["count"]), with_ports(told, configuration)
+
+
+def read_handed(text: str, configuration: Configuration) -> list[tuple[AnyEndpoint, socket.socket]]:
+    """The sockets that `Crew` handed to a process, by the addresses in its configuration."""
+    handed = json.loads(text)["handed"]
+    return [
+        (configuration.listeners[int(number)].address, socket.socket(fileno=descriptor))
+        for number, descriptor in handed.items()
+    ]
 
 
 def with_ports(told: Json, configuration: Configuration) -> Configuration:

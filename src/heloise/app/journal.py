@@ -195,6 +195,14 @@ class Journal:
         """Another configuration holds from now on."""
         self._emit("info", "server.reloaded", {"changed": list(changed), "kept": list(kept)})
 
+    def as_root(self) -> None:
+        """The server is root, and would give an intruder everything."""
+        self._emit("warning", "server.runs-as-root", {})
+
+    def log_not_reopened(self, problem: str) -> None:
+        """The log goes on in the old file."""
+        self._emit("error", "server.log-not-reopened", {"problem": problem})
+
     def reload_refused(self, problem: str) -> None:
         """Another configuration was wanted and is wrong; the old one still holds."""
         self._emit("error", "server.reload-refused", {"problem": problem})

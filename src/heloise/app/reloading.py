@@ -15,11 +15,13 @@ from heloise.app.entrances import ListenFailed
 from heloise.app.journal import Journal
 from heloise.app.queue_json import Json
 from heloise.app.server_log import ServerLog
+from heloise.app.starting import refuse_root
 from heloise.config.differences import Difference, differences, taken_over
 from heloise.config.errors import ConfigError
 from heloise.config.names import problem
 from heloise.config.schema import Configuration
 from heloise.config.source import Source
+from heloise.net.service_manager import ServiceManager
 from heloise.world import LinkError, TlsFileError
 
 
@@ -42,11 +44,19 @@ class Reloader:
         configuration: what it works by.
         prepare: checks and prepares everything; raises ConfigError, TlsFileError, LinkError or ControlError.
         log: is written as the new configuration says.
+        manager: is told when it is reloading, and when it is ready again.
     """
 
     def __init__(
-        self, source: Source, configuration: Configuration, prepare: Prepare, journal: Journal, log: ServerLog
+        self,
+        source: Source,
+        configuration: Configuration,
+        prepare: Prepare,
+        journal: Journal,
+        log: ServerLog,
+        manager: ServiceManager,
     ) -> None:
+        self._manager = manager
         self.source = source
         self.configuration = configuration
         self._prepare = prepare
@@ -57,14 +67,17 @@ class Reloader:
     async def reload(self, request: Json) -> Json:
         """{"source": …}, or without it what is in the file now. Raises ControlError: nothing has changed, and why."""
         async with self._one_at_a_time:
+            self._manager.reloading()
             try:
                 source = await self._wanted(request)
                 new, found = self._planned(source)
                 change = await self._prepared(source, new)
             except ControlError as error:
                 self._journal.reload_refused(str(error))
+                self._manager.ready("The last reload was refused; the log says why")
                 raise
             await change.commit()
+            self._manager.ready("Reloaded")
             self.source, self.configuration = source, new
             self._journal.reloaded([str(each) for each in found if not each.kept], _kept(found))
             return {"changed": [str(each) for each in found if not each.kept], "kept": _kept(found)}
@@ -93,7 +106,9 @@ class Reloader:
     def _planned(self, source: Source) -> tuple[Configuration, tuple[Difference, ...]]:
         try:
             written = source.parse()
-            return taken_over(self.configuration, written), differences(self.configuration, written)
+            new = taken_over(self.configuration, written)
+            refuse_root(new)
+            return new, differences(self.configuration, written)
         except ConfigError as error:
             raise ControlError(str(error)) from error
 

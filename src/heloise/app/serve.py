@@ -14,32 +14,34 @@ from heloise.app.part import ALONE, Part
 from heloise.app.queue_json import Json
 from heloise.app.reloading import Change, PartReloader, Prepare, Reloader
 from heloise.app.server_log import ServerLog
+from heloise.app.starting import Standing
 from heloise.app.stopping import end_with_the_crew, signals, stop_signals
+from heloise.app.watchdog import loop_is_alive, watched
 from heloise.config.schema import Configuration
 from heloise.config.source import Source
 from heloise.delivery.background import Background
 from heloise.net import SocketNetwork, real_world
 from heloise.world import AnyEndpoint, Endpoint
 
+Ready = Callable[[Sequence[AnyEndpoint]], None]
 _COLLECT_AFTER = 20_000  # objects; next to nothing here is in cycles
 
 
-async def serve_crew(
-    source: Source, configuration: Configuration, log: ServerLog, *, ready: Callable[[Sequence[AnyEndpoint]], None]
-) -> None:
+async def serve_crew(source: Source, standing: Standing, *, ready: Ready) -> None:
     """Have several processes serve until SIGTERM or SIGINT. Otherwise as `serve`.
 
     Raises:
         CrewError: a process could not be started, and has said why.
         LinkError: an address can not be listened on.
     """
+    log, manager, configuration = standing.log, standing.manager, standing.configuration
     journal, background = Journal(log.emit), Background()
-    crew = Crew(source, configuration, SocketNetwork(), journal)
-    reloader = Reloader(source, configuration, crew.prepare, journal, log)
+    crew = Crew(source, configuration, SocketNetwork(), journal, standing.places)
+    reloader = Reloader(source, configuration, crew.prepare, journal, log, manager)
     crew.operations |= {"reload": reloader.reload, "compare": reloader.compare}
 
     def reopen() -> None:
-        log.reopen()
+        _reopen(log, journal)
         background(crew.reopen_logs())
 
     acts: dict[int, Callable[[], object]] = {
@@ -47,21 +49,24 @@ async def serve_crew(
         signal.SIGUSR1: reopen,
     }
     with stop_signals(at_once(journal, log)) as stop, signals(acts):
+        _tell_of_root(standing, journal)
         await crew.start()
         ready(crew.endpoints)
-        await stop.wait()
-        journal.server("stopping")
-        await background.close()
-        await crew.stop()
+        async with watched(manager, crew.is_alive):
+            manager.ready(_status(crew.endpoints))
+            await stop.wait()
+            manager.stopping()
+            journal.server("stopping")
+            await background.close()
+            await crew.stop()
     journal.server("stopped")
 
 
 async def serve(
     source: Source,
-    configuration: Configuration,
-    log: ServerLog,
+    standing: Standing,
     *,
-    ready: Callable[[Sequence[AnyEndpoint]], None],
+    ready: Ready,
     part: Part = ALONE,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is called with the addresses when connections are taken.
@@ -71,38 +76,60 @@ async def serve(
         LinkError: an address can not be listened on.
     """
     raise_file_limit()
+    log, manager, configuration = standing.log, standing.manager, standing.configuration
     journal, background = Journal(log.emit), Background()
     nameservers = [each for each in configuration.dns.nameservers if isinstance(each, Endpoint)]
-    world = real_world(nameservers=nameservers, share_ports=not part.is_alone)
+    world = real_world(nameservers=nameservers, share_ports=not part.is_alone, handed=standing.sockets)
     server = MailServer(configuration, world, journal, part=part)
 
     async def prepare(source: Source, new: Configuration) -> Change:
         return await server.prepare(new)
 
-    reloader = Reloader(source, configuration, prepare, journal, log)
-    acts: dict[int, Callable[[], object]] = {signal.SIGUSR1: log.reopen}
+    reloader = Reloader(source, configuration, prepare, journal, log, manager)
+    acts: dict[int, Callable[[], object]] = {signal.SIGUSR1: lambda: _reopen(log, journal)}
     if part.is_alone:
         server.operations |= {"reload": reloader.reload, "compare": reloader.compare}
         acts[signal.SIGHUP] = lambda: background(reloader.on_signal())
     else:
-        server.operations |= part_operations(prepare, log)
+        server.operations |= part_operations(prepare, log, journal)
         acts[signal.SIGHUP] = lambda: None  # the process above asks
     try:
         with stop_signals(at_once(journal, log)) as stop, signals(acts):
+            if part.is_alone:
+                _tell_of_root(standing, journal)
             await server.start()
             _settle_collector()
             ready(server.endpoints)
             if not part.is_alone:
                 end_with_the_crew()
-            await stop.wait()
-            if part.is_alone:
-                journal.server("stopping", sessions=server.sessions)
-            await background.close()
-            await server.stop()
+            async with watched(manager, loop_is_alive):
+                manager.ready(_status(server.endpoints))
+                await stop.wait()
+                manager.stopping()
+                if part.is_alone:
+                    journal.server("stopping", sessions=server.sessions)
+                await background.close()
+                await server.stop()
         if part.is_alone:
             journal.server("stopped")
     finally:
         await world.blocking.close()
+
+
+def _status(endpoints: Sequence[AnyEndpoint]) -> str:
+    return f"Listening on {', '.join(map(str, endpoints))}"
+
+
+def _tell_of_root(standing: Standing, journal: Journal) -> None:
+    if standing.runs_as_root:
+        journal.as_root()
+
+
+def _reopen(log: ServerLog, journal: Journal) -> None:
+    try:
+        log.reopen()
+    except OSError as error:
+        journal.log_not_reopened(f"{error.filename}: {error.strerror}")
 
 
 def at_once(journal: Journal, log: ServerLog) -> Callable[[], None]:
@@ -116,12 +143,12 @@ def at_once(journal: Journal, log: ServerLog) -> Callable[[], None]:
     return end
 
 
-def part_operations(prepare: Prepare, log: ServerLog) -> dict[str, Operation]:
+def part_operations(prepare: Prepare, log: ServerLog, journal: Journal) -> dict[str, Operation]:
     """What the process above asks of one of several."""
     reloader = PartReloader(prepare, with_ports, log)
 
     async def reopen(request: Json) -> Json:
-        log.reopen()
+        _reopen(log, journal)
         return {}
 
     return {

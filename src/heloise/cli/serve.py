@@ -1,5 +1,6 @@
 """`heloise serve`: run the mail server."""
 
+import os
 import sys
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,7 @@ from heloise.cli.reading import config_option, parse_or_leave, source_or_leave
 from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
-    from heloise.app.server_log import ServerLog
-    from heloise.config import Configuration
+    from heloise.app.starting import Standing
     from heloise.config.source import Source
     from heloise.world import AnyEndpoint
 
@@ -23,21 +23,18 @@ if TYPE_CHECKING:
 def serve(ctx: click.Context, /, path: str, part: str | None) -> None:
     """Run the mail server until Ctrl-C or SIGTERM. The log goes where [log] says, by default to standard error."""
     from heloise.app.crew import CrewError
-    from heloise.app.server_log import ServerLog
     from heloise.config.errors import ConfigError
-    from heloise.net.clock import SystemClock
     from heloise.net.loop import run
     from heloise.queue.errors import StoreFault
-    from heloise.world import LinkError
+    from heloise.world import LinkError, TlsFileError
 
-    source = source_or_leave(path) if part is None else _told_source()
-    configuration = parse_or_leave(source)
     try:
-        log = ServerLog(configuration.log, SystemClock())
+        source = source_or_leave(path) if part is None else _told_source()
+        standing = _standing(source, part)
         try:
-            run(_server(source, configuration, part, log))
+            run(_server(source, standing, part))
         finally:
-            log.flush()
+            standing.log.flush()
     except CrewError as error:
         click.echo(f"Not started: {error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
@@ -47,7 +44,7 @@ def serve(ctx: click.Context, /, path: str, part: str | None) -> None:
     except LinkError as error:
         click.echo(f"Not started: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
-    except (StoreFault, OSError) as error:
+    except (StoreFault, TlsFileError, OSError) as error:
         click.echo(f"Not started: {error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
 
@@ -59,19 +56,32 @@ def _told_source() -> "Source":
     return read_source(sys.stdin.fileno())
 
 
-def _server(
-    source: "Source", configuration: "Configuration", part: str | None, log: "ServerLog"
-) -> Coroutine[Any, Any, None]:
+def _standing(source: "Source", part: str | None) -> "Standing":
+    """What there is to start with; in one of several processes the one above has done all of it."""
+    from heloise.app.crew import read_handed, read_part
+    from heloise.app.server_log import ServerLog
+    from heloise.app.starting import Standing, stand
+    from heloise.net.clock import SystemClock
+
+    configuration = parse_or_leave(source)
+    if part is None:
+        return stand(source, configuration, os.environ)
+    _, configuration = read_part(part, configuration)
+    log = ServerLog(configuration.log, SystemClock())
+    return Standing(log=log, configuration=configuration, sockets=read_handed(part, configuration))
+
+
+def _server(source: "Source", standing: "Standing", part: str | None) -> Coroutine[Any, Any, None]:
     """All of the server in this process, its share of it, or the process that watches over those."""
     from heloise.app.crew import read_part
     from heloise.app.serve import serve, serve_crew
 
     if part is not None:
-        which, configuration = read_part(part, configuration)
-        return serve(source, configuration, log, ready=_say_ready, part=which)
-    if configuration.process_count > 1:
-        return serve_crew(source, configuration, log, ready=_say_ready)
-    return serve(source, configuration, log, ready=_say_ready)
+        which, _ = read_part(part, source.parse())
+        return serve(source, standing, ready=_say_ready, part=which)
+    if standing.configuration.process_count > 1:
+        return serve_crew(source, standing, ready=_say_ready)
+    return serve(source, standing, ready=_say_ready)
 
 
 def _say_ready(endpoints: "Sequence[AnyEndpoint]") -> None:

@@ -18,7 +18,7 @@ from heloise.config.schema import Configuration
 _SECRETS = frozenset({"secret", "postgresql", "headers"})
 _NOTHING = object()
 # What a server is made with, once: where its state is, how many processes have a queue there, whom it asks about names.
-FIXED: tuple[Path, ...] = (("state",), ("processes",), ("dns",), ("passport", "off"))
+FIXED: tuple[Path, ...] = (("state",), ("processes",), ("run_as",), ("dns",), ("passport", "off"))
 Item: TypeAlias = Any  # a dataclass of the schema
 
 
@@ -64,6 +64,7 @@ def taken_over(old: Configuration, new: Configuration) -> Configuration:
         new,
         state=old.state,
         processes=old.processes,
+        run_as=old.run_as,
         dns=old.dns,
         passport=replace(new.passport, off=old.passport.off),
     )

@@ -48,6 +48,10 @@ class Listener:
     """Offer PLAIN and LOGIN without TLS as well, where everybody on the way can read the password. Programs on this
     machine may always use them."""
 
+    socket: str | None = None
+    """The FileDescriptorName of the socket that systemd hands over for this listener; without it, one that is at the
+    address. Where systemd hands over none, the server listens by itself."""
+
     max_connections: int = 1000
     """So many sessions at a time on this listener; one more is answered by 421."""
 

@@ -46,6 +46,12 @@ class Configuration:
     number. They share the ports, and each has its part of what [delivery] and [limits] allow. 1 for small machines,
     and always where sites come for their mail ([[odmr]])."""
 
+    run_as: str | None = None
+    """The user ("heloise"), or user and group ("heloise:mail"), that the server becomes when it is started as root, as
+    it has to be for ports below 1024: root binds the ports and gives the state directory away, and nothing is read from
+    the network before root is given up for good. What is read later (certificates and keys, files of names, the log)
+    has to be readable by this user. As root it serves only when "root" is written here, or on loopback."""
+
     listeners: tuple[Listener, ...] = field(default=(), metadata={"key": "listener"})
     extensions: Mapping[str, Audience] = field(default_factory=dict)
     """Who may use an extension or verb: "off", "loopback" (programs on this machine), "relay" (clients that may relay)

@@ -3,6 +3,7 @@
 `real_world()` puts them together; nothing is opened, resolved or started before its first use.
 """
 
+import socket
 from collections.abc import Sequence
 
 from heloise.net.blocking import Threads
@@ -14,7 +15,7 @@ from heloise.net.network import SocketNetwork
 from heloise.net.processes import SystemProcesses
 from heloise.net.resolver import DnsResolver
 from heloise.net.stream import SocketStream
-from heloise.world import Endpoint, World
+from heloise.world import AnyEndpoint, Endpoint, World
 
 __all__ = [
     "DiskFiles",
@@ -30,19 +31,25 @@ __all__ = [
 ]
 
 
-def real_world(*, nameservers: Sequence[Endpoint] = (), threads: int = 8, share_ports: bool = False) -> World:
+def real_world(
+    *,
+    nameservers: Sequence[Endpoint] = (),
+    threads: int = 8,
+    share_ports: bool = False,
+    handed: Sequence[tuple[AnyEndpoint, socket.socket]] = (),
+) -> World:
     """The world as it is.
 
     Args:
         nameservers: ask these instead of those in /etc/resolv.conf.
         threads: at most so many for blocking work; a lane has one of its own besides.
-        share_ports: see `SocketNetwork`.
+        share_ports, handed: see `SocketNetwork`.
     """
     return World(
         clock=SystemClock(),
         entropy=SystemEntropy(),
         resolver=DnsResolver(nameservers),
-        network=SocketNetwork(share_ports=share_ports),
+        network=SocketNetwork(share_ports=share_ports, handed=handed),
         files=DiskFiles(),
         blocking=Threads(name="heloise-blocking", count=threads),
         processes=SystemProcesses(),

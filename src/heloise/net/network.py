@@ -5,7 +5,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -29,7 +29,8 @@ Serve: TypeAlias = Callable[[Stream], Awaitable[None]]
 class SocketListening:
     """An open listening socket, and the tasks that serve its connections."""
 
-    def __init__(self, endpoint: AnyEndpoint, serve: Serve) -> None:
+    def __init__(self, endpoint: AnyEndpoint, serve: Serve, *, is_handed: bool = False) -> None:
+        self._is_handed = is_handed  # then others made it, and its file is theirs
         self._endpoint = endpoint
         self._serve = serve
         self._server: asyncio.Server | None = None
@@ -57,7 +58,7 @@ class SocketListening:
         server, self._server = self._server, None
         if server is None:
             return
-        if isinstance(self._endpoint, UnixEndpoint):
+        if isinstance(self._endpoint, UnixEndpoint) and not self._is_handed:
             with suppress(OSError):
                 os.unlink(self._endpoint.path)
         server.close()
@@ -86,10 +87,13 @@ class SocketNetwork:
 
     Args:
         share_ports: let several processes listen on one port (SO_REUSEPORT), the kernel deals out the connections.
+        handed: sockets that are bound already, by what is asked for; each is taken once, and then belongs to the one
+            who listens.
     """
 
-    def __init__(self, *, share_ports: bool = False) -> None:
+    def __init__(self, *, share_ports: bool = False, handed: Sequence[tuple[AnyEndpoint, socket.socket]] = ()) -> None:
         self._share_ports = share_ports
+        self._handed = list(handed)
         self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
 
     async def connect(self, endpoint: AnyEndpoint, *, timeout: float, local_address: str | None = None) -> Stream:
@@ -112,13 +116,21 @@ class SocketNetwork:
         Raises:
             LinkError: LOCAL, the address can not be bound; the detail says why.
         """
-        listening = SocketListening(endpoint, serve)
+        handed = self._take_handed(endpoint)
+        listening = SocketListening(endpoint, serve, is_handed=handed is not None)
         try:
-            listener = await self._bind(endpoint)
+            listener = await self._bind(endpoint) if handed is None else handed
             await listening.start(listener, self._buffer)
         except OSError as error:
             raise LinkError(LinkFault.LOCAL, f"can not listen on {endpoint}: {error.strerror}") from error
         return listening
+
+    def _take_handed(self, endpoint: AnyEndpoint) -> socket.socket | None:
+        for index, (address, found) in enumerate(self._handed):
+            if address == endpoint:
+                del self._handed[index]
+                return found
+        return None
 
     def load_tls(self, demand: ServerTls) -> None:
         """Read the files of `demand`, so that `start_tls` need not. Blocks. Raises TlsFileError."""

@@ -301,7 +301,10 @@ class SocketStream(asyncio.BufferedProtocol):
         # Not kept: it is asked for once or twice, and ten thousand idle connections would each hold it.
         address = self._transport.get_extra_info(name)
         if isinstance(address, tuple):
-            return Endpoint(address[0], address[1])
+            host = address[0]
+            if host.startswith("::ffff:") and "." in host:  # by a socket for both, which we never make but may be given
+                host = host[7:]
+            return Endpoint(host, address[1])
         if isinstance(address, str):
             return UnixEndpoint(address or self._transport.get_extra_info(other))
         return _UNKNOWN  # the peer was gone before anybody could ask

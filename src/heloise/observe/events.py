@@ -58,6 +58,13 @@ _EVENTS = (
         "problem",
     ),
     _kind(
+        "server.runs-as-root",
+        LogLevel.WARNING,
+        'It was started as root and has no `run_as` to become; it listens on loopback, or `run_as` is "root".',
+        "",
+    ),
+    _kind("server.log-not-reopened", LogLevel.ERROR, "The log goes on in the old file.", "problem"),
+    _kind(
         "users.broken",
         LogLevel.ERROR,
         "The file of users can not be used; what was read before still holds.",
