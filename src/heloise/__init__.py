@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heloise.app.library import ReceivedMessage, Server, send
+    from heloise.faults.rule import FaultRule
     from heloise.link.errors import SmtpRefusal
     from heloise.mail.envelope import Envelope
     from heloise.mail.reply import Reply
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "Envelope": "heloise.mail.envelope",
+    "FaultRule": "heloise.faults.rule",
     "LinkError": "heloise.world",
     "ReceivedMessage": "heloise.app.library",
     "Reply": "heloise.mail.reply",
@@ -23,7 +25,7 @@ _PLACES = {
     "send": "heloise.app.library",
 }
 
-__all__ = ["Envelope", "LinkError", "ReceivedMessage", "Reply", "Server", "SmtpRefusal", "send"]
+__all__ = ["Envelope", "FaultRule", "LinkError", "ReceivedMessage", "Reply", "Server", "SmtpRefusal", "send"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ MESSAGE = b"Subject: hi\r\n\r\n.dot\r\n"
 
 
 def test_the_promised_names_are_these() -> None:
-    promised = ["Envelope", "LinkError", "ReceivedMessage", "Reply", "Server", "SmtpRefusal", "send"]
+    promised = ["Envelope", "FaultRule", "LinkError", "ReceivedMessage", "Reply", "Server", "SmtpRefusal", "send"]
     assert heloise.__all__ == promised
     assert all(getattr(heloise, name) is not None for name in promised)
 
@@ -67,6 +67,21 @@ def test_an_exception_of_the_function_is_451_and_the_session_lives_on() -> None:
             return await asyncio.to_thread(client, server.endpoint.port)
 
     assert asyncio.run(program()) == (451, 250)
+
+
+def test_a_server_of_a_program_fails_as_it_is_told() -> None:
+    async def receive(message: heloise.ReceivedMessage) -> None: ...
+
+    def client(port: int) -> list[int]:
+        with smtplib.SMTP("127.0.0.1", port) as connection:
+            connection.ehlo()
+            return [connection.docmd(f"MAIL FROM:<{number}@b.test>")[0] for number in (1, 1, 1)]
+
+    async def program() -> list[int]:
+        async with heloise.Server(receive, faults=["451 twice at mail, then accept"]) as server:
+            return await asyncio.to_thread(client, server.endpoint.port)
+
+    assert asyncio.run(program()) == [451, 451, 250]
 
 
 def test_nobody_listening_is_a_link_error() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from heloise.app.dev import CatchOptions
 from heloise.cli.developing import Showing, develop
 from heloise.testing import SimulatedWorld, run_simulated
 from heloise.world import Endpoint, World
@@ -31,7 +32,9 @@ async def talk(world: World) -> None:
 def run_dev(showing: Showing, work: Callable[[World], Awaitable[None]] = talk) -> None:
     async def scenario(simulation: SimulatedWorld) -> None:
         server, client = simulation.host("mx.test", "192.0.2.1"), simulation.host("client.test", "192.0.2.2")
-        await develop(SERVER, showing=showing, world=server.world, until=lambda: work(client.world))
+        await develop(
+            CatchOptions(endpoint=SERVER), showing=showing, world=server.world, until=lambda: work(client.world)
+        )
 
     run_simulated(scenario)
 
@@ -67,3 +70,19 @@ def test_the_first_command_shown_works_as_it_is(capsys: pytest.CaptureFixture[st
     run_dev(Showing(), nothing)
     text = capsys.readouterr().out
     assert "  heloise send --server 192.0.2.1:1025 --from me@example.test --to you@example.test\n" in text
+
+
+def test_it_is_shown_how_to_make_it_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    async def fail(world: World) -> None:
+        stream = await world.network.connect(SERVER, timeout=10)
+        await stream.receive()
+        for octets in (b"EHLO c.test\r\n", b"MAIL FROM:<>\r\n", b"RCPT TO:<450.rcpt@example.test>\r\n", b"QUIT\r\n"):
+            stream.send(octets)
+            await stream.receive()
+        stream.close()
+
+    run_dev(Showing(), fail)
+    text = capsys.readouterr().out
+    assert "  <450.rcpt@example.test>         always refused for now\n" in text
+    assert "   │ fault.rule · RFC 5321 §4.2.1\n" in text
+    assert "fault = 450.rcpt@example.test" in text

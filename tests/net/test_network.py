@@ -349,3 +349,39 @@ def test_an_idle_connection_holds_no_buffer() -> None:
         assert server._input == b""
 
     run(scenario)
+
+
+def test_a_reset_is_seen_as_one_and_half_a_close_leaves_the_other_half() -> None:
+    async def scenario(network: Network) -> None:
+        heard: list[bytes] = []
+        over = asyncio.Event()
+
+        async def serve(stream: Stream) -> None:
+            if await stream.receive() == b"reset":
+                stream.reset()
+                return
+            stream.send(b"bye")
+            stream.send_end()
+            while octets := await stream.receive():
+                heard.append(octets)
+            over.set()
+
+        listening = await network.listen(LOOPBACK, serve)
+        assert isinstance(listening.local, Endpoint)
+        stream = await network.connect(listening.local, timeout=10)
+        stream.send(b"reset")
+        with pytest.raises(LinkError) as reset:
+            await stream.receive()
+        assert reset.value.fault is LinkFault.RESET
+        stream.abort()
+        stream = await network.connect(listening.local, timeout=10)
+        stream.send(b"close")
+        assert await stream.receive() == b"bye"
+        assert await stream.receive() == b""
+        stream.send(b"still here")
+        stream.close()
+        await over.wait()
+        await listening.close()
+        assert heard == [b"still here"]
+
+    run(scenario)

@@ -161,6 +161,12 @@ class _Fed:
     async def start_tls(self, demand: Any, *, timeout: float, is_first: bool = False) -> Encryption:
         raise NotImplementedError
 
+    def send_end(self) -> None:
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        raise NotImplementedError
+
     def close(self) -> None:
         """Nothing is held."""
 

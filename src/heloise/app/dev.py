@@ -9,6 +9,9 @@ from heloise.app.catching import CatchingNames, CatchingRouter
 from heloise.app.desk import CatchingDesk
 from heloise.app.journal import Journal
 from heloise.app.stopping import close_doors
+from heloise.faults.book import FaultBook
+from heloise.faults.receiver import Failing
+from heloise.faults.rule import FaultRule
 from heloise.inbox.inbox import Inbox
 from heloise.reception.admission import AdmissionPolicy, Audience
 from heloise.reception.census import Census
@@ -24,12 +27,18 @@ _SESSIONS = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatchOptions:
-    """Where to listen, and as whom. Safe by default: loopback, and nothing is ever sent on."""
+    """Where to listen, and as whom. Safe by default: loopback, and nothing is ever sent on.
+
+    `faults` are rules to fail by, chance among them from `seed`; with `magic` recipients may ask for faults themselves.
+    """
 
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 1025))
     hostname: str = "localhost"
     lmtp: bool = False
     limits: SessionLimits = field(default=SessionLimits())
+    faults: tuple[FaultRule, ...] = ()
+    seed: int = 0
+    magic: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,7 @@ class Catching:
 
     endpoint: Endpoint
     inbox: Inbox
+    faults: FaultBook
 
 
 @asynccontextmanager
@@ -60,6 +70,7 @@ async def catching(
         world=world,
         words="ESMTP heloise dev",
     )
+    faults = FaultBook(options.faults, seed=options.seed, started=world.clock.monotonic())
     registry = discover()
     keywords = registry.keywords - {"STARTTLS"}  # there is no certificate
     everything = dict.fromkeys(keywords, Audience.ANY)
@@ -71,11 +82,12 @@ async def catching(
         census=Census(total=_SESSIONS, per_client=_SESSIONS),
         lmtp=options.lmtp,
         recorder_for=recorder_for,
+        attend=Failing(faults, world.clock.monotonic, journal, magic=options.magic),
     )
     listening = await world.network.listen(options.endpoint, door.serve)
     try:
         local = listening.local
         assert isinstance(local, Endpoint)
-        yield Catching(local, inbox)
+        yield Catching(local, inbox, faults)
     finally:
         await close_doors([listening], [door], patience=_STOP_PATIENCE)

@@ -13,6 +13,10 @@ from heloise.app.catching import CatchingNames, CatchingRouter
 from heloise.app.desk import CatchingDesk
 from heloise.app.journal import Journal
 from heloise.app.stopping import close_doors
+from heloise.faults.book import FaultBook
+from heloise.faults.phrase import parse_phrase
+from heloise.faults.receiver import Failing
+from heloise.faults.rule import FaultRule
 from heloise.link.send import send as send_to
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope
@@ -61,6 +65,8 @@ class Server:
         hostname: what the server calls itself.
         lmtp: speak LMTP (RFC 2033).
         limits: sizes and times.
+        faults: rules to fail by on purpose, or phrases that say some, such as "451 twice, then accept".
+        seed: of what happens by chance.
     """
 
     def __init__(
@@ -72,7 +78,11 @@ class Server:
         hostname: str = "localhost",
         lmtp: bool = False,
         limits: SessionLimits | None = None,
+        faults: Sequence[FaultRule | str] = (),
+        seed: int = 0,
     ) -> None:
+        self._faults = tuple(parse_phrase(each) if isinstance(each, str) else each for each in faults)
+        self._seed = seed
         self._receive = receive
         self._endpoint = Endpoint(host, port)
         self._hostname = hostname
@@ -92,13 +102,15 @@ class Server:
         world = real_world()
         registry = discover()
         sink = _FunctionSink(self._receive)
+        journal = Journal(lambda level, event, fields: None)
+        book = FaultBook(self._faults, seed=self._seed, started=world.clock.monotonic())
         desk = ReceptionDesk(
             hostname=self._hostname,
             sink=sink,
             router=CatchingRouter(),
             names=CatchingNames(),
             queue=CatchingDesk(world, version("heloise"), lambda: sink.taken),
-            journal=Journal(lambda level, event, fields: None),
+            journal=journal,
             world=world,
         )
         self._door = Door(
@@ -108,6 +120,7 @@ class Server:
             limits=self._limits,
             census=Census(total=_SESSIONS, per_client=_SESSIONS),
             lmtp=self._lmtp,
+            attend=Failing(book, world.clock.monotonic, journal) if book.rules else None,
         )
         self._listening = await world.network.listen(self._endpoint, self._door.serve)
         local = self._listening.local

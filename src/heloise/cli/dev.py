@@ -11,21 +11,45 @@ from heloise.cli.terminal import ExitCode
 @click.option("--lmtp", is_flag=True, help="Speak LMTP.")
 @click.option("--explain", is_flag=True, help="Explain every reply, not only those that need it.")
 @click.option("--body", is_flag=True, help="Show the text of each message, too.")
+@click.option("--faults", "faults", metavar="FILE", help="Fail as the [[fault]] rules of this file say.")
+@click.option("--fault-seed", type=int, help="Other choices of faults by chance than those of the file's seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines instead of dialogues.")
 @click.pass_context
-def dev(ctx: click.Context, /, host: str, port: int, lmtp: bool, explain: bool, body: bool, as_json: bool) -> None:
+def dev(
+    ctx: click.Context,
+    /,
+    host: str,
+    port: int,
+    lmtp: bool,
+    explain: bool,
+    body: bool,
+    as_json: bool,
+    faults: str | None,
+    fault_seed: int | None,
+) -> None:
     """Catch all mail that comes, send nothing anywhere, and show each session as an annotated dialogue.
 
-    Needs no configuration. The messages are kept in memory until it is stopped.
+    Needs no configuration. The messages are kept in memory until it is stopped. Some recipients fail on purpose, such
+    as 451-twice.you@example.test, 450.rcpt@…, 552.message@…, drop.data@…, reset.message@… and slow-3s.rcpt@…; others
+    fail by the rules of a file.
     """
     import asyncio
 
+    from heloise.app.dev import CatchOptions
     from heloise.cli.developing import Showing, develop
+    from heloise.cli.reading import faults_or_leave
     from heloise.world import Endpoint, LinkError
 
     showing = Showing(explain=explain, body=body, as_json=as_json)
+    plan = faults_or_leave(faults)
+    options = CatchOptions(
+        endpoint=Endpoint(host, port),
+        lmtp=lmtp,
+        faults=plan.rules,
+        seed=plan.seed if fault_seed is None else fault_seed,
+    )
     try:
-        asyncio.run(develop(Endpoint(host, port), lmtp=lmtp, showing=showing))
+        asyncio.run(develop(options, showing=showing))
     except LinkError as error:
         click.echo(f"Not started: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)

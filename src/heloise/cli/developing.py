@@ -15,6 +15,7 @@ from heloise.app.stopping import signalled
 from heloise.cli.terminal import console, paragraph
 from heloise.cli.transcripts import INDENT, LiveTranscript, Stage
 from heloise.config.kinds import write_size
+from heloise.faults.magic import EXAMPLES
 from heloise.inbox.inbox import CaughtMessage
 from heloise.mail.reply import printable
 from heloise.net import real_world
@@ -34,9 +35,8 @@ class Showing:
 
 
 async def develop(
-    endpoint: Endpoint,
+    options: CatchOptions,
     *,
-    lmtp: bool = False,
     showing: Showing,
     world: World | None = None,
     until: Callable[[], Awaitable[None]] = signalled,
@@ -55,10 +55,10 @@ async def develop(
     else:
         log = Log(standard_error, world.clock, level=LogLevel.ERROR)
     try:
-        options = CatchOptions(endpoint=endpoint, lmtp=lmtp)
         async with catching(world, options, Journal(log), recorder_for) as running:
             if not showing.as_json:
-                _print_welcome(out, running.endpoint, lmtp=lmtp)
+                _print_welcome(out, running.endpoint, lmtp=options.lmtp)
+                _print_faults(out, options)
                 running.inbox.on_caught(lambda message: _print_caught(out, message, body=showing.body))
             await until()
     finally:
@@ -79,6 +79,17 @@ def _print_welcome(out: Console, endpoint: Endpoint, *, lmtp: bool) -> None:
     server = "" if endpoint == CatchOptions().endpoint else f" --server {endpoint}"  # that is also where send goes
     command = f"heloise send{' --lmtp' if lmtp else ''}{server} --from me@example.test --to you@example.test"
     out.print(Text(f"  {command}", style="place"), soft_wrap=True)
+
+
+def _print_faults(out: Console, options: CatchOptions) -> None:
+    """How to see it fail."""
+    out.print()
+    if options.faults:
+        count = len(options.faults)
+        paragraph(out, f"It fails by {count} rule{'' if count == 1 else 's'}, from {options.faults[0].rule} on.")
+    paragraph(out, "To see it fail, write to such a recipient (heloise dev --help):")
+    for path, what in EXAMPLES:
+        out.print(Text.assemble((f"  {path:<30}", "place"), (f"  {what}", "why")), soft_wrap=True)
 
 
 def _print_caught(out: Console, message: CaughtMessage, *, body: bool) -> None:

@@ -8,6 +8,7 @@ from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
     from heloise.config import ConfigError, Configuration
+    from heloise.config.faulty import FaultPlan
     from heloise.config.source import Source
     from heloise.routing.tables import RoutingTables
 
@@ -65,6 +66,19 @@ def tables_or_leave(configuration: "Configuration") -> "RoutingTables":
         return read_tables(configuration, AddressFiles(configuration, DiskFiles(), SystemClock()))
     except ConfigError as error:
         _leave_with(error)
+
+
+def faults_or_leave(path: str | None) -> "FaultPlan":
+    """The fault rules in the file `path`, none without one; ends the command like `read_or_leave`."""
+    from heloise.config import ConfigError
+    from heloise.config.faulty import FaultPlan, read_faults
+
+    try:
+        return FaultPlan() if path is None else read_faults(path)
+    except ConfigError as error:
+        _leave_with(error)
+    except OSError as error:
+        _leave(f"{path} can not be read: {error.strerror}")
 
 
 def _leave_with(error: "ConfigError") -> NoReturn:

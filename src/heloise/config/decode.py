@@ -62,6 +62,8 @@ class Decoder:
             return self._entries(get_args(kind)[1], value, path)
         if issubclass(kind, Enum):
             return self._choice(kind, value, path)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
         if kind is int and isinstance(value, int) and not isinstance(value, bool):
             return self._number(value, path)
         return value if self._is(kind, value, path) else _WRONG

@@ -13,6 +13,7 @@ from posixpath import normpath
 from typing import NewType, TypeAlias, assert_never
 
 from heloise.delivery.rate import Rate
+from heloise.faults.rule import FaultReply
 from heloise.mail.address import AddressError, Mailbox, check_domain
 from heloise.mail.route import Route, Transport
 from heloise.routing.entries import INCLUDE
@@ -259,6 +260,7 @@ KINDS: Mapping[object, Kind] = {
     Network: Kind("a network", '"192.0.2.0/24"', lambda text, _: read_network(text)),
     AnyEndpoint: Kind("an endpoint", '"127.0.0.1:25" or "unix:/run/heloise.sock"', read_endpoint),
     Route: Kind("a route", '"smtp:mail.example.org:25"', read_route),
+    FaultReply: Kind("a reply", '"451 4.3.0 Try again later"', lambda text, _: FaultReply.parse(text)),
     Rate: Kind("a rate", '"100/1m"', lambda text, _: Rate.parse(text)),
     AbsolutePath: Kind("a path", '"state"', read_path),
 }

@@ -41,7 +41,7 @@ def decoded(octets: bytes, path: str) -> str:
 
 def parse_configuration(text: str, *, file: str = "heloise.toml", directory: str) -> Configuration:
     """Read TOML text. Relative paths in it begin at `directory`, which is absolute. Raises ConfigError."""
-    tables, places = _tables_and_places(text, file)
+    tables, places = tables_and_places(text, file)
     decoder = Decoder(
         places=places, directory=PurePosixPath(directory), stand_ins=_STAND_INS, owners=dict(_owners(Configuration))
     )
@@ -54,7 +54,8 @@ def parse_configuration(text: str, *, file: str = "heloise.toml", directory: str
     return draft
 
 
-def _tables_and_places(text: str, file: str) -> tuple[dict[str, Any], Places]:
+def tables_and_places(text: str, file: str) -> tuple[dict[str, Any], Places]:
+    """What the text says, and where each value stands. Raises ConfigError: it is not TOML."""
     try:
         return tomllib.loads(text), find_places(text, file)
     except tomllib.TOMLDecodeError as error:

@@ -464,6 +464,12 @@ ONEX_PROMISED = _kind(
 )
 
 # What a hook, a sink or an operator's rule says in its own words
+FAULT_RULE = _kind(
+    "fault.rule",
+    "RFC 5321 §4.2.1",
+    "The server fails on purpose, so that a client can be tested: a fault rule says so, or the address does.",
+    "See that the client does what is right for such a server. The rule tells how often it acts.",
+)
 POLICY_REFUSED = _kind("policy.refused", "RFC 5321 §7.9", "A rule of this server refuses it.", OPERATOR)
 POLICY_LATER = _kind("policy.not-now", "RFC 5321 §7.8", "A rule of this server refuses it for now.", LATER)
 

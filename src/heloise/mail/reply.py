@@ -82,6 +82,12 @@ class Reply:
         object.__setattr__(made, "cause", cause)
         return made
 
+    def spoken_as(self, octets: bytes) -> Self:
+        """The same decision with other octets on the wire: what a server says that is broken on purpose."""
+        made = self.with_cause(self.cause)
+        object.__setattr__(made, "_wire", octets)
+        return made
+
     def __str__(self) -> str:
         status = f"{self.status} " if self.status is not None else ""
         return f"{self.code} {status}{self.text}"

@@ -14,7 +14,9 @@ plaintext before is refused, since the buffer is ours to look into (RFC 3207 §6
 
 import asyncio
 import os
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -28,6 +30,7 @@ from heloise.world.tls import ClientTls, TlsDemand, TlsFileError
 HIGH_WATER: Final = 256 * 1024
 RECEIVE_BUFFER: Final = 256 * 1024
 TLS_FAREWELL: Final = 5.0  # seconds the peer gets to answer close_notify; few do
+_NO_LINGERING: Final = struct.pack("ii", 1, 0)
 _UNKNOWN: Final = Endpoint("0.0.0.0", 0)
 
 
@@ -194,6 +197,20 @@ class SocketStream(asyncio.BufferedProtocol):
         if not self._closed and self._fault is None:
             self._fault = LinkError(LinkFault.LOCAL, "aborted here")
         self._transport.abort()
+
+    def send_end(self) -> None:
+        """Say that no more comes. See `heloise.world.Stream`."""
+        if self._is_secured:
+            self.close()
+        elif not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def reset(self) -> None:
+        """Close at once, by RST. See `heloise.world.Stream`."""
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None and connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
+        self.abort()
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed on our side; never raises."""

@@ -6,10 +6,10 @@ knows them all, so that a stop can end each with 421.
 
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from heloise.link.serve import ServerConversation
+from heloise.link.serve import Receiver, ServerConversation
 from heloise.mail.ids import new_message_id
 from heloise.mail.reply import Reply
 from heloise.reception.admission import Admission, AdmissionPolicy
@@ -35,6 +35,22 @@ class RecorderFactory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One session about to be served: the engine, what answers for us, the connection, and who takes it down."""
+
+    session_id: str
+    admission: Admission
+    session: ServerSession
+    receiver: Receiver
+    stream: Stream
+    recorder: Recorder | None
+
+
+Attend = Callable[[Visit], Visit]
+"""Puts something between: the same visit with another receiver, or another stream."""
+
+
 def nobody_watches(session_id: str, admission: Admission) -> Recorder | None:
     return None
 
@@ -58,7 +74,9 @@ class Door:
         maximum_sessions: int = 10_000,
         recorder_for: RecorderFactory = nobody_watches,
         proxies: ProxyRules | None = None,
+        attend: Attend | None = None,
     ) -> None:
+        self._attend = attend
         self._desk = desk
         self._policy = policy
         self._registry = registry
@@ -95,6 +113,7 @@ class Door:
             admission = introduced
         world = self._desk.world
         session_id = new_message_id(world.clock.now(), world.entropy.octets(4))
+        recorder = self._recorder_for(session_id, admission)
         session = ServerSession(
             hostname=self._desk.hostname,
             registry=self._registry,
@@ -105,7 +124,7 @@ class Door:
             takes_mail=self._takes_mail,
             auth=replace(self._auth, in_clear=self._auth.in_clear or admission.is_local),
             auth_nonce=b64encode(world.entropy.octets(_NONCE)).decode() if self._auth.mechanisms else "",
-            recorder=self._recorder_for(session_id, admission),
+            recorder=recorder,
         )
         greeting = self._census.enter(admission.address)
         if admission.refusal is not None:
@@ -115,7 +134,10 @@ class Door:
         if greeting is None and len(self._open) >= self._maximum_sessions:
             greeting = too_many(self._rules.get("max_connections"), limit=self._maximum_sessions)
         reception = Reception(self._desk, admission, session.view, session_id, greeting, self._spokesmen)
-        conversation = ServerConversation(session, stream, reception)
+        if self._attend is None:
+            conversation = ServerConversation(session, stream, reception)
+        else:
+            conversation = self._attended(session_id, admission, session, reception, stream, recorder)
         self._open[conversation] = None
         try:
             await conversation.run(tls_first=self._tls_first)
@@ -124,6 +146,28 @@ class Door:
             del self._open[conversation]
             if not self._open and self._emptied is not None:
                 self._emptied()
+
+    def _attended(
+        self,
+        session_id: str,
+        admission: Admission,
+        session: ServerSession,
+        receiver: Receiver,
+        stream: Stream,
+        recorder: Recorder | None,
+    ) -> ServerConversation:
+        assert self._attend is not None
+        visit = self._attend(
+            Visit(
+                session_id=session_id,
+                admission=admission,
+                session=session,
+                receiver=receiver,
+                stream=stream,
+                recorder=recorder,
+            )
+        )
+        return ServerConversation(session, visit.stream, visit.receiver)
 
     def shut_down(self, emptied: Callable[[], None]) -> None:
         """End every session with 421, those that wait at once; call `emptied` when none is left."""

@@ -24,6 +24,11 @@ def reply(code: int, status: str | None, text: str, cause: Cause | CauseKind) ->
     )
 
 
+def fault(code: int, status: EnhancedStatus | None, text: str, cause: Cause) -> Reply:
+    """What a fault rule says: any code, whether or not it belongs there. Raises ValueError when they do not fit."""
+    return Reply(code=code, status=status, lines=(printable(text),), cause=cause)
+
+
 # 2yz and 3yz
 CLOSING = reply(221, "2.0.0", "Goodbye", causes.SESSION_CLOSING)
 RESET = reply(250, "2.0.0", "Reset", causes.RESET_DONE)

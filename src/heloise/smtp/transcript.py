@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from heloise.mail.causes import FAULT_RULE
 from heloise.mail.reply import Reply, printable
 from heloise.smtp.command import Verb
 
@@ -109,7 +110,8 @@ class Transcript:
 
 
 def _wire_text(reply: Reply) -> str:
-    return reply.encode().decode("utf-8").removesuffix("\r\n").replace("\r\n", "\n")
+    text = reply.encode().decode("utf-8", "backslashreplace").removesuffix("\r\n").replace("\r\n", "\n")
+    return "\n".join(map(printable, text.split("\n"))) if reply.cause.kind is FAULT_RULE else text
 
 
 def render(lines: Iterable[TranscriptLine], *, explained: bool = False) -> str:

@@ -263,7 +263,7 @@ class SimulatedStream:
         return line[len(_HELLO) :].decode().split()
 
     def send_end(self) -> None:
-        """Say that we send no more; receiving goes on. For scripted peers, it is not part of the door."""
+        """Say that we send no more; receiving goes on."""
         if not (self._mute or self.gone):
             self._mute = True
             self._wire.record("end", self.side.value)
@@ -281,6 +281,12 @@ class SimulatedStream:
             self._wire.post(self.other, _End.CLOSED)
         self._give_up_input()
         self.wake()
+
+    def reset(self) -> None:
+        """Close at once; the peer sees a reset."""
+        if not self.gone:
+            self._wire.post(self.other, _End.RESET)
+        self.abort()
 
     def abort(self) -> None:
         """Close at once; the peer sees the end or a reset, whichever comes."""

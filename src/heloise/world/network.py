@@ -90,6 +90,15 @@ class Stream(Protocol):
         """The certificate (DER) that the other side has shown; None without TLS, or when it has shown none."""
         ...
 
+    def send_end(self) -> None:
+        """Send what was given, then say that no more comes; receiving goes on. Nothing may be sent after it. Under TLS,
+        which has no half-closed connections here, it closes."""
+        ...
+
+    def reset(self) -> None:
+        """Close at once, so that the other side sees the connection reset (RST) and not its end."""
+        ...
+
     def close(self) -> None:
         """Send what was given, then close. Idempotent."""
         ...
