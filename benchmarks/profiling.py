@@ -9,11 +9,13 @@ import argparse
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.peers_heloise import Heloise
-from benchmarks.server import Demand
-from benchmarks.tools import LOAD_GENERATOR, build
+from benchmarks.server import Demand, Running
+from benchmarks.tools import LOAD_GENERATOR, build, sink
 
 _PROFILER = Path(__file__).resolve().parents[1] / ".peers" / "profiler" / "venv" / "bin" / "py-spy"
 _DOMAIN = "bench.test"
@@ -25,12 +27,13 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=100)
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--relay", action="store_true", help="pass the mail on to a sink instead of keeping it")
     parser.add_argument("--most", type=int, default=25, help="functions to show")
     options = parser.parse_args()
     if not _PROFILER.exists():
         parser.error("the profiler is not there; scripts/install-peers profiler")
     build()
-    with Heloise(processes=1).accepting(Demand(domain=_DOMAIN)) as server, tempfile.TemporaryDirectory() as directory:
+    with _serving(relay=options.relay) as server, tempfile.TemporaryDirectory() as directory:
         load = _load(server.port, options)
         stacks = Path(directory) / "stacks"
         subprocess.run(
@@ -42,6 +45,17 @@ def main() -> int:
         load.wait(30)
         print(report(stacks.read_text(), most=options.most))
     return 0
+
+
+@contextmanager
+def _serving(*, relay: bool) -> Iterator[Running]:
+    heloise, demand = Heloise(processes=1), Demand(domain=_DOMAIN)
+    if not relay:
+        with heloise.accepting(demand) as server:
+            yield server
+        return
+    with sink() as target, heloise.relaying(demand, target.port) as server:
+        yield server
 
 
 def _load(port: int, options: argparse.Namespace) -> subprocess.Popen[bytes]:
