@@ -6,6 +6,7 @@ A peer that has hung up meanwhile is found out when the next message begins; `he
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from math import inf
 from typing import Any, TypeAlias
 
 from heloise.link.converse import Conversation
@@ -23,15 +24,20 @@ Background: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
 @dataclass(slots=True)
 class _Idle:
     conversation: Conversation
-    timer: asyncio.TimerHandle
+    until: float  # by the clock of the event loop
+    background: Background
 
 
 class Sessions:
-    """Idle conversations by where they lead."""
+    """Idle conversations by where they lead.
+
+    One timer for all of them, moved only when it fires: to give and to take one are done for each message.
+    """
 
     def __init__(self) -> None:
         self._idle: dict[Place, list[_Idle]] = {}
         self._count = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     def has(self, place: Place) -> bool:
@@ -47,7 +53,6 @@ class Sessions:
         if not waiting:
             del self._idle[place]
         self._count -= 1
-        idle.timer.cancel()
         return idle.conversation
 
     def give(self, place: Place, conversation: Conversation, background: Background) -> None:
@@ -56,21 +61,33 @@ class Sessions:
         if self._closed or worn_out or not conversation.usable:
             background(conversation.quit())
             return
-        timer = asyncio.get_running_loop().call_later(IDLE_TIME, self._expire, place, conversation, background)
-        self._idle.setdefault(place, []).append(_Idle(conversation, timer))
+        loop = asyncio.get_running_loop()
+        until = loop.time() + IDLE_TIME
+        if self._timer is None:
+            self._timer = loop.call_at(until, self._expire)
+        self._idle.setdefault(place, []).append(_Idle(conversation, until, background))
         self._count += 1
 
     def close(self, background: Background) -> None:
         """Say QUIT to all, and keep none from now on."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         for place in tuple(self._idle):
             while (conversation := self.take(place)) is not None:
                 background(conversation.quit())
 
-    def _expire(self, place: Place, conversation: Conversation, background: Background) -> None:
-        waiting = self._idle[place]
-        waiting[:] = [idle for idle in waiting if idle.conversation is not conversation]
-        if not waiting:
-            del self._idle[place]
-        self._count -= 1
-        background(conversation.quit())
+    def _expire(self) -> None:
+        loop = asyncio.get_running_loop()
+        now, soonest = loop.time(), inf
+        for place, waiting in tuple(self._idle.items()):
+            for idle in tuple(waiting):
+                if idle.until > now:
+                    soonest = min(soonest, idle.until)
+                    continue
+                waiting.remove(idle)
+                self._count -= 1
+                idle.background(idle.conversation.quit())
+            if not waiting:
+                del self._idle[place]
+        self._timer = None if soonest == inf else loop.call_at(soonest, self._expire)

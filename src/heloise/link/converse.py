@@ -2,6 +2,8 @@
 
 The driver moves octets and holds the one timer; what anything means is the engine's (`heloise.smtp.client`). Trouble
 with the link never leaves as an exception: the engine turns it into answers, one for each recipient.
+
+The timer is moved only when it fires, so a busy conversation costs no timer traffic.
 """
 
 import asyncio
@@ -9,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
 from heloise.mail.attributes import NO_ATTRIBUTES, Attributes
-from heloise.mail.content import Content, ContentFacts
+from heloise.mail.content import CHUNK, Content, ContentFacts, MemoryContent
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope
 from heloise.mail.reply import Reply
@@ -52,6 +54,8 @@ class Conversation:
         self._progress = progress
         self._turn = -1
         self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_waiting = False
         self._receiving: asyncio.Task[bytes] | None = None  # while content is sent, or left over from then
 
     @property
@@ -153,6 +157,7 @@ class Conversation:
         """
         if self._session.state is not ClientState.TURNED:
             raise LocalProtocolError("the connection was not turned around")
+        self._stop_timer()
         return self._stream
 
     async def quit(self) -> None:
@@ -169,6 +174,7 @@ class Conversation:
     def abort(self) -> None:
         """Close at once. Idempotent."""
         self._session.connection_lost("aborted here")
+        self._stop_timer()
         self._stop_receiving()
         self._stream.abort()
 
@@ -205,23 +211,41 @@ class Conversation:
         if session.turn != self._turn:
             self._turn = session.turn
             self._deadline = asyncio.get_running_loop().time() + session.patience
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._set_timer()
+        self._is_waiting = True
         try:
-            async with asyncio.timeout_at(self._deadline):
-                octets = await self._received()
-        except TimeoutError:
-            session.timed_out()
+            octets = await (self._stream.receive() if self._receiving is None else self._received(self._receiving))
         except LinkError as error:
-            session.connection_lost(str(error))
+            session.connection_lost(str(error))  # or silence was too long, and the engine knows
         else:
             session.receive_data(octets)
+        finally:
+            self._is_waiting = False
 
-    async def _received(self) -> bytes:
-        if self._receiving is None:
-            return await self._stream.receive()
-        receiving = self._receiving
+    async def _received(self, receiving: "asyncio.Task[bytes]") -> bytes:
         octets = await receiving
         self._receiving = None
         return octets
+
+    def _set_timer(self) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_at(self._deadline, self._look_at_clock)
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _look_at_clock(self) -> None:
+        self._timer = None
+        if not self._is_waiting:
+            return  # whoever waits next sets it again
+        if asyncio.get_running_loop().time() < self._deadline:
+            self._set_timer()
+            return
+        self._session.timed_out()
+        self._stream.abort()  # which ends the wait
 
     # Content, with back-pressure
 
@@ -230,6 +254,12 @@ class Conversation:
 
         The last piece stays in the engine with the final dot, so that a small message goes out with one write.
         """
+        if isinstance(content, MemoryContent) and content.size <= CHUNK:
+            # As nearly all are: one piece, for which nobody has to wait.
+            if self._session.content_demand is ContentDemand.NOW:
+                self._session.send_content(content.octets)
+                self._finish_content()
+                return
         chunks = content.chunks()
         try:
             async for chunk in chunks:
@@ -239,11 +269,14 @@ class Conversation:
                 if self._session.content_demand is ContentDemand.NO:
                     return
                 self._session.send_content(chunk)
-            if self._session.content_demand is not ContentDemand.NO:
-                self._session.finish_content()
+            self._finish_content()
         finally:
             if isinstance(chunks, AsyncGenerator):
                 await chunks.aclose()
+
+    def _finish_content(self) -> None:
+        if self._session.content_demand is not ContentDemand.NO:
+            self._session.finish_content()
 
     async def _push(self) -> None:
         """Send what the engine has, and wait until the peer takes more, or says something that makes it vain.
@@ -277,6 +310,7 @@ class Conversation:
             await self._receive()
 
     def _close(self) -> None:
+        self._stop_timer()
         self._stop_receiving()
         if self._session.state is ClientState.QUITTING:
             self._session.connection_lost("no answer to QUIT")
