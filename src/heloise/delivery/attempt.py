@@ -75,15 +75,16 @@ class DeliveryAttempt:
     @property
     def undecided(self) -> tuple[QueuedRecipient, ...]:
         """Those without a fate, in order."""
-        return tuple(recipient for recipient in self.message.recipients if recipient.id not in self._outcomes)
+        return tuple([recipient for recipient in self.message.recipients if recipient.id not in self._outcomes])
+
+    def last_words(self) -> tuple[Outcome, ...]:
+        """The fates of everybody who was decided, in order."""
+        return tuple([self._outcomes[each.id] for each in self.message.recipients if each.id in self._outcomes])
 
     def outcomes(self) -> tuple[tuple[QueuedRecipient, Outcome], ...]:
         """Everybody who was decided, in order."""
-        return tuple(
-            (recipient, self._outcomes[recipient.id])
-            for recipient in self.message.recipients
-            if recipient.id in self._outcomes
-        )
+        outcomes = self._outcomes
+        return tuple([(each, outcomes[each.id]) for each in self.message.recipients if each.id in outcomes])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,8 @@ class Deliverer:
         self._loop: asyncio.Task[None] | None = None
         # Dicts and not sets: a set's order follows addresses in memory, and a simulated run must be repeatable.
         self._groups: dict[asyncio.Task[None], None] = {}
-        self._attempts: dict[asyncio.Task[None], None] = {}
+        self._attempts: dict[asyncio.Task[Any], None] = {}  # groups of which an agent is at work
+        self._cuts_off = False
         self._in_hand: set[int] = set()  # recipients, by number
         self._stopping = False
         self._reports = Reports(queue, doors.world, doors.hostname, route_report, journal, self._is_stopping)
@@ -115,6 +116,7 @@ class Deliverer:
         if running:
             await asyncio.wait(running, timeout=patience)
         self._finder.close()
+        self._cuts_off = True
         for attempt in tuple(self._attempts):
             attempt.cancel()
         if self._loop is not None:
@@ -135,18 +137,14 @@ class Deliverer:
         try:
             for lease in leases:
                 # A task of its own, so that whoever is cut off here does not cut off the settlement.
-                await asyncio.wait({self._spawn(self._by(lease, by if goes_on() else None), self._groups)})
+                await asyncio.wait({self._spawn(self._by(lease, by if goes_on() else None))})
         finally:
             self._in_hand -= numbers
 
     async def _by(self, lease: Lease, by: By | None) -> None:
         attempt = DeliveryAttempt(lease.message, lease.message.recipients[0].route, lease.content)
         if by is not None and not self._stopping:
-            task = self._spawn(by(attempt), self._attempts)
-            await asyncio.wait({task})
-            error = None if task.cancelled() else task.exception()
-            if isinstance(error, Exception):
-                self._fault(attempt, error)
+            await self._run(by(attempt), attempt)
         settlement = await self._settlement(attempt)
         await self._apply(
             replace(settlement, changes=not_before_its_time(settlement.changes, lease.message.recipients))
@@ -217,14 +215,14 @@ class Deliverer:
         self._in_hand.update(recipient.id for recipient in fresh)
         parts = by_route(lease.message, fresh)
         if len(parts) > 1:
-            self._spawn(self._sort(parts, lease.content), self._groups)
+            self._spawn(self._sort(parts, lease.content))
         elif parts:
-            self._spawn(self._hold(parts[0], lease.content), self._groups)
+            self._spawn(self._hold(parts[0], lease.content))
 
-    def _spawn(self, work: Coroutine[Any, Any, None], tasks: dict[asyncio.Task[None], None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        tasks[task] = None
-        task.add_done_callback(tasks.pop)
+        self._groups[task] = None
+        task.add_done_callback(self._groups.pop)
         return task
 
     async def _sort(self, parts: Sequence[QueuedMessage], content: Content) -> None:
@@ -232,7 +230,7 @@ class Deliverer:
         groups = await self._finder.sorted_out(parts)
         shared = Round(len(groups)) if len(groups) > 1 else None
         for group in groups:
-            self._spawn(self._hold(group, content, shared), self._groups)
+            self._spawn(self._hold(group, content, shared))
 
     # One group of recipients
 
@@ -254,7 +252,7 @@ class Deliverer:
         settlement = await self._attempt_and_decide(attempt)
         await self._apply(settlement)
         if shared is not None and settlement.owed and shared.owes():
-            self._spawn(self._report_together(shared, message.message_id), self._groups)
+            self._spawn(self._report_together(shared, message.message_id))
         if watch is not None:
             watch.settled(len(message.recipients))
 
@@ -265,7 +263,7 @@ class Deliverer:
 
     async def _attempt_and_decide(self, attempt: DeliveryAttempt) -> Settlement:
         try:
-            found = await self._finder.find(attempt.route)
+            found = self._finder.known(attempt.route) or await self._finder.find(attempt.route)
         except asyncio.CancelledError:
             return self._postponed(attempt.message, 0.0)  # by stop
         except Exception as error:
@@ -298,14 +296,18 @@ class Deliverer:
         if not await destination.turn(first=attempt.told):
             return self._postponed(attempt.message, 0.0)
         begun, has_begun = self._doors.world.clock.monotonic(), False
+        lane, slots = _lane(attempt.message, destination), self._slots  # these, also after a reload
         try:
-            async with self._slots.take(_lane(attempt.message, destination)):
+            await slots.take(lane)
+            try:
                 if self._stopping:
                     return self._postponed(attempt.message, 0.0)
                 has_begun = True
                 await self._attempt(attempt, destination)
+            finally:
+                slots.give(lane)
         finally:
-            outcomes = tuple(outcome for _, outcome in attempt.outcomes()) if has_begun else ()
+            outcomes = attempt.last_words() if has_begun else ()
             destination.leave(outcomes, begun=begun, pause=attempt.pause)
         return await self._settlement(attempt, destination)
 
@@ -337,18 +339,27 @@ class Deliverer:
         attempt.begun = clock.now()
         attempt.is_last = lambda: destination.is_last
         attempt.host_is_busy = lambda: destination.allowance.took_lately(clock.monotonic())
-        await self._run(self._spawn(agent.attempt(self._doors, attempt), self._attempts), attempt)
+        await self._run(agent.attempt(self._doors, attempt), attempt)
+        if attempt.undecided and not self._cuts_off:
+            left = f"the agent for {attempt.route} left {len(attempt.undecided)} recipients undecided"
+            self._fault(attempt, DeliveryFault(left))
 
-    async def _run(self, task: asyncio.Task[None], attempt: DeliveryAttempt) -> None:
-        """Wait for the agent, in a task of its own, so that cutting it off does not cut off the settlement."""
-        await asyncio.wait({task})
-        if task.cancelled():
-            return  # by stop: who is not decided is postponed
-        error = task.exception()
-        if error is None and attempt.undecided:
-            error = DeliveryFault(f"the agent for {attempt.route} left {len(attempt.undecided)} recipients undecided")
-        if isinstance(error, Exception):
+    async def _run(self, work: Coroutine[Any, Any, None], attempt: DeliveryAttempt) -> None:
+        """Have an agent work in this task. When `stop` cuts it off, that is all it cuts off: what was decided is
+        settled, and whoever is not is postponed."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._attempts[task] = None
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not self._cuts_off:
+                raise
+            task.uncancel()
+        except Exception as error:
             self._fault(attempt, error)
+        finally:
+            del self._attempts[task]
 
     def _fault(self, attempt: DeliveryAttempt, error: Exception) -> None:
         self._journal.delivery_fault(attempt.message.message_id, error)
@@ -360,29 +371,35 @@ class Deliverer:
         world = self._doors.world
         now = world.clock.now()
         schedule = self._options.schedule
+        undecided = attempt.undecided
         decision = decide(attempt.message, attempt.outcomes(), now=now, schedule=schedule, random=world.entropy.random)
         for recipient, outcome in decision.outcomes:
             self._journal.attempted(attempt.message, recipient, outcome)
-            attempt.narrate(ended(recipient.recipient.forward_path, outcome))
-        for due in {change.due for change in decision.changes if change.state is RecipientState.WAITING}:
-            if destination is not None:
+            if attempt.told:
+                attempt.narrate(ended(recipient.recipient.forward_path, outcome))
+        dues = {change.due: None for change in decision.changes if change.state is RecipientState.WAITING}
+        if destination is not None:
+            for due in dues:
                 destination.put_off(due)
-        if attempt.shares_report and decision.owes_report:
+        if not decision.owes_report:
+            settlement = settle(decision)
+        elif attempt.shares_report:
             settlement = settle_owing(decision)
         else:
-            reporting = await self._reports.reporting(attempt.message, owes_report=decision.owes_report)
+            reporting = await self._reports.reporting(attempt.message)
             if reporting is None:
-                settlement = without_report(decision, attempt.undecided, again=now + _LOOKUP_PAUSE)
+                settlement = without_report(decision, undecided, again=now + _LOOKUP_PAUSE)
                 self._journal.attempt_ended(_ended(attempt, decision, settlement))
                 return settlement
             original = await self._reports.beginning(attempt.message, attempt.content, decision.octets_wanted)
             settlement = settle(decision, reporting, original)
-        if attempt.undecided:
-            changes = settlement.changes + postpone(attempt.undecided, due=now)
+        if undecided:
+            changes = settlement.changes + postpone(undecided, due=now)
             settlement = replace(settlement, changes=changes)
-        expires = expiry(attempt.message, schedule)
-        changes = until_its_site_comes(settlement.changes, attempt.message.recipients, expires=expires)
-        settlement = replace(settlement, changes=changes)
+        if dues or undecided:
+            expires = expiry(attempt.message, schedule)
+            changes = until_its_site_comes(settlement.changes, attempt.message.recipients, expires=expires)
+            settlement = replace(settlement, changes=changes)
         if decision.owes_report and not (settlement.reports or settlement.owed):
             self._reports.unreachable(attempt.message)
         if decision.outcomes:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from heloise.delivery.allowance import LATELY, Allowance, Bounds
 from heloise.mail.outcome import Action, Outcome, Stage
+from heloise.mail.reply import Reply
 from heloise.mail.status import Severity
 from heloise.smtp import replies
 from heloise.world import Clock
@@ -29,6 +30,7 @@ FIRST_PUTTING_OFF = 2.0
 SUPPLY = 200.0  # messages a second: as often are those that were put off looked at, whatever the destination does
 SHOWN_ROUTES = 5
 _UNREACHED = frozenset({Stage.ROUTE, Stage.CONNECT, Stage.GREETING, Stage.HELLO})
+_TAKEN = (Action.RELAYED, Action.DELIVERED)
 _CLOSING = 421
 
 BoundsOf = Callable[[Sequence[str]], Bounds]
@@ -63,7 +65,7 @@ class Destination:
         self.allowance = Allowance(bounds, clock.monotonic())
         self.running = 0
         self.trouble: Outcome | None = None  # why it is paused
-        self.last: tuple[float, str] | None = None
+        self.last: tuple[float, Reply] | None = None
         self._clock = clock
         self._line: deque[asyncio.Future[bool]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -145,6 +147,10 @@ class Destination:
 
     async def turn(self, *, first: bool = False) -> bool:
         """Wait for a turn, at the end of the line or at its head. False: go home, nobody is served any more."""
+        now = self._clock.monotonic()
+        if not self._line and self.running < self.window and not self.allowance.delay(now):
+            self._give_turn(now)
+            return True
         mine: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if first:
             self._line.appendleft(mine)
@@ -192,7 +198,7 @@ class Destination:
             waiting=len(self._line),
             queued=queued,
             next_try=moment + delay if self._line else min(later, default=None),
-            last_reply=None if self.last is None else self.last[1],
+            last_reply=None if self.last is None else str(self.last[1]),
             last_at=None if self.last is None else self.last[0],
             why=self._why(now, delay),
             window=self.window,
@@ -224,18 +230,25 @@ class Destination:
                 return
             waiting = self._line.popleft()
             if not waiting.done():
-                self.running += 1
-                self.allowance.spend(now)
+                self._give_turn(now)
                 waiting.set_result(True)
+
+    def _give_turn(self, now: float) -> None:
+        self.running += 1
+        self.allowance.spend(now)
 
     def _learn(self, outcomes: Sequence[Outcome], begun: float, pause: float | None) -> None:
         if not outcomes:
             return
         now = self._clock.monotonic()
         last = outcomes[-1]
-        if any(_is_an_answer(outcome) for outcome in outcomes):
+        if any([_is_an_answer(outcome) for outcome in outcomes]):
             self._answered_at = now
-        self.last = (self._clock.now(), str(last.reply))
+        self.last = self._clock.now(), last.reply
+        if pause is None and all([outcome.action in _TAKEN for outcome in outcomes]):
+            self.trouble = None
+            self.allowance.taken(now)
+            return
         refused = next((outcome for outcome in outcomes if asks_for_a_pause(outcome)), None)
         if pause is not None:
             self.trouble = last

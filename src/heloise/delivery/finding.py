@@ -13,6 +13,8 @@ from heloise.mail.status import Severity
 from heloise.queue.model import QueuedMessage, QueuedRecipient
 
 TOGETHER = 2.0  # seconds that recipients wait for each other's name servers
+REMEMBERED = 1.0  # seconds for which an answer holds: a crowd of messages for one route costs one question
+_MOST_REMEMBERED = 10_000  # routes
 
 
 class Finder:
@@ -24,10 +26,19 @@ class Finder:
         self._agents = agents
         self._in_flight: dict[Route, asyncio.Task[Found]] = {}
         self._silent = Troubles()
+        self._known: dict[Route, tuple[float, NextHopGroup]] = {}
+
+    def known(self, route: Route) -> NextHopGroup | None:
+        """The next hops that were found a moment ago; None when they are to be found."""
+        known = self._known.get(route)
+        if known is None or self._doors.world.clock.monotonic() - known[0] > REMEMBERED:
+            return None
+        return known[1]
 
     def use(self, doors: DeliveryDoors) -> None:
         """Ask by these from now on."""
         self._doors = doors
+        self._known.clear()
 
     async def find(self, route: Route) -> Found | None:
         """The next hops; None for what is done on this machine. Raises whatever the agent raises."""
@@ -61,6 +72,7 @@ class Finder:
     def forgive(self) -> None:
         """Ask again at once."""
         self._silent.forgive()
+        self._known.clear()
 
     def close(self) -> None:
         """Cut off what is being asked; whoever waits is cancelled."""
@@ -80,16 +92,21 @@ class Finder:
         del self._in_flight[route]
         if task.cancelled() or task.exception() is not None:
             return
-        found = task.result()
+        found, now = task.result(), self._doors.world.clock.monotonic()
         if isinstance(found, NoNextHop) and found.reply.severity is Severity.TRANSIENT:
-            now = self._doors.world.clock.monotonic()
             self._silent.failed(route, without_next_hop(found.reply), begun=begun, now=now)
-        else:
-            self._silent.works(route)
+            return
+        self._silent.works(route)
+        if isinstance(found, NextHopGroup):
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[route] = (now, found)
 
 
 def by_route(message: QueuedMessage, recipients: Sequence[QueuedRecipient]) -> list[QueuedMessage]:
     """The message in parts, each with the recipients of one route."""
+    if len(recipients) == len(message.recipients) == 1:
+        return [message]  # as most are
     routes: dict[Route, list[QueuedRecipient]] = {}
     for recipient in recipients:
         routes.setdefault(recipient.route, []).append(recipient)

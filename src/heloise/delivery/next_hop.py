@@ -12,6 +12,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import groupby
 from typing import TypeAlias
@@ -79,11 +80,10 @@ class NextHopGroup:
 
     hosts: tuple[NextHopHost, ...]
     levels: tuple[tuple[str, ...], ...]
+    names: tuple[str, ...] = field(init=False, compare=False)  # each once, in the order of the alphabet
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Each name once, in the order of the alphabet."""
-        return tuple(sorted({name for level in self.levels for name in level}))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(sorted({name for level in self.levels for name in level})))
 
 
 NextHops: TypeAlias = tuple[NextHop, ...] | NoNextHop
@@ -127,6 +127,9 @@ async def find_next_hops(
 
 def in_order(group: NextHopGroup, entropy: Entropy) -> tuple[NextHop, ...]:
     """Best preference first; equal ones MUST be tried in random order, their own addresses as they came."""
+    if len(group.hosts) == 1:
+        host = group.hosts[0]
+        return tuple([NextHop(each, host.name, host.preference) for each in host.endpoints[:MAXIMUM_ADDRESSES]])
     hops: list[NextHop] = []
     for preference, level in groupby(group.hosts, key=lambda host: host.preference):
         for host in entropy.shuffled(list(level)):
@@ -245,6 +248,7 @@ def _key(endpoint: Endpoint | UnixEndpoint) -> str:
     return str(endpoint)
 
 
+@lru_cache(maxsize=4096)
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)

@@ -9,6 +9,7 @@ next start. A message for one next hop owes nothing: its report is in its settle
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from heloise.delivery.applying import insist
 from heloise.delivery.debts import read_debts
@@ -81,19 +82,19 @@ class Reports:
         self._hostname = hostname
         self._route_report = route_report
 
-    async def reporting(self, message: QueuedMessage, *, owes_report: bool) -> Reporting | None:
+    async def reporting(self, message: QueuedMessage) -> Reporting | None:
         """Who reports about `message`, and where to; None when it can not be told now where reports go."""
         now = self._world.clock.now()
         reporting = Reporting(hostname=self._hostname, report_id=new_message_id(now, self._world.entropy.octets(4)))
         sender = message.reverse_path.mailbox
-        if not owes_report or sender is None:
+        if sender is None:
             return reporting
         try:
             routed = await self._route_report(ForwardPath(sender))
         except LookupFailed as trouble:
             self._fault(message, f"where a report to <{sender}> goes can not be looked up now: {trouble}")
             return None
-        return Reporting(hostname=self._hostname, report_id=reporting.report_id, routed=routed)
+        return replace(reporting, routed=routed)
 
     async def beginning(self, message: QueuedMessage, content: Content, size: int) -> bytes:
         """The first `size` octets of the content; what can not be read is left out, a report without it is one too."""
@@ -140,10 +141,12 @@ class Reports:
         if owed is None:
             return True
         items = read_debts(owed)
-        reporting = await self.reporting(owed.message, owes_report=bool(items))
-        if reporting is None:
-            return False
-        original = await self.beginning(owed.message, owed.content, octets_wanted(owed.message, items))
+        reporting, original = None, b""
+        if items:
+            reporting = await self.reporting(owed.message)
+            if reporting is None:
+                return False
+            original = await self.beginning(owed.message, owed.content, octets_wanted(owed.message, items))
         settlement = pay(owed, items, reporting, original, now=self._world.clock.now())
         if items and not settlement.reports:
             self.unreachable(owed.message)

@@ -70,7 +70,7 @@ def decide(
 ) -> Decision:
     """The decision about `decided` at `now` (seconds since the epoch); `random` spreads the retries."""
     expires, warning = expiry(message, schedule), warning_at(message, schedule)
-    spread = random()  # the same for all: who went in one transaction goes in one again
+    spread: float | None = None
     changes: list[RecipientChange] = []
     reported: list[tuple[QueuedRecipient, RecipientReport]] = []
     outcomes: list[tuple[QueuedRecipient, Outcome]] = []
@@ -80,6 +80,8 @@ def decide(
         owed = outcome_is_owed(message.reverse_path, recipient.recipient, outcome)
         due = now
         if outcome.action is Action.DELAYED:
+            if spread is None:
+                spread = random()  # the same for all: who went in one transaction goes in one again
             again = next_attempt(schedule, now=now, attempts=recipient.attempts + 1, random=spread)
             # There is an attempt when the time is up, not some hours after, and one when a warning is due.
             due = min(again, expires, warning) if owed and now < warning else min(again, expires)
@@ -93,7 +95,7 @@ def decide(
         outcomes=tuple(outcomes),
         changes=tuple(changes),
         reported=tuple(reported),
-        octets_wanted=octets_wanted(message, [item for _, item in reported]),
+        octets_wanted=octets_wanted(message, [item for _, item in reported]) if reported else 0,
     )
 
 
@@ -116,14 +118,13 @@ def postpone(recipients: Sequence[QueuedRecipient], *, due: float) -> tuple[Reci
     )
 
 
-def settle(decision: Decision, reporting: Reporting, original: bytes = b"") -> Settlement:
-    """The settlement of `decision`; `original` are the octets it wanted."""
-    items = [item for _, item in decision.reported]
-    return Settlement(
-        message_id=decision.message.message_id,
-        changes=decision.changes,
-        reports=_reports(decision.message, items, reporting, original, now=decision.now),
-    )
+def settle(decision: Decision, reporting: Reporting | None = None, original: bytes = b"") -> Settlement:
+    """The settlement of `decision`, with its report when it owes one; `original` are the octets it wanted."""
+    message, reports = decision.message, tuple[NewMessage, ...]()
+    if reporting is not None:
+        items = [item for _, item in decision.reported]
+        reports = _reports(message, items, reporting, original, now=decision.now)
+    return Settlement(message_id=message.message_id, changes=decision.changes, reports=reports)
 
 
 def settle_owing(decision: Decision) -> Settlement:
@@ -136,10 +137,10 @@ def settle_owing(decision: Decision) -> Settlement:
 
 
 def pay(
-    owed: Owed, items: Sequence[RecipientReport], reporting: Reporting, original: bytes = b"", *, now: float
+    owed: Owed, items: Sequence[RecipientReport], reporting: Reporting | None, original: bytes = b"", *, now: float
 ) -> Settlement:
     """The settlement that tells the sender `items`, which is what is still true of `owed`."""
-    reports = _reports(owed.message, items, reporting, original, now=now)
+    reports = _reports(owed.message, items, reporting, original, now=now) if reporting is not None else ()
     return Settlement(message_id=owed.message.message_id, changes=(), reports=reports, paid=owed.debts)
 
 
@@ -190,10 +191,14 @@ def _expired(last: Outcome, expires: float) -> Outcome:
 
 
 def _change(recipient: QueuedRecipient, outcome: Outcome, *, now: float, due: float) -> RecipientChange:
-    states = {Action.DELAYED: RecipientState.WAITING, Action.FAILED: RecipientState.FAILED}
+    state = RecipientState.DELIVERED
+    if outcome.action is Action.DELAYED:
+        state = RecipientState.WAITING
+    elif outcome.action is Action.FAILED:
+        state = RecipientState.FAILED
     return RecipientChange(
         recipient_id=recipient.id,
-        state=states.get(outcome.action, RecipientState.DELIVERED),
+        state=state,
         due=due,
         attempts=recipient.attempts + 1,
         last_word=LastWord(

@@ -6,8 +6,6 @@ mail to a new host waits for no host that has been dead for days, and one for ma
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from enum import Enum
 
 PUTTING_OFF = 30.0  # seconds until a probe for which there is no room is worth another look
@@ -34,12 +32,16 @@ class Slots:
         """May one more wait in this lane? In that of the proven always: it is the destinations that bound it."""
         return lane is Lane.PROVEN or self._taken[lane] < 2 * self._sizes[lane]
 
-    @asynccontextmanager
-    async def take(self, lane: Lane) -> AsyncIterator[None]:
-        """Wait for a slot and hold it."""
+    async def take(self, lane: Lane) -> None:
+        """Wait for a slot; `give` it back."""
         self._taken[lane] += 1
         try:
-            async with self._free[lane]:
-                yield
-        finally:
+            await self._free[lane].acquire()
+        except BaseException:
             self._taken[lane] -= 1
+            raise
+
+    def give(self, lane: Lane) -> None:
+        """Somebody else may have it."""
+        self._free[lane].release()
+        self._taken[lane] -= 1
