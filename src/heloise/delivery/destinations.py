@@ -242,10 +242,10 @@ class Destination:
             return
         now = self._clock.monotonic()
         last = outcomes[-1]
-        if any([_is_an_answer(outcome) for outcome in outcomes]):
+        if any(_is_an_answer(outcome) for outcome in outcomes):
             self._answered_at = now
         self.last = self._clock.now(), last.reply
-        if pause is None and all([outcome.action in _TAKEN for outcome in outcomes]):
+        if pause is None and all(outcome.action in _TAKEN for outcome in outcomes):
             self.trouble = None
             self.allowance.taken(now)
             return

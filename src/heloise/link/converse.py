@@ -254,12 +254,12 @@ class Conversation:
 
         The last piece stays in the engine with the final dot, so that a small message goes out with one write.
         """
-        if isinstance(content, MemoryContent) and content.size <= CHUNK:
-            # As nearly all are: one piece, for which nobody has to wait.
-            if self._session.content_demand is ContentDemand.NOW:
-                self._session.send_content(content.octets)
-                self._finish_content()
-                return
+        wanted_now = self._session.content_demand is ContentDemand.NOW
+        if wanted_now and isinstance(content, MemoryContent) and len(content.octets) <= CHUNK:
+            # One piece, as nearly all are: nobody has to wait for anything.
+            self._session.send_content(content.octets)
+            self._finish_content()
+            return
         chunks = content.chunks()
         try:
             async for chunk in chunks:

@@ -5,7 +5,7 @@ where it has to. It keeps its case and compares by it; a domain keeps its case a
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Self
@@ -74,10 +74,13 @@ class Mailbox:
 
     local_part: str
     domain: str
+    is_ascii: bool = field(init=False, repr=False)
+    """False when the address can be sent only under SMTPUTF8. RFC 6531 §3.2."""
 
     def __post_init__(self) -> None:
         _check_local_part(self.local_part)
         check_domain(self.domain)
+        object.__setattr__(self, "is_ascii", self.local_part.isascii() and self.domain.isascii())
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:
@@ -115,11 +118,6 @@ class Mailbox:
 
     def __hash__(self) -> int:
         return hash(self.key)
-
-    @property
-    def is_ascii(self) -> bool:
-        """False when the address can be sent only under SMTPUTF8. RFC 6531 §3.2."""
-        return self.local_part.isascii() and self.domain.isascii()
 
     def __str__(self) -> str:
         return f"{_written(self.local_part)}@{self.domain}"

@@ -35,6 +35,8 @@ class Reply:
     status: EnhancedStatus | None
     lines: tuple[str, ...]
     cause: Cause
+    severity: Severity = field(init=False, repr=False, compare=False)
+    """By the first digit alone, whatever the other two are. RFC 5321 §4.3.2."""
     _wire: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +50,7 @@ class Reply:
             raise ValueError(f"status {self.status} does not go with code {self.code}")  # RFC 2034 §4
         if any(_UNFIT.search(line) for line in self.lines):
             raise ValueError("a reply line has no control characters; use printable()")
+        object.__setattr__(self, "severity", Severity(self.code // 100))
         object.__setattr__(self, "_wire", self._encode())
 
     def _encode(self) -> bytes:
@@ -58,11 +61,6 @@ class Reply:
         return "".join(
             f"{self.code:03d}{' ' if index == last else '-'}{status}{line}\r\n" for index, line in enumerate(self.lines)
         ).encode()
-
-    @property
-    def severity(self) -> Severity:
-        """By the first digit alone, whatever the other two are. RFC 5321 §4.3.2."""
-        return Severity(self.code // 100)
 
     @property
     def text(self) -> str:
@@ -77,7 +75,7 @@ class Reply:
         """The same words for another reason."""
         # On the way of every recipient: the words were checked and encoded when the first one was made.
         made = type(self).__new__(type(self))
-        for name in ("code", "status", "lines", "_wire"):
+        for name in ("code", "status", "lines", "severity", "_wire"):
             object.__setattr__(made, name, getattr(self, name))
         object.__setattr__(made, "cause", cause)
         return made

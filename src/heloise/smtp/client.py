@@ -11,6 +11,7 @@ Deadlines are data: `patience` says how many seconds the peer may take for what 
 
 from collections import deque
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import assert_never
 
 from heloise.mail import causes
@@ -63,6 +64,8 @@ _CHUNK = Expectation(Expected.CHUNK)
 _END = Expectation(Expected.END)
 _NO_END = Expectation(Expected.NO_END)
 _QUIT = Expectation(Expected.QUIT)
+_SAY_DATA = Step(b"DATA\r\n", (_DATA,), b"DATA\r\n")
+_CONTENT_WANTED = ContentWanted()
 
 
 class ClientSession:
@@ -315,8 +318,9 @@ class ClientSession:
 
     def _advance(self) -> None:
         """Send what may be sent: all of a pipelined group, or else one command when no reply is due."""
-        while self._steps and (self._pipelining or not self._expected):
-            self._issue(self._steps.popleft())
+        steps = self._steps
+        while steps and (self._pipelining or not self._expected):
+            self._issue(steps.popleft())
 
     def _hello(self, verb: Verb) -> None:
         self.state = ClientState.HELLO
@@ -329,7 +333,7 @@ class ClientSession:
             if isinstance(rcpt, Reply):
                 transaction.decide(index, Stage.RCPT, rcpt, said_by_peer=False)
             else:
-                rcpts.append(self._command(rcpt.encode(), Expectation(Expected.RCPT, index)))
+                rcpts.append(self._command(rcpt.encode(), _rcpt(index)))
         if not rcpts:
             return
         self.state = ClientState.COMMANDS
@@ -342,7 +346,7 @@ class ClientSession:
         self._steps.append(self._command(plan.mail.encode(), _MAIL))
         self._steps.extend(rcpts)
         if not plan.chunking:
-            self._steps.append(self._command(Plain(Verb.DATA).encode(), _DATA))
+            self._steps.append(_SAY_DATA)
 
     def _schedule_asides(self) -> None:
         """RSET when a transaction was left open; VERB and ONEX where offered. All may be pipelined with MAIL."""
@@ -378,13 +382,23 @@ class ClientSession:
         if not self._expected:
             self._unasked(reply)
             return
-        self._answer(self._expected[0], reply)
-        self._expected.popleft()  # only now: an answer that can not stand here is told with its stage
-        if self._transaction is not None:
+        expected = self._expected
+        self._answer(expected[0], reply)
+        expected.popleft()  # only now: an answer that can not stand here is told with its stage
+        # While replies of a group are due and nothing waits to be sent, there is nothing to be done.
+        if self._transaction is not None and (self._steps or not expected):
             self._proceed()
 
     def _answer(self, expectation: Expectation, reply: Reply) -> None:
         match expectation.kind:
+            case Expected.MAIL:  # first what comes with each message
+                self._mail_answered(self._open, reply)
+            case Expected.RCPT:
+                self._open.recipient_answered(expectation.index, self._decided(reply))
+            case Expected.DATA:
+                self._data_answered(self._open, reply)
+            case Expected.END:
+                self._end_answered(self._open, expectation.index, self._decided(reply))
             case Expected.GREETING:
                 self._greeted(reply)
             case Expected.EHLO:
@@ -395,16 +409,8 @@ class ClientSession:
                 self._starttls_answered(self._decided(reply))
             case Expected.QUESTION | Expected.TURN:
                 self._question_answered(expectation.kind, self._decided(reply))
-            case Expected.MAIL:
-                self._mail_answered(self._open, reply)
-            case Expected.RCPT:
-                self._open.recipient_answered(expectation.index, self._decided(reply))
-            case Expected.DATA:
-                self._data_answered(self._open, reply)
             case Expected.CHUNK:
                 self._chunk_answered(self._open, reply)
-            case Expected.END:
-                self._end_answered(self._open, expectation.index, self._decided(reply))
             case Expected.QUIT:
                 self._close(reply)
             case Expected.ASIDE | Expected.NO_END:
@@ -515,7 +521,7 @@ class ClientSession:
     def _want_content(self, outgoing: OutgoingContent) -> None:
         self.state = ClientState.CONTENT
         self._outgoing = outgoing
-        self._events.append(ContentWanted())
+        self._events.append(_CONTENT_WANTED)
 
     def _chunk_answered(self, transaction: OpenTransaction, reply: Reply) -> None:
         if self._decided(reply).severity is Severity.COMPLETED:
@@ -614,6 +620,11 @@ class ClientSession:
     def _close(self, reply: Reply | None) -> None:
         self.state = ClientState.CLOSED
         self._events.append(ConversationEnded(reply))
+
+
+@lru_cache(maxsize=256)
+def _rcpt(index: int) -> Expectation:
+    return Expectation(Expected.RCPT, index)
 
 
 def _first_word(reply: Reply) -> str:

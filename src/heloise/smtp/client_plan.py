@@ -13,7 +13,7 @@ from heloise.mail.envelope import NO_PARAMETERS, Envelope, Parameter, Parameters
 from heloise.mail.reply import Reply
 from heloise.smtp import client_replies
 from heloise.smtp.command import Mail, Rcpt
-from heloise.smtp.extension import Downgrade, Extension
+from heloise.smtp.extension import Downgrade, Extension, always_proceed, no_mail_arguments
 from heloise.smtp.transaction import Offers
 
 
@@ -47,7 +47,8 @@ ANY_FORM = WireForm()  # asks for nothing
 
 
 class Planner:
-    """Plans the transactions of one session: sorts the extensions once into those the peer offers and the others."""
+    """Plans the transactions of one session: sorts the extensions once into those the peer offers and the others, and
+    passes over those that have nothing to say about any message."""
 
     def __init__(self, registry: Iterable[Extension], offers: Offers, *, prefer_chunking: bool) -> None:
         self._offers = offers
@@ -60,9 +61,11 @@ class Planner:
         for extension in registry:
             argument = offers.argument(extension.keyword)
             if argument is None:
-                self._lacking.append(extension)
+                if extension.downgrade is not always_proceed:
+                    self._lacking.append(extension)
             else:
                 self._offered.append((extension, argument))
+        self._asked_at_mail = [each for each in self._offered if each[0].mail_arguments is not no_mail_arguments]
         self._asked_at_rcpt = [
             (extension, argument) for extension, argument in self._offered if extension.rcpt_keywords
         ]
@@ -90,6 +93,8 @@ class Planner:
 
     def form(self, envelope: Envelope, facts: ContentFacts) -> WireForm:
         """Into which form the content has to be brought before it can be planned for, and sent."""
+        if not (facts.eight_bit or facts.binary):
+            return ANY_FORM  # RFC 2045 §2.7: seven-bit lines go anywhere
         to_convert = {
             extension.keyword
             for extension in self._lacking
@@ -103,12 +108,11 @@ class Planner:
             ascii_header=facts.eight_bit and not self._utf8 and "SMTPUTF8" in envelope.parameters,
         )
 
-    def _fits(self, recipient: Recipient) -> bool:
-        return self._utf8 or recipient.forward_path.is_ascii
-
     def _sendable(self, envelope: Envelope) -> Envelope:
         """The envelope without recipients that can not be written here: the others shall not suffer for them."""
-        fitting = tuple([recipient for recipient in envelope.recipients if self._fits(recipient)])
+        if self._utf8:
+            return envelope
+        fitting = tuple([recipient for recipient in envelope.recipients if recipient.forward_path.is_ascii])
         return envelope if len(fitting) == len(envelope.recipients) else replace(envelope, recipients=fitting)
 
     def _needed_and_lacking(self, envelope: Envelope, facts: ContentFacts) -> str | None:
@@ -128,13 +132,13 @@ class Planner:
 
     def _mail_parameters(self, envelope: Envelope, facts: ContentFacts) -> Parameters:
         found: dict[str, Parameter] = {}
-        for extension, argument in self._offered:
+        for extension, argument in self._asked_at_mail:
             for parameter in extension.mail_arguments(argument, envelope, facts):
                 found[parameter.keyword] = parameter
         return Parameters(tuple(found.values())) if found else NO_PARAMETERS
 
     def _recipient(self, envelope: Envelope, recipient: Recipient) -> Rcpt | Reply:
-        if not self._fits(recipient):
+        if not (self._utf8 or recipient.forward_path.is_ascii):
             return client_replies.recipient_not_ascii(recipient.forward_path)
         found: dict[str, Parameter] = {}
         for extension, argument in self._asked_at_rcpt:

@@ -106,7 +106,8 @@ def _not_advertised(view: ServerView) -> str | None:
     return None
 
 
-def _no_mail_arguments(offer: str, envelope: Envelope, facts: ContentFacts) -> tuple[Parameter, ...]:
+def no_mail_arguments(offer: str, envelope: Envelope, facts: ContentFacts) -> tuple[Parameter, ...]:
+    """It adds no parameters to MAIL."""
     return ()
 
 
@@ -114,7 +115,8 @@ def _no_rcpt_arguments(offer: str, envelope: Envelope, recipient: Recipient) -> 
     return ()
 
 
-def _proceed(envelope: Envelope, facts: ContentFacts) -> Downgrade:
+def always_proceed(envelope: Envelope, facts: ContentFacts) -> Downgrade:
+    """No message depends on it."""
     return Downgrade.PROCEED
 
 
@@ -144,7 +146,7 @@ class Extension:
     verbs: tuple[VerbSpec, ...] = ()
     check_mail: Callable[[ServerView, Mail], Reply | None] | None = None
     check_rcpt: Callable[[ServerView, Rcpt], Reply | None] | None = None
-    mail_arguments: Callable[[str, Envelope, ContentFacts], tuple[Parameter, ...]] = _no_mail_arguments
+    mail_arguments: Callable[[str, Envelope, ContentFacts], tuple[Parameter, ...]] = no_mail_arguments
     rcpt_arguments: Callable[[str, Envelope, Recipient], tuple[Parameter, ...]] = _no_rcpt_arguments
-    downgrade: Callable[[Envelope, ContentFacts], Downgrade] = _proceed
+    downgrade: Callable[[Envelope, ContentFacts], Downgrade] = always_proceed
     hints: Callable[[Envelope], Hints] = _no_hints

@@ -53,7 +53,7 @@ class ReplyReader:
         Raises:
             RemoteProtocolError: what came is no reply; nothing more can be read.
         """
-        while (line := self._line()) is not None:
+        while self._place < len(self._octets) and (line := self._line()) is not None:
             code, more, text = _parse(line)
             if code < 100 or not (more or self._texts):
                 return _single(code, text, self.success_has_status)

@@ -69,6 +69,12 @@ class Offers:
 
     keywords: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     is_esmtp: bool = False
+    limits: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    """The values of LIMITS, such as RCPTMAX. RFC 9422 §4."""
+
+    def __post_init__(self) -> None:
+        found = _LIMIT.findall(self.keywords.get("LIMITS", ""))
+        object.__setattr__(self, "limits", {name.upper(): int(value) for name, value in found})
 
     @classmethod
     def parse(cls, reply: Reply) -> Self:
@@ -93,11 +99,6 @@ class Offers:
         """The largest message in octets; None when there is no SIZE, or no fixed limit. RFC 1870 §4."""
         text = self.keywords.get("SIZE", "")
         return (int(text) or None) if text.isascii() and text.isdigit() and len(text) <= 20 else None
-
-    @property
-    def limits(self) -> Mapping[str, int]:
-        """The values of LIMITS, such as RCPTMAX. RFC 9422 §4."""
-        return {name.upper(): int(value) for name, value in _LIMIT.findall(self.keywords.get("LIMITS", ""))}
 
     @property
     def recipient_limit(self) -> int | None:

@@ -65,7 +65,9 @@ def _is_original_recipient(value: str) -> bool:
 
 def mail_arguments(offer: str, envelope: Envelope, facts: ContentFacts) -> tuple[Parameter, ...]:
     """RET and ENVID unchanged. RFC 3461 §5.2.1."""
-    return tuple(found for key in (RET, ENVID) if (found := envelope.parameters.get(key)) is not None)
+    if not envelope.parameters:
+        return ()
+    return tuple([found for key in (RET, ENVID) if (found := envelope.parameters.get(key)) is not None])
 
 
 def rcpt_arguments(offer: str, envelope: Envelope, recipient: Recipient) -> tuple[Parameter, ...]:
@@ -75,13 +77,19 @@ def rcpt_arguments(offer: str, envelope: Envelope, recipient: Recipient) -> tupl
     """
     if envelope.reverse_path.is_null and NOTIFY not in recipient.parameters:
         return (Parameter(NOTIFY, "NEVER"),)
-    return tuple(found for key in (NOTIFY, ORCPT) if (found := recipient.parameters.get(key)) is not None)
+    if not recipient.parameters:
+        return ()
+    return tuple([found for key in (NOTIFY, ORCPT) if (found := recipient.parameters.get(key)) is not None])
 
 
 def downgrade(envelope: Envelope, facts: ContentFacts) -> Downgrade:
     """Without DSN at the next hop we send `relayed` to whoever asked for SUCCESS. RFC 3461 §5.2.2."""
-    wanted = any("SUCCESS" in (each.parameters.value(NOTIFY) or "").upper() for each in envelope.recipients)
+    wanted = any(_wants_success(each) for each in envelope.recipients if each.parameters)
     return Downgrade.REPORT_RELAYED if wanted else Downgrade.PROCEED
+
+
+def _wants_success(recipient: Recipient) -> bool:
+    return "SUCCESS" in (recipient.parameters.value(NOTIFY) or "").upper()
 
 
 EXTENSION = Extension(

@@ -46,7 +46,7 @@ def asked_name(view: ServerView, argument: str) -> tuple[str, bool]:
 
 def is_needed(envelope: Envelope) -> bool:
     """Does an address of the envelope need it?"""
-    return not envelope.reverse_path.is_ascii or any(not each.forward_path.is_ascii for each in envelope.recipients)
+    return not (envelope.reverse_path.is_ascii and all(each.forward_path.is_ascii for each in envelope.recipients))
 
 
 def mail_arguments(offer: str, envelope: Envelope, facts: ContentFacts) -> tuple[Parameter, ...]:
