@@ -32,6 +32,7 @@ from heloise.queue.model import (
     tell_nobody,
 )
 from heloise.queue.rows import new_rows
+from heloise.queue.settling import Settled, ToSettle
 from heloise.queue.shard import Shard
 from heloise.queue.spool import SpoolContent, remove_spool_files
 from heloise.queue.statements import Changed, Stored
@@ -164,17 +165,14 @@ class SqliteStore:
         """See `QueueStore.settle`."""
         reports = [new_rows(report, self._number(report, None)) for report in settlement.reports]
 
-        def committed(result: tuple[str | None, Tally]) -> None:
-            self._tally.add(result[1])
+        def committed(settled: Settled) -> None:
+            self._tally.add(settled.tally)
             for change in settlement.changes:
                 self._leases.end(change.recipient_id)
 
-        spool, _ = await self._write().do(
-            lambda connection: statements.settle(connection, settlement, reports),
-            committed,
-        )
-        if spool is not None:
-            await self._sweep([spool])
+        settled = await self._write().settle(ToSettle(settlement, reports), committed)
+        if settled.spool is not None:
+            await self._sweep([settled.spool])
 
     async def owed(self, message_id: MessageId) -> Owed | None:
         """See `QueueStore.owed`."""

@@ -13,14 +13,11 @@ from heloise.mail.ids import MessageId
 from heloise.queue.model import (
     LastWord,
     QueuedMessage,
-    RecipientChange,
     RecipientState,
     Redirection,
     Selection,
-    Settlement,
     Touched,
 )
-from heloise.queue.owed import owe, pay
 from heloise.queue.rows import (
     MESSAGE_COLUMNS,
     RECIPIENT_COLUMNS,
@@ -43,7 +40,6 @@ ALL_DUE, NUMBERS_DUE = _DUE.format(RECIPIENT_COLUMNS), _DUE.format("id")
 # Else the planner would look at everybody who is in the state, by the index of states and domains.
 _BY_NUMBER = "recipient NOT INDEXED"
 SELECTED = "SELECT {} FROM recipient WHERE {} AND id > ? ORDER BY id LIMIT ?"
-_CHANGE_RECIPIENT = "UPDATE recipient SET state = ?, due = ?, attempts = ?, last_word = ? WHERE id = ?"
 _RECIPIENT = f"SELECT {RECIPIENT_COLUMNS} FROM recipient WHERE id = ?"
 _WHOLE_MESSAGE = (
     f"SELECT {MESSAGE_COLUMNS}, octets FROM message LEFT JOIN content ON content.message = message.id WHERE id = ?"
@@ -162,67 +158,6 @@ def _leased(connection: apsw.Connection, number: int, recipients: list[Row], tal
 def _set_aside(connection: apsw.Connection, recipients: Sequence[int], state: RecipientState, tally: Tally) -> None:
     connection.executemany("UPDATE recipient SET state = 4 WHERE id = ?", [(number,) for number in recipients])
     tally.move(state, H, len(recipients))
-
-
-def settle(connection: apsw.Connection, settlement: Settlement, reports: Sequence[NewRows]) -> tuple[str | None, Tally]:
-    """Apply an attempt and take responsibility for its reports, at once; the spool file that is not needed any more.
-
-    Each recipient is looked at first: its lease may have run out, and another attempt or an operator may have ended
-    it meanwhile. What has ended stays so.
-    """
-    tally = Tally()
-    found: Row | None = connection.execute(
-        "SELECT id, pending, spool FROM message WHERE message_id = ?", (settlement.message_id,)
-    ).get
-    applied = [] if found is None else _applicable(connection, found[0], settlement.changes, tally)
-    paid = pay(connection, settlement.paid)
-    if applied or paid.found or not (settlement.changes or settlement.paid):
-        insert(connection, reports)
-        _tally_new(reports, tally)
-    if found is None or not (applied or paid.found):
-        return None, tally
-    number, pending, spool = found
-    touched = {change.recipient_id for change, _ in applied}
-    owed = {debt.recipient_id: debt for debt in settlement.owed if debt.recipient_id in touched}
-    pending -= paid.ended + sum(state.is_final and change.recipient_id not in owed for change, state in applied)
-    if pending <= 0:
-        _delete_messages(connection, [number])
-        tally.messages -= 1
-        return spool, tally
-    connection.executemany(_CHANGE_RECIPIENT, [_change_row(*each) for each in applied])
-    if owed:
-        states = {change.recipient_id: state for change, state in applied}
-        owe(connection, number, [(debt, states[each]) for each, debt in owed.items()])
-    connection.execute("UPDATE message SET pending = ? WHERE id = ?", (pending, number))
-    return None, tally
-
-
-def _applicable(
-    connection: apsw.Connection, number: int, changes: Sequence[RecipientChange], tally: Tally
-) -> list[tuple[RecipientChange, RecipientState]]:
-    """The changes of those that have not ended, each with the new state; one for each recipient."""
-    applied = []
-    for change in {change.recipient_id: change for change in changes}.values():
-        stored = connection.execute(
-            "SELECT state FROM recipient WHERE id = ? AND message = ?", (change.recipient_id, number)
-        ).get
-        if stored is None or (old := RecipientState(stored)).is_final:
-            continue
-        # An operator's hold outlives the attempt that was under way.
-        new = H if old is H and not change.state.is_final else change.state
-        tally.move(old, new)
-        applied.append((change, new))
-    return applied
-
-
-def _change_row(change: RecipientChange, state: RecipientState) -> Row:
-    return state.value, change.due, change.attempts, write_last_word(change.last_word), change.recipient_id
-
-
-def _tally_new(messages: Sequence[NewRows], tally: Tally) -> None:
-    for rows in messages:
-        tally.messages += 1
-        tally.move(None, W, len(rows.recipients))
 
 
 def _delete_messages(connection: apsw.Connection, numbers: Iterable[int]) -> None:

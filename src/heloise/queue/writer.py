@@ -2,7 +2,8 @@
 
 No timer: a lone operation is committed at once, a crowd forms its batches by itself. An operation that fails does not
 take others with it: its batch is rolled back and each operation of it is done again in a transaction of its own.
-Inserts that stand next to each other in a batch are done together, a statement for each table.
+Of what stands between two other operations in a batch, first all inserts are done and then all settlements, each sort
+together, a statement for each table: a settlement is of what was inserted in an earlier commit.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import apsw
 
 from heloise.queue.errors import StoreFault, StoreFull
 from heloise.queue.rows import NewRows
+from heloise.queue.settling import Settled, ToSettle, settle
 from heloise.queue.statements import insert
 from heloise.world import Blocking
 
@@ -33,6 +35,7 @@ class _Job:
     then: Callable[[Any], None] | None
     operation: Callable[[apsw.Connection], Any] | None = None
     rows: Sequence[NewRows] = ()
+    to_settle: ToSettle | None = None
     result: Any = None
     error: Exception | None = None
 
@@ -64,6 +67,11 @@ class Writer:
     async def insert(self, rows: Sequence[NewRows], then: Callable[[None], None] | None = None) -> None:
         """Insert new messages, all or none. Otherwise as `do`."""
         await self._give(_Job(self._future(), then, rows=rows))
+
+    async def settle(self, work: ToSettle, then: Callable[[Settled], None]) -> Settled:
+        """Apply a settlement. Otherwise as `do`."""
+        settled: Settled = await self._give(_Job(asyncio.get_running_loop().create_future(), then, to_settle=work))
+        return settled
 
     async def finish(self) -> None:
         """Wait until nothing is left to do."""
@@ -152,17 +160,22 @@ class Writer:
             raise
 
     def _work(self, batch: list[_Job]) -> None:
-        rows: list[NewRows] = []
+        together: list[_Job] = []
         for job in batch:
             if job.operation is None:
-                rows += job.rows
+                together.append(job)
                 continue
-            if rows:
-                insert(self._connection, rows)
-                rows = []
+            self._insert_and_settle(together)
+            together = []
             job.result = job.operation(self._connection)
-        if rows:
-            insert(self._connection, rows)
+        self._insert_and_settle(together)
+
+    def _insert_and_settle(self, jobs: Sequence[_Job]) -> None:
+        insert(self._connection, [rows for job in jobs for rows in job.rows])
+        settlements = [job for job in jobs if job.to_settle is not None]
+        work = [job.to_settle for job in settlements if job.to_settle is not None]
+        for job, settled in zip(settlements, settle(self._connection, work), strict=True):
+            job.result = settled
 
 
 def as_store_error(error: Exception, connection: apsw.Connection | None = None) -> Exception:
