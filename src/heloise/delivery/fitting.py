@@ -34,10 +34,13 @@ class Fitter:
         self._message = message
         self._content = content
         self._hostname = hostname
-        self._known: dict[WireForm, Fit] = {ANY_FORM: Fitting(content, message.facts)}
+        self._as_it_is = Fitting(content, message.facts)
+        self._known: dict[WireForm, Fit] = {}
 
     async def fit(self, form: WireForm) -> Fit:
         """The content in `form`, or the words for why there is none. Raises what reading the content raises."""
+        if form == ANY_FORM:
+            return self._as_it_is
         if form not in self._known:
             message = self._message
             found = await convert(

@@ -61,6 +61,8 @@ async def relay_over(doors: DeliveryDoors, attempt: DeliveryAttempt, conversatio
 
 def _prefer_open_ones(hops: Sequence[NextHop], sessions: Sessions, *, lmtp: bool) -> list[NextHop]:
     """Among equals, first those that a session is open to."""
+    if len(hops) == 1:
+        return list(hops)
     return sorted(hops, key=lambda hop: (hop.preference, not sessions.has(_place(hop, lmtp=lmtp))))
 
 
@@ -81,7 +83,7 @@ class _Relaying:
         self._recorder: NarratingRecorder | None = None
         self._may_be_dead = False  # an open session that has not answered yet
         self._was_dead = False
-        self._troubles: dict[int, list[Outcome]] = {recipient.id: [] for recipient in self.pending}
+        self._troubles: dict[int, list[Outcome]] = {}
 
     async def try_hop(self, hop: NextHop) -> None:
         """As many connections to one address as get somebody decided.
@@ -103,7 +105,7 @@ class _Relaying:
     def give_up(self) -> None:
         """No address is left: the troubles decide."""
         for recipient in self.pending:
-            if self._troubles[recipient.id]:
+            if recipient.id in self._troubles:
                 self._attempt.decide(recipient, combine(self._troubles[recipient.id]))
 
     async def use(self, conversation: Conversation, hop: NextHop) -> None:
@@ -129,7 +131,8 @@ class _Relaying:
             self._trouble(self.pending, known)
             return None
         self._recorder = NarratingRecorder(attempt.narrate, peer=hop.shown) if attempt.told else None
-        attempt.narrate(connecting(self.pending, f"{hop.shown} via {'lmtp' if self._lmtp else 'esmtp'}"))
+        if attempt.told:
+            attempt.narrate(connecting(self.pending, f"{hop.shown} via {'lmtp' if self._lmtp else 'esmtp'}"))
         dialled = await dial(
             self._doors.world,
             hop.endpoint,
@@ -204,12 +207,14 @@ class _Relaying:
             before = len(self.pending)
             self._answered(batch, answers, hop)
             self._may_be_dead = False
-            if any(map(belongs_elsewhere, answers)) or len(self.pending) == before:
+            if len(self.pending) == before or any(map(belongs_elsewhere, answers)):
                 return False
         return True
 
     def _next_batch(self, offers: Offers) -> list[QueuedRecipient]:
         """As many as go into one transaction, put to the head of the line. RFC 9422 §4."""
+        if len(self.pending) == 1:
+            return self.pending[:]
         most = min(MAXIMUM_RECIPIENTS, offers.recipient_limit or MAXIMUM_RECIPIENTS)
         domains = offers.limits.get("RCPTDOMAINMAX")
         if domains is None:
@@ -221,7 +226,12 @@ class _Relaying:
         return self.pending[: min(most, fitting)]
 
     def _envelope(self, batch: Sequence[QueuedRecipient]) -> Envelope:
-        return replace(self._attempt.message.envelope, recipients=tuple(queued.recipient for queued in batch))
+        message = self._attempt.message
+        return Envelope(
+            reverse_path=message.reverse_path,
+            parameters=message.parameters,
+            recipients=tuple([queued.recipient for queued in batch]),
+        )
 
     def _does_not_fit(
         self, batch: Sequence[QueuedRecipient], conversation: Conversation, hop: NextHop, fit: Fit
@@ -245,7 +255,7 @@ class _Relaying:
 
     def _trouble(self, recipients: Sequence[QueuedRecipient], outcome: Outcome) -> None:
         for recipient in recipients:
-            self._troubles[recipient.id].append(outcome)
+            self._troubles.setdefault(recipient.id, []).append(outcome)
 
 
 def _place(hop: NextHop, *, lmtp: bool) -> Place:

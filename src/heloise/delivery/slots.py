@@ -14,6 +14,8 @@ PUTTING_OFF = 30.0  # seconds until a probe for which there is no room is worth 
 class Lane(Enum):
     """Whose slots an attempt takes."""
 
+    __hash__ = object.__hash__  # Enum has one in Python, which would be called for each look into a table
+
     PROVEN = "proven"  # the destination has answered lately
     NEW = "new"  # the destination has not, the message is tried for the first time
     AGAIN = "again"  # the destination has not, and did not the last time either

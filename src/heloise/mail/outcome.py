@@ -22,6 +22,8 @@ class Stage(Enum):
 class Action(Enum):
     """RFC 3464 §2.3.3."""
 
+    __hash__ = object.__hash__  # Enum has one in Python, which would be called for each look into a table
+
     DELIVERED = "delivered"
     RELAYED = "relayed"
     EXPANDED = "expanded"

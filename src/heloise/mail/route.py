@@ -10,6 +10,8 @@ _ON_REQUEST = "?on-request"
 class Transport(Enum):
     """How the last step is done."""
 
+    __hash__ = object.__hash__  # Enum has one in Python, which would be called for each look into a table
+
     SMTP = "smtp"  # to a given host and port
     LMTP = "lmtp"  # RFC 2033; host and port or a Unix socket
     MX = "mx"  # to the mail exchangers of a domain

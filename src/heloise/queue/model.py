@@ -25,6 +25,8 @@ REQUEST_LIFETIME = 5 * 86400.0  # seconds that mail on request waits to be asked
 class RecipientState(Enum):
     """Where one recipient of one message stands. The numbers are stored; never reuse one."""
 
+    __hash__ = object.__hash__  # Enum has one in Python, which would be called for each look into a table
+
     WAITING = 0
     LEASED = 1
     DELIVERED = 2

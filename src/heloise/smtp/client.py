@@ -9,6 +9,7 @@ Deadlines are data: `patience` says how many seconds the peer may take for what 
 `turn` changes; the driver holds the timer.
 """
 
+import sys
 from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache
@@ -95,6 +96,7 @@ class ClientSession:
         self._output: list[bytes] = []
         self._sent = 0
         self._pipelining = False
+        self._dsn_offered = False
         self._transaction: OpenTransaction | None = None
         self._plan: Plan | None = None
         self._planner = Planner(registry, NO_OFFERS, prefer_chunking=options.chunking)
@@ -102,6 +104,7 @@ class ClientSession:
         self._needs_reset = False
         self._verbose_asked = False
         self._is_last = False  # ONEX was said
+        self._most_transactions = sys.maxsize
         self._farewell: Reply | None = None  # why the session is over, for a transaction that comes too late
 
     # What the driver calls
@@ -147,7 +150,7 @@ class ClientSession:
         if not self.usable:
             raise LocalProtocolError(f"no transaction can begin now ({self.state.value})")
         plan = self._planner.plan(envelope, facts)
-        self._transaction = OpenTransaction(envelope, dsn_offered=self.offers.has("DSN"))
+        self._transaction = OpenTransaction(envelope, dsn_offered=self._dsn_offered)
         if isinstance(plan, Reply):
             self._transaction.decide_rest(Stage.MAIL, self.judged(plan), said_by_peer=False)
         else:
@@ -295,8 +298,7 @@ class ClientSession:
     @property
     def usable(self) -> bool:
         """May a transaction begin now?"""
-        limit = self.offers.transaction_limit
-        return self.state is ClientState.READY and not self._is_last and (limit is None or self.transactions < limit)
+        return self.state is ClientState.READY and not self._is_last and self.transactions < self._most_transactions
 
     # What to send
 
@@ -481,6 +483,8 @@ class ClientSession:
         self._planner = Planner(self._registry, offers, prefer_chunking=self._options.chunking)
         self.state = ClientState.READY
         self._pipelining = offers.has("PIPELINING")
+        self._dsn_offered = offers.has("DSN")
+        self._most_transactions = offers.transaction_limit or sys.maxsize
         self._reader.success_has_status = True
         self._events.append(ConversationReady(offers))
 

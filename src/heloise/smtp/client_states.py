@@ -32,6 +32,8 @@ class ClientState(Enum):
 class Expected(Enum):
     """What the next reply is for."""
 
+    __hash__ = object.__hash__  # Enum has one in Python, which would be called for each look into a table
+
     GREETING = "greeting"
     EHLO = "EHLO"
     HELO = "HELO"
