@@ -89,6 +89,7 @@ class Deliverer:
         self._finder = Finder(doors, agents)
         self._slots = Slots(self._options.attempts)
         self._loop: asyncio.Task[None] | None = None
+        self._event_loop: asyncio.AbstractEventLoop | None = None  # asked for once: to ask is a system call each time
         # Dicts and not sets: a set's order follows addresses in memory, and a simulated run must be repeatable.
         self._groups: dict[asyncio.Task[None], None] = {}
         self._attempts: dict[asyncio.Task[Any], None] = {}  # groups of which an agent is at work
@@ -100,6 +101,7 @@ class Deliverer:
 
     def start(self) -> None:
         """Begin to take leases."""
+        self._event_loop = asyncio.get_running_loop()
         self._loop = asyncio.create_task(self._take_leases(), name="deliverer")
         self._leftovers = asyncio.create_task(self._reports.pay_leftovers(), name="leftovers")
 
@@ -220,7 +222,8 @@ class Deliverer:
             self._spawn(self._hold(parts[0], lease.content))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
+        loop = self._event_loop
+        task = asyncio.create_task(work) if loop is None else loop.create_task(work)
         self._groups[task] = None
         task.add_done_callback(self._groups.pop)
         return task
@@ -347,7 +350,7 @@ class Deliverer:
     async def _run(self, work: Coroutine[Any, Any, None], attempt: DeliveryAttempt) -> None:
         """Have an agent work in this task. When `stop` cuts it off, that is all it cuts off: what was decided is
         settled, and whoever is not is postponed."""
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._event_loop)
         assert task is not None
         self._attempts[task] = None
         try:

@@ -38,6 +38,7 @@ class Sessions:
         self._idle: dict[Place, list[_Idle]] = {}
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # asked for once: to ask is a system call each time
         self._closed = False
 
     def has(self, place: Place) -> bool:
@@ -61,7 +62,9 @@ class Sessions:
         if self._closed or worn_out or not conversation.usable:
             background(conversation.quit())
             return
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         until = loop.time() + IDLE_TIME
         if self._timer is None:
             self._timer = loop.call_at(until, self._expire)

@@ -52,6 +52,7 @@ class Conversation:
         self._stream = stream
         self._quit_timeout = quit_timeout
         self._progress = progress
+        self._loop = asyncio.get_running_loop()  # asked for once: to ask is a system call each time
         self._turn = -1
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -210,7 +211,7 @@ class Conversation:
             raise LocalProtocolError("the conversation is over")
         if session.turn != self._turn:
             self._turn = session.turn
-            self._deadline = asyncio.get_running_loop().time() + session.patience
+            self._deadline = self._loop.time() + session.patience
         if self._timer is None or self._timer.when() > self._deadline:
             self._set_timer()
         self._is_waiting = True
@@ -230,7 +231,7 @@ class Conversation:
 
     def _set_timer(self) -> None:
         self._stop_timer()
-        self._timer = asyncio.get_running_loop().call_at(self._deadline, self._look_at_clock)
+        self._timer = self._loop.call_at(self._deadline, self._look_at_clock)
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None
@@ -241,7 +242,7 @@ class Conversation:
         self._timer = None
         if not self._is_waiting:
             return  # whoever waits next sets it again
-        if asyncio.get_running_loop().time() < self._deadline:
+        if self._loop.time() < self._deadline:
             self._set_timer()
             return
         self._session.timed_out()

@@ -64,7 +64,9 @@ class Queue:
         self._handover_octets = 0
         self._has_deliverer = False
         self._next_due: float | None = None
-        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None  # asked for once: to ask is a system call each time
+        self._is_awake = False
+        self._sleeper: asyncio.Future[None] | None = None
         self._watches: dict[MessageId, Watch] = {}
         self._free_checked = float("-inf")
         self._free = 0
@@ -109,7 +111,7 @@ class Queue:
             self._handover.appendleft(lease)
         else:
             self._handover.append(lease)
-        self._wake.set()
+        self._wake()
 
     async def _keep_waiting(self, message: NewMessage, due: float) -> None:
         try:
@@ -178,7 +180,7 @@ class Queue:
         """
         self._has_deliverer = True
         while self._has_deliverer:
-            self._wake.clear()
+            self._is_awake = False
             leases = await self._take(limit)
             if leases:
                 return leases
@@ -193,7 +195,7 @@ class Queue:
     def stop_leasing(self) -> None:
         """Hand nothing out any more; new messages wait in the store."""
         self._has_deliverer = False
-        self._wake.set()
+        self._wake()
 
     async def settle(self, settlement: Settlement) -> None:
         """Apply what an attempt did, its reports included. Raises StoreFull, StoreFault."""
@@ -279,7 +281,7 @@ class Queue:
     def _due(self, moment: float) -> None:
         if self._next_due is None or moment < self._next_due:
             self._next_due = moment
-            self._wake.set()
+            self._wake()
 
     async def _take(self, limit: int) -> tuple[Lease, ...]:
         """From the hand-over and from the store in turn, so that neither starves the other."""
@@ -331,15 +333,28 @@ class Queue:
 
     async def _wait(self) -> None:
         """Until something is handed over, becomes due, or is said by an operator."""
-        delay = None if self._next_due is None else max(0.0, self._next_due - self._world.clock.now())
+        if self._is_awake:
+            return
+        if self._sleeper is not None:
+            raise RuntimeError("two deliverers wait for one queue")
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         timer: asyncio.TimerHandle | None = None
-        if delay is not None:
-            timer = asyncio.get_running_loop().call_later(delay, self._wake.set)
+        if self._next_due is not None:
+            timer = self._loop.call_later(max(0.0, self._next_due - self._world.clock.now()), self._wake)
+        self._sleeper = self._loop.create_future()
         try:
-            await self._wake.wait()
+            await self._sleeper
         finally:
+            self._sleeper = None
             if timer is not None:
                 timer.cancel()
+
+    def _wake(self) -> None:
+        """Have whoever waits in `next_leases` look again."""
+        self._is_awake = True
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
 
 
 def _first_due(message: NewMessage, now: float) -> float:
