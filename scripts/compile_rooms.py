@@ -39,12 +39,14 @@ LEFT_INTERPRETED = {
     "routing/asking.py": _AWAIT,
     "routing/sources": "waits for databases; drivers of others that must be there at run time only",
     "queue/memory.py": _INSTEAD,
+    "reception/held.py": _GENERATOR,
     "smtp/sasl": "once in a session at most, and what takes time in it is hashing",
     "smtp/transcript.py": "meant to be inherited from, which a compiled class can not be",
 }
 """What of those rooms is not compiled, and the reason. A package's `__init__.py` never is: it only names what is in it.
 
 Whole rooms that are not: `net` inherits asyncio's buffered protocol; `dsn`, `local` and `inbox` work for few messages;
+`policy` is asked only where it is configured, and is what hooks are written against;
 `passport` is named tuples and JSON, which gain nothing; `config`, `app` and `cli` put together what others do, and
 `testing` is there to be looked into.
 """
@@ -55,7 +57,7 @@ _EAGER = (
 )
 
 # What the rooms above import from: a change there may change what is compiled.
-_READ = (*COMPILED, "net", "dsn")
+_READ = (*COMPILED, "net", "dsn", "policy")
 
 
 def compiled_modules(package: Path) -> list[Path]:

@@ -7,8 +7,10 @@ from typing import TypeAlias
 from heloise.delivery.journal import AttemptEnded
 from heloise.mail import causes
 from heloise.mail.attributes import Attributes
+from heloise.mail.cause import Cause
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
+from heloise.mail.ids import MessageId
 from heloise.mail.outcome import Outcome
 from heloise.mail.reply import Reply, printable
 from heloise.mail.sink import Submission
@@ -90,6 +92,14 @@ class Journal:
         self._emit("info", "command.refused", fields)
         if self._office is not None:
             self._office.record(Answered(session, self._office.now(), proposal, reply))
+
+    def judged(self, session: str, message_id: MessageId, cause: Cause) -> None:
+        """A message was taken, and is thrown away or held, since the policy says so."""
+        self._emit("info", "message.judged", {"session": session, "message": message_id, **_cause_fields(cause)})
+
+    def policy_trouble(self, session: str, check: str, trouble: str) -> None:
+        """A check, filter or hook took too long or failed."""
+        self._emit("error", "policy.trouble", {"session": session, "check": check, "trouble": printable(trouble)})
 
     def secured(self, session: str, encryption: Encryption) -> None:
         """A session runs under TLS now."""
@@ -213,7 +223,10 @@ class Journal:
 
 
 def _cause(reply: Reply) -> dict[str, object]:
-    cause = reply.cause
+    return _cause_fields(reply.cause)
+
+
+def _cause_fields(cause: Cause) -> dict[str, object]:
     fields: dict[str, object] = {"cause": cause.id}
     if cause.rule is not None:
         fields["rule"] = str(cause.rule)

@@ -6,7 +6,7 @@ accepted can be kept, and what is kept can be delivered. Takes no part in any de
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any, TypedDict
@@ -23,6 +23,7 @@ from heloise.app.journal import Journal
 from heloise.app.operations import Operation, OperationsDesk
 from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.passports import make_office, retention_of
+from heloise.app.policies import listener_policy
 from heloise.app.regime import Regime
 from heloise.app.retiring import when_all_are_empty
 from heloise.app.stopping import close_doors
@@ -36,6 +37,8 @@ from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer
 from heloise.delivery.on_demand import OnDemandRelay
 from heloise.mail.cause import Rule
+from heloise.policy.filter import Filter
+from heloise.policy.pipeline import PolicyPipeline
 from heloise.queue.errors import StoreInUse
 from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
@@ -71,6 +74,8 @@ class _Running:
 class MailServer:
     """One mail server. `start` and `stop` are each called once.
 
+    `filters` are asked on all listeners, after those that are configured.
+
     Raises:
         ConfigError: a file of names or users can not be used.
         TlsFileError: a certificate can not be used.
@@ -86,6 +91,7 @@ class MailServer:
         recorder_for: RecorderFactory = nobody_watches,
         registry: Registry | None = None,
         part: Part = ALONE,
+        filters: Sequence[Filter] = (),
     ) -> None:
         self.operations: dict[str, Operation] = {}  # what operators may ask beside what is done with the queue
         store = store if store is not None else StoreOptions()
@@ -94,6 +100,7 @@ class MailServer:
         self._world = world
         self._journal = journal
         self._recorder_for = recorder_for
+        self._filters = tuple(filters)
         self._registry = registry if registry is not None else discover()
         self._regime = Regime(configuration, world, journal)
         self._store_options = store
@@ -312,7 +319,7 @@ class MailServer:
     def _door(self, regime: Regime, listener: Listener, index: int) -> Door:
         configuration = regime.configuration
         return Door(
-            desk=self._desk(regime),
+            desk=replace(self._desk(regime), policy=self._policy(regime, listener)),
             policy=admission_policy(configuration, listener, self._registry),
             registry=self._registry,
             limits=configuration.limits.session,
@@ -325,6 +332,16 @@ class MailServer:
             maximum_sessions=listener.max_connections,
             recorder_for=self._recorder_for,
             proxies=proxy_rules(configuration, index),
+        )
+
+    def _policy(self, regime: Regime, listener: Listener) -> PolicyPipeline | None:
+        return listener_policy(
+            regime.configuration,
+            listener,
+            self._world,
+            self._journal,
+            filters=self._filters,
+            spool_directory=f"{shard_directory(self._configuration, self._part.index)}/spool",
         )
 
     def _desk(self, regime: Regime) -> ReceptionDesk:

@@ -66,6 +66,8 @@ class Decoder:
             return float(value)
         if kind is int and isinstance(value, int) and not isinstance(value, bool):
             return self._number(value, path)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
         return value if self._is(kind, value, path) else _WRONG
 
     def _number(self, value: int, path: Path) -> Any:

@@ -89,7 +89,7 @@ def written(value: object, kind: object = None) -> str:
         return "[" + ", ".join(written(item, inner) for item in value) + "]"
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f'"{key}" = {written(item)}' for key, item in value.items()) + " }" if value else "{}"
-    return str(value) if isinstance(value, int) else f'"{value}"'
+    return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 
 def _kind(kind: Any) -> str:
@@ -102,7 +102,7 @@ def _kind(kind: Any) -> str:
         return "a table"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "one of " + ", ".join(f'"{choice.value}"' for choice in kind)
-    return {str: "a string", int: "a number", bool: "true or false"}[kind]
+    return {str: "a string", int: "a number", float: "a number", bool: "true or false"}[kind]
 
 
 def _inner(cls: type) -> Iterator[tuple[str, type | None]]:

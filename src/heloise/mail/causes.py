@@ -472,6 +472,37 @@ FAULT_RULE = _kind(
 )
 POLICY_REFUSED = _kind("policy.refused", "RFC 5321 §7.9", "A rule of this server refuses it.", OPERATOR)
 POLICY_LATER = _kind("policy.not-now", "RFC 5321 §7.8", "A rule of this server refuses it for now.", LATER)
+POLICY_DISCARDED = _kind(
+    "policy.discarded",
+    "RFC 5321 §6.2",
+    "The message was taken and thrown away, since a rule of this server says so.",
+    OPERATOR,
+)
+POLICY_HELD = _kind(
+    "policy.held",
+    "RFC 5321 §6.2",
+    "The message was taken and is held in the queue, since a rule of this server says so.",
+    "An operator looks at it, and lets it go by `heloise queue release` or removes it.",
+)
+POLICY_POINTS = _kind(
+    "policy.points",
+    "RFC 5321 §7.9",
+    "So much speaks against the client, or against what it brings, that the server refuses it; what it is, and how "
+    "much each counts, stands with this cause.",
+    "The operator of the client mends what is told. " + OPERATOR,
+)
+POLICY_OVERRUN = _kind(
+    "policy.overrun",
+    "RFC 5321 §4.5.3.2",
+    "A check, a filter or a hook of this server took longer than it may.",
+    "The operator looks at what it waits for; the log has its name. " + LATER,
+)
+POLICY_FAULT = _kind(
+    "policy.fault",
+    "RFC 5321 §4.3.2",
+    "A check, a filter or a hook of this server failed.",
+    "The operator finds the error in the log under the id that the reply gives. " + LATER,
+)
 
 # Delivery
 PEER_SAID = _kind("peer.said", "RFC 5321 §4.2", "These are the words of the other server.", "Ask its operator.")

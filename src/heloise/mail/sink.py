@@ -21,7 +21,8 @@ from heloise.mail.trace import Origin
 class Submission:
     """A message about to be taken: its envelope, where each recipient goes, where it came from.
 
-    `routes[i]` is the route of `envelope.recipients[i]`.
+    `routes[i]` is the route of `envelope.recipients[i]`. One that `is_held` stays in the queue until an operator
+    releases it.
     """
 
     message_id: MessageId
@@ -29,6 +30,7 @@ class Submission:
     routes: tuple[Route, ...]
     origin: Origin
     hints: Hints = NO_HINTS
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,18 @@ _EVENTS = (
         "session message peer hello sender recipients size tls forwarded",
     ),
     _kind(
+        "message.judged",
+        LogLevel.INFO,
+        "A message was taken and is thrown away, or held: the cause says why.",
+        f"session message {_CAUSE}",
+    ),
+    _kind(
+        "policy.trouble",
+        LogLevel.ERROR,
+        "A check, a filter or a hook took too long or failed.",
+        "session check trouble",
+    ),
+    _kind(
         "delivery.attempted",
         LogLevel.INFO,
         "One attempt for one recipient; a warning when it has to be repeated.",

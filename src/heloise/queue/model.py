@@ -109,6 +109,8 @@ def queued_message(message: NewMessage, *, first_id: int, leased_until: float | 
     start = submission.hints.not_before
     start = submission.origin.received_at if start is None else max(start, submission.origin.received_at)
     state = RecipientState.WAITING if leased_until is None else RecipientState.LEASED
+    if submission.is_held:
+        state = RecipientState.HELD
     return QueuedMessage(
         message_id=submission.message_id,
         reverse_path=submission.envelope.reverse_path,

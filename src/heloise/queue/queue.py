@@ -94,7 +94,8 @@ class Queue:
         now = self._world.clock.now()
         watched = message.submission.message_id in self._watches
         due = _first_due(message, now)
-        if due > now or not self._may_hand_over(content, watched) or _has_on_request(message):
+        is_held = message.submission.is_held
+        if is_held or due > now or not self._may_hand_over(content, watched) or _has_on_request(message):
             await self._keep_waiting(message, due)
             return
         self._handover_octets += content.size

@@ -114,7 +114,7 @@ class SqliteStore:
         def committed(_: None) -> None:
             for message in queued:
                 self._tally.messages += 1
-                self._tally.move(None, RecipientState.WAITING, len(message.recipients))
+                self._tally.move(None, message.recipients[0].state, len(message.recipients))
 
         await self._write().insert([new_rows(*each) for each in zip(messages, queued, strict=True)], committed)
 

@@ -34,10 +34,11 @@ DEFAULT_AUDIENCES: Mapping[str, Audience] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What one client may do. `name` is its host name, where a proxy has told it. With a `refusal` it is sent away at
-    the greeting for that."""
+    """What one client may do. `address` is an IP address, "unix", or "unknown"; `name` its host name, where a proxy has
+    told it; `local` where it connected to, likewise. With a `refusal` it is sent away at the greeting for that."""
 
     address: str
+    port: int = 0
     may_relay: bool
     is_local: bool = False  # a program on this machine
     mends_line_endings: bool = False  # are its bare LFs made CRLF?
@@ -66,10 +67,10 @@ class AdmissionPolicy:
     def admit(self, peer: Endpoint | UnixEndpoint) -> Admission:
         """What a client from there may do. Somebody on a Unix socket is on this machine."""
         if isinstance(peer, UnixEndpoint):
-            loopback, may_relay, address = True, True, "unix"
+            loopback, may_relay, address, port = True, True, "unix", 0
             parsed: IPv4Address | IPv6Address = ip_address("127.0.0.1")
         else:
-            address = peer.host.partition("%")[0]  # without the zone of a link-local address
+            address, port = peer.host.partition("%")[0], peer.port  # without the zone of a link-local address
             parsed = ip_address(address)
             loopback = parsed.is_loopback
             may_relay = any(parsed in network for network in self.relay_networks)
@@ -87,6 +88,7 @@ class AdmissionPolicy:
         mends = self._mends(parsed) if self.line_endings else False
         return Admission(
             address=address,
+            port=port,
             may_relay=may_relay,
             permitted=permitted,
             is_local=loopback,

@@ -133,7 +133,7 @@ class Door:
             greeting = self._closing
         if greeting is None and len(self._open) >= self._maximum_sessions:
             greeting = too_many(self._rules.get("max_connections"), limit=self._maximum_sessions)
-        reception = Reception(self._desk, admission, session.view, session_id, greeting, self._spokesmen)
+        reception = Reception(self._desk, admission, session.view, session_id, greeting, self._spokesmen, stream.local)
         if self._attend is None:
             conversation = ServerConversation(session, stream, reception)
         else:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from heloise.dsn.submission import RouteReport
+from heloise.mail import causes
 from heloise.mail.attributes import Attributes
+from heloise.mail.cause import Cause
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope, Recipient
@@ -18,8 +20,12 @@ from heloise.mail.path import ForwardPath, ReversePath
 from heloise.mail.reply import Reply
 from heloise.mail.sink import Companion, Deposit, MessageSink, Refused, Submission, Taken
 from heloise.mail.trace import Origin, received_field
+from heloise.policy.pipeline import PolicyPipeline
+from heloise.policy.views import MessageView
 from heloise.reception.admission import Admission
 from heloise.reception.authority import Authority
+from heloise.reception.held import HeldContent, disposing, next_chunk
+from heloise.reception.judging import Judging
 from heloise.reception.owed import Owed, owed_report
 from heloise.reception.spokesmen import Spokesmen
 from heloise.reception.transaction import Transaction
@@ -28,6 +34,8 @@ from heloise.routing.lookup import LookupFailed
 from heloise.routing.propagate import Onward, Sender, due_report, members_of, recipients_of
 from heloise.routing.router import Accepted, Routing
 from heloise.smtp import replies
+from heloise.smtp.command import Mail
+from heloise.smtp.data import ContentGauge
 from heloise.smtp.events import (
     ClientProposed,
     ConnectionProposed,
@@ -50,9 +58,11 @@ from heloise.smtp.events import (
     VerifyProposed,
 )
 from heloise.smtp.extension import ServerView
+from heloise.smtp.limits import SessionLimits
 from heloise.smtp.sasl.mechanism import Proven
-from heloise.world import LinkError, ServerTls, Stream, World
+from heloise.world import AnyEndpoint, LinkError, ServerTls, Stream, World
 
+_NO_LIMIT = SessionLimits(message_size=0)
 Say = Callable[[str], None]
 
 
@@ -131,6 +141,10 @@ class Journal(Protocol):
         """Something was refused; the reply has the cause."""
         ...
 
+    def judged(self, session: str, message_id: MessageId, cause: Cause) -> None:
+        """A message was taken, and is thrown away or held."""
+        ...
+
     def secured(self, session: str, encryption: Encryption) -> None:
         """A session runs under TLS now."""
         ...
@@ -167,7 +181,8 @@ class ReceptionDesk:
 
     `route_report` says where a report for a sender goes; None where nobody is told anything. `rewriting` gives mail
     that is forwarded another reverse path; None where it keeps the one it has. `tls` is asked for each handshake.
-    `authority` knows who has which password; None where nobody has one.
+    `authority` knows who has which password; None where nobody has one. `policy` is asked about everything that would
+    be taken otherwise; None where nobody objects.
     """
 
     hostname: str
@@ -182,6 +197,7 @@ class ReceptionDesk:
     rewriting: SenderRewriting | None = None
     tls: Callable[[], ServerTls | None] = no_tls
     authority: Authority | None = None
+    policy: PolicyPipeline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +224,7 @@ class Reception:
         session_id: str,
         greeting: Reply | None = None,
         spokesmen: Spokesmen | None = None,
+        local: AnyEndpoint | None = None,
     ) -> None:
         self._desk = desk
         self._spokesmen = spokesmen
@@ -217,6 +234,9 @@ class Reception:
         self._greeting = greeting
         self._transaction = Transaction()
         self._on_demand: tuple[str, ...] = ()  # the domains of an accepted ATRN
+        self._judging: Judging | None = None
+        if desk.policy is not None:
+            self._judging = Judging(desk.policy, admission, view, session_id, desk.world.clock, local)
 
     async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         """The reply to a proposal. See `heloise.link.serve.Receiver`."""
@@ -242,6 +262,8 @@ class Reception:
                 await self._abandon()
             case SessionEnded(lost=lost):
                 await self._abandon()
+                if self._judging is not None:
+                    await self._judging.close()
                 self._desk.journal.ended(self._session_id, lost=lost)
             case _:
                 assert_never(fact)
@@ -276,22 +298,34 @@ class Reception:
             case MailProposed(command=command):
                 return (
                     self._desk.queue.room_for(_declared_size(command.parameters.value("SIZE")))
-                    or await self._sender_refused(command.reverse_path)
+                    or await self._sender_refused(command)
                     or replies.SENDER_OK
                 )
             case ContentProposed(envelope=envelope):
-                return await self._begin(envelope)
+                refusal = None if self._judging is None else await self._content_judged(self._judging, envelope)
+                return refusal or await self._begin(envelope)
             case MessageProposed(envelope=envelope, facts=facts):
+                if self._judging is not None:
+                    return await self._take_judged(self._judging, envelope, facts, say)
                 return await self._take(envelope, facts, say)
-            case HelloProposed(reply=reply):
+            case HelloProposed(command=hello, reply=reply):
+                if self._judging is not None:
+                    return await self._judging.hello(hello.name) or reply
                 return reply
             case ConnectionProposed():
                 self._desk.journal.opened(self._session_id, self._admission.address)
-                return self._greeting or replies.greeting(self._desk.hostname, self._desk.words)
+                refusal = self._greeting
+                if refusal is None and self._judging is not None:
+                    refusal = await self._judging.connected()
+                return refusal or replies.greeting(self._desk.hostname, self._desk.words)
             case VerifyProposed(text=text, utf8=utf8):
-                return await self._desk.names.verify(text, may_relay=self._may_relay, utf8=utf8)
+                return await self._lookup_refused("VRFY", text) or await self._desk.names.verify(
+                    text, may_relay=self._may_relay, utf8=utf8
+                )
             case ExpandProposed(text=text, utf8=utf8):
-                return await self._desk.names.expand(text, may_relay=self._may_relay, utf8=utf8)
+                return await self._lookup_refused("EXPN", text) or await self._desk.names.expand(
+                    text, may_relay=self._may_relay, utf8=utf8
+                )
             case QueueRunProposed(kind=kind, node=node):
                 return await self._desk.queue.run(kind, node, self._admission.address)
             case TurnProposed(domains=domains):
@@ -330,15 +364,23 @@ class Reception:
         """By where the client comes from, or because it is known by name."""
         return self._admission.may_relay or self._view.authenticated_as is not None
 
-    async def _sender_refused(self, reverse_path: ReversePath) -> Reply | None:
-        user, authority = self._view.authenticated_as, self._desk.authority
-        if user is None or authority is None:
-            return None
-        return await authority.sender_refused(user, reverse_path.mailbox)
+    async def _lookup_refused(self, verb: str, text: str) -> Reply | None:
+        return None if self._judging is None else await self._judging.lookup(verb, text)
 
-    async def _recipient(self, recipient: Recipient, reverse_path: ReversePath, say: Say) -> Reply:
+    async def _sender_refused(self, command: Mail) -> Reply | None:
+        user, authority = self._view.authenticated_as, self._desk.authority
+        if user is not None and authority is not None:
+            refusal = await authority.sender_refused(user, command.reverse_path.mailbox)
+            if refusal is not None:
+                return refusal
+        return None if self._judging is None else await self._judging.mail(command)
+
+    async def _recipient(
+        self, recipient: Recipient, reverse_path: ReversePath, say: Say, *, by_filter: bool = False
+    ) -> Reply:
+        """One more recipient, whom the client has named, or a filter of ours."""
         desk, transaction = self._desk, self._transaction
-        routing = await desk.router.route(recipient.forward_path, may_relay=self._may_relay)
+        routing = await desk.router.route(recipient.forward_path, may_relay=by_filter or self._may_relay)
         if not isinstance(routing, Accepted):
             return routing.reply
         try:
@@ -350,6 +392,10 @@ class Reception:
                 transaction.report_routes = await desk.route_report(ForwardPath(reverse_path.mailbox))
         except LookupFailed as trouble:
             return lookup_refused(recipient.forward_path, trouble).reply
+        if self._judging is not None and not by_filter:
+            refusal = await self._judging.recipient(recipient, reverse_path)
+            if refusal is not None:
+                return refusal
         for line in routing.told:
             say(line)
         for each in onward:
@@ -372,7 +418,7 @@ class Reception:
             onward = tuple(rewritten)
         return (*onward, *members_of(routing, reverse_path)) if routing.lists else onward
 
-    async def _begin(self, envelope: Envelope) -> Reply:
+    async def _begin(self, envelope: Envelope, message_id: MessageId | None = None) -> Reply:
         """Open the deposit and write our trace field on top. RFC 5321 §4.4."""
         world, transaction = self._desk.world, self._transaction
         now = world.clock.now()
@@ -386,15 +432,74 @@ class Reception:
             encryption=self._view.encryption,
             forwarded=self._view.forwarded,
         )
-        submission = transaction.part(envelope, origin, self._new_id)[0]
+        submission = transaction.part(envelope, origin, self._new_id, message_id)[0]
         sole = envelope.recipients[0].forward_path.mailbox if len(envelope.recipients) == 1 else None
         trace = received_field(
             origin=origin, by=self._desk.hostname, message_id=submission.message_id, sole_recipient=sole
         )
+        if self._judging is not None:
+            trace += self._judging.fields()
+            if self._judging.standing.hold is not None:
+                submission = transaction.hold()
         transaction.deposit = self._desk.sink.begin(submission)
         transaction.trace_size = len(trace)
         await transaction.write(trace)
         return replies.GO_AHEAD
+
+    async def _content_judged(self, judging: Judging, envelope: Envelope) -> Reply | None:
+        """A refusal; or GO_AHEAD, when the content is held back to be looked at as a whole; or None to begin."""
+        refusal = await judging.data(envelope)
+        if refusal is None and judging.holds_content:
+            self._transaction.held = HeldContent(self._desk.world, judging.spool_directory, self._new_id())
+            return replies.GO_AHEAD
+        return refusal
+
+    async def _take_judged(self, judging: Judging, envelope: Envelope, facts: ContentFacts, say: Say) -> Reply:
+        held = self._transaction.held
+        if held is not None:
+            reply = await disposing(held, self._take_held(judging, envelope, facts, held, say))
+        elif (cause := judging.standing.discard) is not None:
+            reply = self._discarded(self._transaction.submissions[0].message_id, cause)
+            await self._abandon()
+        else:
+            reply = await self._take(envelope, facts, say)
+        await judging.forget()
+        return reply
+
+    async def _take_held(
+        self, judging: Judging, envelope: Envelope, facts: ContentFacts, held: HeldContent, say: Say
+    ) -> Reply:
+        """Ask about the whole message, and store it as it is after all changes."""
+        transaction, self._transaction = self._transaction, Transaction()
+        verdict, message = await judging.message(envelope, facts, held.message_id, held)
+        if verdict.refusal is not None:
+            return verdict.refusal
+        if (cause := judging.standing.discard) is not None:
+            return self._discarded(held.message_id, cause)
+        if not message.envelope.recipients:
+            return self._discarded(held.message_id, causes.POLICY_DISCARDED.because(why="no recipient was left"))
+        if message.envelope == envelope:
+            self._transaction, transaction.held = transaction, None
+        else:
+            for recipient in message.envelope.recipients:
+                reply = await self._recipient(recipient, message.envelope.reverse_path, say, by_filter=True)
+                if reply.code >= 400:
+                    return reply
+        await self._begin(message.envelope, held.message_id)
+        return await self._take(message.envelope, await self._fill(message), say)
+
+    async def _fill(self, message: MessageView) -> ContentFacts:
+        """The deposit gets the content; the facts of it, which filters may have changed."""
+        gauge = ContentGauge(_NO_LIMIT)
+        chunks = message.chunks()
+        while (octets := await next_chunk(chunks)) is not None:
+            gauge.update(octets)
+            await self._transaction.write(octets)
+        return gauge.facts()
+
+    def _discarded(self, message_id: MessageId, cause: Cause) -> Reply:
+        self._desk.journal.judged(self._session_id, message_id, cause)
+        return replies.message_discarded(message_id, cause)
 
     def _protocol(self, envelope: Envelope) -> str:
         """The with-type: RFC 3848, RFC 6531 §4.3."""
@@ -427,6 +532,8 @@ class Reception:
             answer = await transaction.deposit.commit(facts, companions)
         if isinstance(answer, Refused):
             return answer.reply
+        if first.is_held and self._judging is not None and (cause := self._judging.standing.hold) is not None:
+            self._desk.journal.judged(self._session_id, first.message_id, cause)
         for submission in transaction.submissions:
             self._desk.journal.accepted(self._session_id, submission, facts)
         return replies.message_taken(answer.message_id)
@@ -453,6 +560,10 @@ class Reception:
         transaction, self._transaction = self._transaction, Transaction()
         if transaction.deposit is not None:
             await transaction.deposit.abort()
+        if self._judging is not None:
+            if transaction.held is not None:
+                await transaction.held.discard()
+            await self._judging.forget()
 
 
 def _declared_size(value: str | None) -> int:

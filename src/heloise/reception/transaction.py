@@ -1,7 +1,7 @@
 """What one open transaction of a session has gathered. RFC 5321 §3.3."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from heloise.dsn.submission import Routed
 from heloise.mail.envelope import Envelope, Recipient
@@ -10,6 +10,7 @@ from heloise.mail.path import ForwardPath
 from heloise.mail.route import Route
 from heloise.mail.sink import Deposit, Submission
 from heloise.mail.trace import Origin
+from heloise.reception.held import HeldContent
 from heloise.reception.owed import BEGINNING, Owed
 from heloise.routing.propagate import Onward, Sender
 
@@ -19,11 +20,13 @@ class Transaction:
     """The recipients to be stored, each once, and the deposit once there is content.
 
     `owed` are recipients whose sender wants to hear what they stand for; the report goes to `report_routes`, and for
-    it the `beginning` of the content is kept. Of `submissions` the first is what the deposit was begun with.
+    it the `beginning` of the content is kept. Of `submissions` the first is what the deposit was begun with. While the
+    content is `held` back for somebody who has to look at it, there is no deposit.
     """
 
     submissions: tuple[Submission, ...] = ()
     deposit: Deposit | None = None
+    held: HeldContent | None = None
     trace_size: int = 0
     owed: dict[Recipient, Owed] = field(default_factory=dict)
     report_routes: Routed = ()
@@ -41,10 +44,13 @@ class Transaction:
         if onward.sender is not None:
             self._is_parted = True
 
-    def part(self, envelope: Envelope, origin: Origin, new_id: Callable[[], MessageId]) -> tuple[Submission, ...]:
+    def part(
+        self, envelope: Envelope, origin: Origin, new_id: Callable[[], MessageId], first: MessageId | None = None
+    ) -> tuple[Submission, ...]:
         """What is to be taken for `envelope`: the same content under one reverse path, or under several.
 
-        There is at least one submission, and what goes on as it came is the first. Each has an id of its own.
+        There is at least one submission, and what goes on as it came is the first. Each has an id of its own, the first
+        one `first` when that is given.
         """
         groups: dict[Sender | None, list[tuple[Recipient, Route]]] = {}
         if not self._is_parted:
@@ -65,11 +71,21 @@ class Transaction:
             )
             for sender in sorted(groups, key=_is_another)
         )
+        if first is not None:
+            self.submissions = (replace(self.submissions[0], message_id=first), *self.submissions[1:])
         return self.submissions
+
+    def hold(self) -> Submission:
+        """All of it stays in the queue until an operator releases it; the first."""
+        self.submissions = tuple([replace(each, is_held=True) for each in self.submissions])
+        return self.submissions[0]
 
     async def write(self, octets: bytes) -> None:
         """The next octets, to the deposit."""
-        assert self.deposit is not None
+        if self.deposit is None:
+            assert self.held is not None
+            await self.held.write(octets)
+            return
         if self.owed and len(self.beginning) < BEGINNING:
             self.beginning += octets
         await self.deposit.write(octets)

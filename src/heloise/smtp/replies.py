@@ -540,3 +540,42 @@ def storage_fault(problem: str) -> Reply:
 def no_room(*, free: int, minimum_free: int, size: int) -> Reply:
     """452 4.3.1 before the disk is really full; all in octets."""
     return STORAGE_FULL.with_cause(causes.STORAGE_FULL.because(free=free, minimum_free=minimum_free, size=size))
+
+
+# What a check, a filter or a hook says
+
+
+def policy_refusal(code: int, status: str, text: str, cause: Cause) -> Reply:
+    """4yz or 5yz in the words of whoever refuses. Raises ValueError for another code, or a status of another class."""
+    if not 400 <= code <= 599:
+        raise ValueError(f"a refusal is 4yz or 5yz, not {code}")
+    return reply(code, status, text, cause)
+
+
+def too_many_points(cause: Cause) -> Reply:
+    """550 5.7.1."""
+    return reply(550, "5.7.1", "Too much speaks against this client or this message", cause)
+
+
+def policy_overrun(check: str, seconds: float) -> Reply:
+    """451 4.3.0: somebody who has to be asked takes too long."""
+    cause = causes.POLICY_OVERRUN.because(check=printable(check), deadline=f"{seconds:g}")
+    return reply(451, "4.3.0", "A check takes too long, try again later", cause)
+
+
+def policy_fault(check: str, fault: str) -> Reply:
+    """451 4.3.0: somebody who has to be asked has failed; `fault` is an id in the log."""
+    cause = causes.POLICY_FAULT.because(check=printable(check), fault=fault)
+    return reply(451, "4.3.0", f"A check failed, try again later (fault {fault})", cause)
+
+
+def instead_of_greeting(hostname: str, refusal: Reply) -> Reply:
+    """A refusal at the greeting, where only 554 and 421 can be said. RFC 5321 §3.1."""
+    if refusal.code >= 500:
+        return reply(554, None, f"{hostname} {refusal.text}", refusal.cause)
+    return reply(421, str(refusal.status or "4.7.0"), refusal.text, refusal.cause)
+
+
+def message_discarded(message_id: str, cause: Cause) -> Reply:
+    """250 2.0.0 to a message that is taken and thrown away; the client is not told so."""
+    return message_taken(message_id).with_cause(cause)
