@@ -157,7 +157,7 @@ _CLASSIC = (
         _AGAIN,
         "RFC 5321 §4.2.3",
         "session.fault storage.fault lookup.failed local.trouble dns.failure delivery.fault delivery.congested "
-        "peer.nonsense policy.not-now atrn.trouble route.not-configured program.not-started",
+        "peer.nonsense policy.not-now policy.overrun policy.fault atrn.trouble route.not-configured program.not-started",
     ),
     _code(
         452,
@@ -223,7 +223,8 @@ _CLASSIC = (
         _RETURN,
         "RFC 5321 §4.2.3",
         "client.not-allowed "
-        "recipient.unknown relay.denied srs.forged srs.expired recipient.not-ascii policy.refused dns.no-such-domain "
+        "recipient.unknown relay.denied srs.forged srs.expired recipient.not-ascii policy.refused policy.points "
+        "dns.no-such-domain "
         "route.none peer.said",
     ),
     _code(
