@@ -157,7 +157,8 @@ _CLASSIC = (
         _AGAIN,
         "RFC 5321 §4.2.3",
         "session.fault storage.fault lookup.failed local.trouble dns.failure delivery.fault delivery.congested "
-        "peer.nonsense policy.not-now policy.overrun policy.fault atrn.trouble route.not-configured program.not-started",
+        "peer.nonsense policy.not-now policy.overrun policy.fault "
+        "atrn.trouble route.not-configured program.not-started",
     ),
     _code(
         452,
