@@ -23,7 +23,7 @@ from heloise.app.journal import Journal
 from heloise.app.operations import Operation, OperationsDesk
 from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.passports import make_office, retention_of
-from heloise.app.policies import listener_policy
+from heloise.app.policies import greylist_times, listener_policy, make_greylist
 from heloise.app.regime import Regime
 from heloise.app.retiring import when_all_are_empty
 from heloise.app.stopping import close_doors
@@ -106,6 +106,7 @@ class MailServer:
         self._store_options = store
         self.queue = self._queue_in(shard_directory(configuration, part.index))
         self.passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive, part=part)
+        self._greylist = make_greylist(configuration, world, vfs=store.vfs, exclusive=store.exclusive)
         self._background = Background()
         self.deliverer = self._deliverer_for(self.queue)
         self._adopted: list[tuple[Queue, Deliverer]] = []
@@ -189,6 +190,7 @@ class MailServer:
         await self._background.close()
         for queue in (self.queue, *(each for each, _ in self._adopted)):
             await queue.close()
+        await self._greylist.close()
         if self.passports is not None:
             await self.passports.close()
 
@@ -268,6 +270,7 @@ class MailServer:
         self._regime, self._configuration = regime, configuration
         regime.start()
         self._census.allow(**census_limits(configuration, part))
+        self._greylist.times = greylist_times(configuration)
         for queue, deliverer in [(self.queue, self.deliverer), *self._adopted]:
             queue.keep_free(configuration.limits.minimum_free)
             doors = delivery_doors(configuration, self._world, self._registry, regime.mailboxes, self._background)
@@ -340,6 +343,7 @@ class MailServer:
             listener,
             self._world,
             self._journal,
+            memory=self._greylist,
             filters=self._filters,
             spool_directory=f"{shard_directory(self._configuration, self._part.index)}/spool",
         )

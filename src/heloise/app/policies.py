@@ -1,15 +1,38 @@
 """The policy of each listener, as it is configured: the checks with their options, then the filters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from heloise.app.journal import Journal
-from heloise.config.listening import Listener
+from heloise.config.judging_checks import WEIGHTS
+from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
-from heloise.policy.check import ConfiguredCheck, Doors
+from heloise.policy.check import Check, ConfiguredCheck, Doors
+from heloise.policy.checks import dns_list, greylist, hello, recipient_domain, reverse_name, sender_domain
 from heloise.policy.filter import Filter
+from heloise.policy.greylist import Greylist, GreylistTimes
 from heloise.policy.pipeline import PolicyPipeline, Threshold
 from heloise.world import World
+
+
+def make_greylist(
+    configuration: Configuration, world: World, *, vfs: str | None = None, exclusive: bool = False
+) -> Greylist:
+    """The memory of greylisting, one for all listeners and processes. It opens its file when it is asked."""
+    path = f"{configuration.state}/greylist/greylist.db"
+    return Greylist(path, greylist_times(configuration), world, vfs=vfs, exclusive=exclusive)
+
+
+def greylist_times(configuration: Configuration) -> GreylistTimes:
+    """How long who has to wait."""
+    section = configuration.greylist
+    return GreylistTimes(
+        wait=section.wait,
+        window=section.window,
+        keep=section.keep,
+        good_after=section.good_after,
+        rows=section.rows,
+    )
 
 
 def listener_policy(
@@ -18,13 +41,14 @@ def listener_policy(
     world: World,
     journal: Journal,
     *,
+    memory: Greylist | None = None,
     filters: Sequence[Filter] = (),
     spool_directory: str | None = None,
 ) -> PolicyPipeline | None:
     """Whom to ask on this listener; None when there is nobody."""
     policy = configuration.policy
     pipeline = PolicyPipeline(
-        checks=_checks(configuration, listener),
+        checks=tuple(_checks(configuration, memory)) if listener.protocol is Protocol.SMTP else (),
         filters=filters,
         doors=Doors(world=world, hostname=configuration.hostname),
         tell=journal.policy_trouble,
@@ -35,5 +59,35 @@ def listener_policy(
     return pipeline if pipeline.stages else None
 
 
-def _checks(configuration: Configuration, listener: Listener) -> tuple[ConfiguredCheck[Any], ...]:
-    return ()
+def _checks(configuration: Configuration, memory: Greylist | None) -> Iterator[ConfiguredCheck[Any]]:
+    policy = configuration.policy
+
+    def configured(check: Check[Any], options: Any, label: str = "") -> ConfiguredCheck[Any]:
+        return ConfiguredCheck(
+            check=check, options=options, label=label, deadline=policy.deadline, on_trouble=policy.on_trouble
+        )
+
+    rules = {key: configuration.rule("policy", key) for key in WEIGHTS}
+    own = frozenset(configuration.local.all_domains)
+    if not all(getattr(policy, key).is_off for key in WEIGHTS if key.startswith("hello_")):
+        names = ("ours", "literal", "short", "unresolved")
+        weights = {name: getattr(policy, f"hello_{name}") for name in names}
+        hello_rules = {name: rules[f"hello_{name}"] for name in names}
+        yield configured(hello.CHECK, hello.HelloOptions(**weights, own_names=own, rules=hello_rules))
+    if not policy.reverse_name.is_off:
+        options = reverse_name.ReverseNameOptions(missing=policy.reverse_name, rule=rules["reverse_name"])
+        yield configured(reverse_name.CHECK, options)
+    for index, each in enumerate(policy.lists):
+        rule = configuration.rule("policy", "list", index)
+        listed = dns_list.DnsListOptions(zone=each.zone, weight=each.weight, answers=each.answers, rule=rule)
+        yield configured(dns_list.CHECK, listed, each.zone)
+    if not policy.sender_domain.is_off:
+        asked = sender_domain.SenderDomainOptions(weight=policy.sender_domain, own=own, rule=rules["sender_domain"])
+        yield configured(sender_domain.CHECK, asked)
+    if policy.recipient_null_mx:
+        rule = configuration.rule("policy", "recipient_null_mx")
+        yield configured(recipient_domain.CHECK, recipient_domain.RecipientDomainOptions(rule=rule))
+    if memory is not None and configuration.greylist.wait:
+        good = frozenset(f"listed:{each.zone}" for each in policy.lists if each.weight.points < 0)
+        rule = configuration.rule("greylist", "wait")
+        yield configured(greylist.CHECK, greylist.GreylistOptions(greylist=memory, passing=good, rule=rule))

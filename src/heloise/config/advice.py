@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from heloise.config.certificate_checks import advise_certificates
 from heloise.config.errors import Problem
+from heloise.config.judging_checks import advise_policy
 from heloise.config.kinds import Network
 from heloise.config.listening import Listener, Protocol
 from heloise.config.names import problem
@@ -204,6 +205,7 @@ _ADVICE = (
     advise_srs,
     advise_certificates,
     advise_neighbours,
+    advise_policy,
     _patience,
     _agents,
 )

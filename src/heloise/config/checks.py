@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from heloise.config import agent_checks, certificate_checks, map_checks, names, neighbour_checks, onward
+from heloise.config import agent_checks, certificate_checks, judging_checks, map_checks, names, neighbour_checks, onward
 from heloise.config.errors import Problem, did_you_mean
 from heloise.config.kinds import read_route_domain
 from heloise.config.names import problem
@@ -251,6 +251,8 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"local"}), maildir),
     (frozenset({"map"}), map_checks.maps),
     (frozenset({"limits", "delivery"}), numbers),
+    (frozenset({"policy"}), judging_checks.policy),
+    (frozenset({"greylist"}), judging_checks.greylist),
     (frozenset({"destination"}), destinations),
     (frozenset({"pipe"}), agent_checks.pipes),
     (frozenset({"hook"}), agent_checks.hooks),

@@ -16,7 +16,9 @@ from typing import Any, NewType, Union, cast, get_args, get_origin, get_type_hin
 from heloise.config.errors import Problem, did_you_mean, near_miss
 from heloise.config.kinds import KINDS, LARGEST, Octets, Processes
 from heloise.config.places import Path, Places
+from heloise.policy.weight import Weight
 
+_ALSO_NUMBERS = (Processes, Weight)  # written as a string, or as a number without quotes
 _WRONG: Any = object()  # stands for a value that could not be read
 
 
@@ -51,7 +53,7 @@ class Decoder:
         if kind is Octets and isinstance(value, int) and not isinstance(value, bool):
             return self._number(value, path)
         if kind in KINDS:
-            if kind is Processes and isinstance(value, int) and not isinstance(value, bool):
+            if kind in _ALSO_NUMBERS and isinstance(value, int | float) and not isinstance(value, bool):
                 value = str(value)
             return self._written(kind, value, path)
         if is_dataclass(kind):

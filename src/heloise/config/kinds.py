@@ -16,6 +16,7 @@ from heloise.delivery.rate import Rate
 from heloise.faults.rule import FaultReply
 from heloise.mail.address import AddressError, Mailbox, check_domain
 from heloise.mail.route import Route, Transport
+from heloise.policy.weight import Weight
 from heloise.routing.entries import INCLUDE
 from heloise.world.network import AnyEndpoint, Endpoint, UnixEndpoint
 
@@ -261,6 +262,7 @@ KINDS: Mapping[object, Kind] = {
     AnyEndpoint: Kind("an endpoint", '"127.0.0.1:25" or "unix:/run/heloise.sock"', read_endpoint),
     Route: Kind("a route", '"smtp:mail.example.org:25"', read_route),
     FaultReply: Kind("a reply", '"451 4.3.0 Try again later"', lambda text, _: FaultReply.parse(text)),
+    Weight: Kind("a weight", '"refuse", "off" or 2.5', lambda text, _: Weight.parse(text)),
     Rate: Kind("a rate", '"100/1m"', lambda text, _: Rate.parse(text)),
     AbsolutePath: Kind("a path", '"state"', read_path),
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from heloise.config.addressing import DomainRoute, Forward, Local, MailingList, Srs, User
 from heloise.config.agents import Hook, Pipe
 from heloise.config.encrypting import Tls
-from heloise.config.judging import Policy
+from heloise.config.judging import Greylisting, Policy
 from heloise.config.kinds import MOST_PROCESSES, AbsolutePath, AliasTarget, Domain, Processes
 from heloise.config.listening import Auth, Etrn, Limits, Listener, Odmr, Relay
 from heloise.config.maps import Map
@@ -84,6 +84,7 @@ class Configuration:
     routes: tuple[DomainRoute, ...] = field(default=(), metadata={"key": "route"})
     limits: Limits = Limits()
     policy: Policy = Policy()
+    greylist: Greylisting = Greylisting()
     retry: Retry = Retry()
     delivery: Delivery = Delivery()
     destinations: tuple[DestinationLimits, ...] = field(default=(), metadata={"key": "destination"})

@@ -491,6 +491,64 @@ POLICY_POINTS = _kind(
     "much each counts, stands with this cause.",
     "The operator of the client mends what is told. " + OPERATOR,
 )
+HELLO_OURS = _kind(
+    "hello.ours",
+    "RFC 5321 §4.1.4",
+    "The client gives itself the name, or the address, of this server.",
+    "Give the client's own full host name.",
+)
+HELLO_LITERAL = _kind(
+    "hello.literal",
+    "RFC 5321 §4.1.3",
+    "The client gives itself an address that is not the one it comes from.",
+    "Give the client's own full host name, or its own address.",
+)
+HELLO_SHORT = _kind(
+    "hello.short",
+    "RFC 5321 §2.3.5",
+    "The client gives itself a name without a dot, which is the name of no mail server.",
+    "Give the client's own full host name.",
+)
+HELLO_UNRESOLVED = _kind(
+    "hello.unresolved",
+    "RFC 5321 §2.3.5",
+    "The client gives itself a name that the DNS does not know.",
+    "Give a name that has an A, AAAA or MX record.",
+)
+CLIENT_NO_NAME = _kind(
+    "client.no-name",
+    "RFC 7372 §3.1",
+    "The address of the client has no name in the DNS that leads back to it.",
+    "Have a PTR record made for the address, with a name that has this address.",
+)
+CLIENT_LISTED = _kind(
+    "client.listed",
+    "RFC 5782 §2.1",
+    "The address of the client is in a list of addresses that this server asks.",
+    "Whoever keeps the list tells on its pages why, and how to get out of it. " + OPERATOR,
+)
+SENDER_NO_DOMAIN = _kind(
+    "sender.no-such-domain",
+    "RFC 5321 §3.6.2",
+    "The domain of the sender does not exist, so no report could ever reach anybody there.",
+    "Send from an address that can be answered.",
+)
+SENDER_NULL_MX = _kind(
+    "sender.null-mx",
+    "RFC 7505 §4.2",
+    "The domain of the sender says that it takes no mail, so it could not be answered.",
+    "Send from an address that can be answered.",
+)
+SENDER_DNS = _kind(
+    "sender.dns-failure", "RFC 5321 §3.6.2", "The name servers of the sender's domain did not answer.", LATER
+)
+GREYLIST_WAIT = _kind(
+    "greylist.wait",
+    "RFC 6647 §2.4",
+    "Mail from this sender for this recipient was not seen before from this network. A mail server tries again by "
+    "itself, and is let in then.",
+    LATER,
+)
 POLICY_OVERRUN = _kind(
     "policy.overrun",
     "RFC 5321 §4.5.3.2",

@@ -79,10 +79,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfiguredCheck(Generic[O]):
-    """A check with the options of an operator."""
+    """A check with the options of an operator; `label` tells one from others of its kind."""
 
     check: Check[O]
     options: O
+    label: str = ""
     deadline: float = 10.0
     on_trouble: OnTrouble = OnTrouble.IGNORE
 
@@ -92,7 +93,7 @@ class ConfiguredCheck(Generic[O]):
         if judge is None:
             return None
         return Step(
-            name=self.check.name,
+            name=f"{self.check.name} {self.label}".rstrip(),
             judge=lambda view: judge(view, self.options, doors),
             for_all=self.check.for_all,
             deadline=self.deadline,

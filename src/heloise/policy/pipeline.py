@@ -71,7 +71,9 @@ class PolicyPipeline:
         self._doors = doors
         self._tell = tell
         self.threshold = threshold
-        self.stages = frozenset([*self._steps, *[stage for each in filters for stage in each.stages]])
+        stages = {*self._steps, *[stage for each in filters for stage in each.stages]}
+        # Points are counted at RCPT, whoever has given them.
+        self.stages = frozenset(stages | {Stage.RCPT} if stages and threshold.refuse_at is not None else stages)
 
     def follow(self, session: str) -> "Following":
         """The way of one session."""

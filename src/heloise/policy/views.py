@@ -12,6 +12,7 @@ from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import NO_PARAMETERS, Envelope, Parameters, Recipient
 from heloise.mail.ids import MessageId
 from heloise.mail.path import ForwardPath, ReversePath
+from heloise.mail.route import Route
 from heloise.policy.fields import Field, read_fields
 from heloise.policy.stage import Stage
 
@@ -91,7 +92,8 @@ class MailView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RcptView:
-    """It has named a recipient whom the router would take. `recipients` were accepted before in this transaction."""
+    """It has named a recipient whom the router would take. `recipients` were accepted before in this transaction;
+    `routes` lead to where the mail for this one is to go."""
 
     session: SessionView
     reverse_path: ReversePath
@@ -99,6 +101,7 @@ class RcptView:
     parameters: Parameters = NO_PARAMETERS
     mail_parameters: Parameters = NO_PARAMETERS
     recipients: tuple[Recipient, ...] = ()
+    routes: tuple[Route, ...] = ()
     stage: Stage = field(default=Stage.RCPT, init=False)
 
     @property

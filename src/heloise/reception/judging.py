@@ -1,5 +1,7 @@
 """What a session asks the policy: the views are made here, and only where somebody wants to see one."""
 
+from collections.abc import Sequence
+
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Parameters, Recipient
 from heloise.mail.ids import MessageId
@@ -21,6 +23,7 @@ from heloise.policy.views import (
 )
 from heloise.reception.admission import Admission
 from heloise.reception.held import HeldContent
+from heloise.routing.propagate import Onward
 from heloise.smtp import replies
 from heloise.smtp.command import Mail
 from heloise.smtp.extension import ServerView
@@ -73,7 +76,9 @@ class Judging:
         view = MailView(session=self._session(), reverse_path=command.reverse_path, parameters=command.parameters)
         return (await self._following.judge(view)).refusal
 
-    async def recipient(self, recipient: Recipient, reverse_path: ReversePath) -> Reply | None:
+    async def recipient(
+        self, recipient: Recipient, reverse_path: ReversePath, onward: Sequence[Onward]
+    ) -> Reply | None:
         """RCPT of one that the router takes."""
         if Stage.RCPT in self._stages:
             view = RcptView(
@@ -83,6 +88,7 @@ class Judging:
                 parameters=recipient.parameters,
                 mail_parameters=self._mail_parameters,
                 recipients=tuple(self._recipients),
+                routes=tuple([each.route for each in onward]),
             )
             refusal = (await self._following.judge(view)).refusal
             if refusal is not None:

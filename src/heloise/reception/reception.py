@@ -393,7 +393,7 @@ class Reception:
         except LookupFailed as trouble:
             return lookup_refused(recipient.forward_path, trouble).reply
         if self._judging is not None and not by_filter:
-            refusal = await self._judging.recipient(recipient, reverse_path)
+            refusal = await self._judging.recipient(recipient, reverse_path, onward)
             if refusal is not None:
                 return refusal
         for line in routing.told:

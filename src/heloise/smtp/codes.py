@@ -158,7 +158,7 @@ _CLASSIC = (
         "RFC 5321 §4.2.3",
         "session.fault storage.fault lookup.failed local.trouble dns.failure delivery.fault delivery.congested "
         "peer.nonsense policy.not-now policy.overrun policy.fault "
-        "atrn.trouble route.not-configured program.not-started",
+        "sender.dns-failure greylist.wait atrn.trouble route.not-configured program.not-started",
     ),
     _code(
         452,
@@ -225,6 +225,7 @@ _CLASSIC = (
         "RFC 5321 §4.2.3",
         "client.not-allowed "
         "recipient.unknown relay.denied srs.forged srs.expired recipient.not-ascii policy.refused policy.points "
+        "hello.ours hello.literal hello.short hello.unresolved client.no-name client.listed sender.null-mx "
         "dns.no-such-domain "
         "route.none peer.said",
     ),
@@ -251,7 +252,7 @@ _CLASSIC = (
         "Write the address plainly.",
         "RFC 5321 §4.2.3",
         "recipient.name-not-allowed recipient.not-ascii vrfy.ambiguous delivery.needs-extension program.option "
-        "auth.sender",
+        "auth.sender sender.no-such-domain",
         also="To VRFY: the name fits several mailboxes; say which (§3.5.1).",
     ),
     _code(

@@ -579,3 +579,38 @@ def instead_of_greeting(hostname: str, refusal: Reply) -> Reply:
 def message_discarded(message_id: str, cause: Cause) -> Reply:
     """250 2.0.0 to a message that is taken and thrown away; the client is not told so."""
     return message_taken(message_id).with_cause(cause)
+
+
+def hello_refused(cause: Cause) -> Reply:
+    """550 5.7.1: a name that can not be the client's."""
+    return reply(550, "5.7.1", "You can not be who you say you are", cause)
+
+
+def client_without_name(client: str, cause: Cause) -> Reply:
+    """550 5.7.25, RFC 7372 §3.1."""
+    return reply(550, "5.7.25", f"{client} has no name in the DNS that leads back to it", cause)
+
+
+def client_listed(client: str, zone: str, cause: Cause) -> Reply:
+    """550 5.7.1, RFC 5782 §2.1: whoever is in a list is told in which."""
+    return reply(550, "5.7.1", f"{client} is listed in {zone}", cause)
+
+
+def sender_without_domain(domain: str, cause: Cause) -> Reply:
+    """553 5.1.8, RFC 3463 §3.2."""
+    return reply(553, "5.1.8", f"There is no domain {domain}", cause)
+
+
+def sender_null_mx(domain: str, cause: Cause) -> Reply:
+    """550 5.7.27, RFC 7505 §4.2."""
+    return reply(550, "5.7.27", f"{domain} takes no mail, so nobody there could be answered", cause)
+
+
+def sender_not_found_out(domain: str, cause: Cause) -> Reply:
+    """451 4.1.8: nobody can tell whether there is such a domain."""
+    return reply(451, "4.1.8", f"The name servers of {domain} do not answer", cause)
+
+
+def greylisted(wait: float, cause: Cause) -> Reply:
+    """451 4.7.1, RFC 6647 §2.4."""
+    return reply(451, "4.7.1", f"Not seen before, try again in {max(wait, 1):.0f} seconds", cause)
