@@ -119,12 +119,18 @@ class House:
 
 
 def at_home(
-    play: Callable[[House], Awaitable[None]], *, more: str = "", filters: Sequence[Filter] = (), seed: int = 1
+    play: Callable[[House], Awaitable[None]],
+    *,
+    more: str = "",
+    filters: Sequence[Filter] = (),
+    seed: int = 1,
+    before: Callable[[SimulatedHost], None] = lambda host: None,
 ) -> None:
-    """Run a server with the configuration above and `more`, and `play` with it."""
+    """Run a server with the configuration above and `more`, and `play` with it; `before` may write files."""
 
     async def scenario(world: SimulatedWorld) -> None:
         host = world.host("mx.home.test", "192.0.2.1")
+        before(host)
         log: list[tuple[str, dict[str, object]]] = []
         configuration = parse_configuration(CONFIGURATION + more, file="heloise.toml", directory="/var/lib/heloise")
         server = MailServer(

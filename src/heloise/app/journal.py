@@ -197,6 +197,14 @@ class Journal:
         """A file of a certificate can not be used as it is now; what was read before still holds."""
         self._emit("error", "tls.certificates-broken", {"problem": problem})
 
+    def hooks_read(self, path: str, stages: Sequence[str]) -> None:
+        """The file of hooks has changed, and holds from now on."""
+        self._emit("info", "hooks.read", {"file": path, "stages": list(stages)})
+
+    def hooks_broken(self, problem: str) -> None:
+        """The file of hooks can not be used as it is now; what was loaded before still holds."""
+        self._emit("error", "hooks.broken", {"problem": printable(problem)})
+
     def users_broken(self, problem: str) -> None:
         """The file of users can not be used as it is now; what was read before still holds."""
         self._emit("error", "users.broken", {"problem": problem})

@@ -344,7 +344,7 @@ class MailServer:
             self._world,
             self._journal,
             memory=self._greylist,
-            filters=self._filters,
+            filters=(*regime.filters, *self._filters),
             spool_directory=f"{shard_directory(self._configuration, self._part.index)}/spool",
         )
 

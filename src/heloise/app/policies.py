@@ -56,7 +56,7 @@ def listener_policy(
         listener=str(listener.address),
         spool_directory=spool_directory,
     )
-    return pipeline if pipeline.stages else None
+    return pipeline if pipeline.stages or filters else None
 
 
 def _checks(configuration: Configuration, memory: Greylist | None) -> Iterator[ConfiguredCheck[Any]]:

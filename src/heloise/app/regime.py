@@ -8,6 +8,7 @@ from heloise.app.address_files import AddressFiles
 from heloise.app.addressing import local_mailboxes, lookup_sources
 from heloise.app.certificate_watch import CertificateWatch
 from heloise.app.desk import RequestPolicies
+from heloise.app.hooks_file import HooksFile
 from heloise.app.journal import Journal
 from heloise.app.onward import rewriting
 from heloise.app.table_watch import TableWatch, read_tables
@@ -16,6 +17,7 @@ from heloise.app.users_file import make_authority
 from heloise.config.errors import ConfigError
 from heloise.config.names import problem
 from heloise.config.schema import Configuration
+from heloise.policy.filter import Filter
 from heloise.reception.guessing import Guesses
 from heloise.reception.on_request import Pace
 from heloise.routing.directory import Directory
@@ -26,11 +28,11 @@ from heloise.world import World
 
 
 class Regime:
-    """Made without side effects, but blocking: files are read. What was counted against who guesses
-    passwords is taken over from the one that was `before`.
+    """Made without side effects but those of the file of hooks, and blocking: files are read. What was counted against
+    who guesses passwords is taken over from the one that was `before`.
 
     Raises:
-        ConfigError: a file of names or users can not be used.
+        ConfigError: a file of names, users or hooks can not be used.
         TlsFileError: a certificate can not be used.
     """
 
@@ -55,6 +57,8 @@ class Regime:
         self.authority = make_authority(configuration, world, journal, self._guesses)
         version: int = 0 if before is None else before.certificates.next_version
         self.certificates: CertificateWatch = CertificateWatch(configuration, world, journal, version)
+        self._hooks = HooksFile(configuration, world, journal)
+        self.filters: tuple[Filter, ...] = () if self._hooks.hooks is None else (self._hooks.hooks,)
         self._table_watch = TableWatch(configuration, files, world, journal, self._use_tables)
         self.policies = RequestPolicies(
             etrn=etrn_policy(configuration),
@@ -67,15 +71,18 @@ class Regime:
         """Follow the files from now on."""
         self._table_watch.start()
         self.certificates.start()
+        self._hooks.start()
 
     async def stop(self) -> None:
         """Follow them no more: what was read last holds for whoever is still here. Idempotent."""
         await self._table_watch.stop()
         await self.certificates.stop()
+        await self._hooks.stop()
 
     async def close(self) -> None:
         """Nobody is here any more. Idempotent."""
         await self.stop()
+        await self._hooks.close()
         await self._lookups.close()
 
     def _use_tables(self, tables: RoutingTables) -> None:

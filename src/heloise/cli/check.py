@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from heloise.cli.reading import config_option, parse_or_leave, source_or_leave, tables_or_leave
+from heloise.cli.reading import config_option, hooks_or_leave, parse_or_leave, source_or_leave, tables_or_leave
 from heloise.cli.terminal import ExitCode, console, paragraph, rows
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def check(ctx: click.Context, path: str, strict: bool, against_running: bool) ->
     if against_running:
         ctx.exit(_against_running(source))
     tables = tables_or_leave(configuration)
+    hooks_or_leave(configuration)
     out = console()
     out.print(Text.assemble((path, "name"), " is good."), soft_wrap=True)
     out.print(Text.assemble("It makes ", (configuration.hostname, "name"), " a server that"), soft_wrap=True)
@@ -80,6 +81,9 @@ def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator
         yield "mends", f"bare line feeds in messages from {', '.join(mended)}"
     if spokesmen := list(_spokesmen(configuration)):
         yield "believes", "; ".join(spokesmen)
+    judged = ", ".join(_judging(configuration))
+    if judged:
+        yield "judges by", judged
     yield "tells", _telling(configuration)
     size = f"up to {write_size(limits.message_size)}" if limits.message_size else "of any size"
     yield "takes", f"messages {size} for up to {limits.recipients} recipients each"
@@ -99,6 +103,21 @@ def _spokesmen(configuration: "Configuration") -> Iterator[str]:
     for name, networks in (("XCLIENT", configuration.xclient.networks), ("XFORWARD", configuration.xforward.networks)):
         if networks:
             yield f"{', '.join(map(str, networks))} about clients ({name})"
+
+
+def _judging(configuration: "Configuration") -> Iterator[str]:
+    from heloise.config.judging_checks import WEIGHTS
+    from heloise.config.kinds import write_duration
+
+    policy = configuration.policy
+    yield from (f"{key} ({weight})" for key in WEIGHTS if not (weight := getattr(policy, key)).is_off)
+    yield from (f"{each.zone} ({each.weight})" for each in policy.lists)
+    if configuration.greylist.wait:
+        yield f"a wait of {write_duration(configuration.greylist.wait)} for whom it does not know"
+    if policy.hooks is not None:
+        yield f"the hooks in {policy.hooks}"
+    if policy.refuse_at is not None:
+        yield f"and refuses at {policy.refuse_at:g} points"
 
 
 def _local(configuration: "Configuration", tables: "RoutingTables") -> str:

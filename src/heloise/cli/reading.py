@@ -79,6 +79,17 @@ def faults_or_leave(path: str | None) -> "FaultPlan":
         _leave_with(error)
     except OSError as error:
         _leave(f"{path} can not be read: {error.strerror}")
+def hooks_or_leave(configuration: "Configuration") -> None:
+    """Load the file of hooks, if there is one; ends the command like `read_or_leave`."""
+    from heloise.app.hooks_file import read_hooks
+    from heloise.config import ConfigError
+    from heloise.net import DiskFiles
+
+    try:
+        if configuration.policy.hooks is not None:
+            read_hooks(configuration, DiskFiles())
+    except ConfigError as error:
+        _leave_with(error)
 
 
 def _leave_with(error: "ConfigError") -> NoReturn:

@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass, field
 
-from heloise.config.kinds import Domain, Network, Seconds
+from heloise.config.kinds import AbsolutePath, Domain, Network, Seconds
 from heloise.policy.check import OnTrouble
 from heloise.policy.weight import OFF, Weight
 
@@ -42,6 +42,17 @@ class Policy:
     """With so many points against it a client is refused at RCPT (but for the postmaster), a message at its end: 550
     5.7.1. Checks say how much each counts; what counts in favour of a client is below 0. Without it nobody is refused
     for points."""
+
+    hooks: AbsolutePath | None = None
+    """A file of Python with functions of your own: on_connect, on_hello, on_mail, on_rcpt, on_data, on_message,
+    on_lookup, each with one argument, what is to be judged (heloise.policy), and a Verdict for an answer; `async def`,
+    or `def` for what blocks. It is loaded anew when it changes; a broken one is told and leaves the one before."""
+
+    hook_deadline: Seconds = Seconds(5)
+    """How long a hook may take."""
+
+    on_hook_trouble: OnTrouble = OnTrouble.LATER
+    """What a hook that fails or takes too long means: "later", 451 for the client, or "ignore"."""
 
     hello_ours: Weight = OFF
     """What it counts when a client gives itself our name, one of our domains, or our address: points, "refuse" (550

@@ -70,6 +70,13 @@ _EVENTS = (
         "The file of users can not be used; what was read before still holds.",
         "problem",
     ),
+    _kind("hooks.read", LogLevel.INFO, "The file of hooks has changed, and holds from now on.", "file stages"),
+    _kind(
+        "hooks.broken",
+        LogLevel.ERROR,
+        "The file of hooks can not be used; what was loaded before still holds.",
+        "problem",
+    ),
     _kind("tls.certificates-read", LogLevel.INFO, "Certificates have changed, and hold from now on.", "files"),
     _kind(
         "tls.certificates-broken",

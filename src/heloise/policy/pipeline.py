@@ -42,7 +42,7 @@ class Threshold:
 
 
 class PolicyPipeline:
-    """What there is to be asked on one listener. `stages` are those at which anybody is.
+    """What there is to be asked on one listener.
 
     `spool_directory` is where contents wait that are too large for memory, when somebody has to look at them.
     """
@@ -71,9 +71,13 @@ class PolicyPipeline:
         self._doors = doors
         self._tell = tell
         self.threshold = threshold
-        stages = {*self._steps, *[stage for each in filters for stage in each.stages]}
+
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """Those at which anybody is to be asked now: a file of hooks may change."""
+        stages = {*self._steps, *[stage for each in self.filters for stage in each.stages]}
         # Points are counted at RCPT, whoever has given them.
-        self.stages = frozenset(stages | {Stage.RCPT} if stages and threshold.refuse_at is not None else stages)
+        return frozenset(stages | {Stage.RCPT} if stages and self.threshold.refuse_at is not None else stages)
 
     def follow(self, session: str) -> "Following":
         """The way of one session."""

@@ -49,9 +49,9 @@ class Judging:
         self._clock = clock
         self._local = local
         self._role, self._listener = pipeline.role, pipeline.listener
-        self._stages = pipeline.stages
+        self._stages = stages = pipeline.stages
         self.spool_directory = pipeline.spool_directory
-        self.holds_content = Stage.MESSAGE in pipeline.stages
+        self.holds_content = Stage.MESSAGE in stages
         self._recipients: list[Recipient] = []
         self._is_open = False  # has MAIL been asked about, and its transaction not ended?
 

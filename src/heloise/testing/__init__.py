@@ -16,6 +16,17 @@ from heloise.testing.judge import Attempt, Judge, JudgementError, Queued, Violat
 from heloise.testing.letters import Found, FoundLetter, FoundReport, Letter, Stranger, read_mail
 from heloise.testing.loop import Stuck, VirtualLoop, VirtualTime, run_in_virtual_time
 from heloise.testing.network import SimulatedNetwork
+from heloise.testing.policy import (
+    connect_view,
+    data_view,
+    hello_view,
+    hook_verdict,
+    lookup_view,
+    mail_view,
+    message_view,
+    rcpt_view,
+    session_view,
+)
 from heloise.testing.programs import ProgramRun, SimulatedProcesses
 from heloise.testing.sqlite_vfs import SimulatedVfs
 from heloise.testing.stream import SimulatedStream
@@ -65,7 +76,16 @@ __all__ = [
     "check_blocking",
     "check_files",
     "check_stream_pair",
+    "connect_view",
+    "data_view",
+    "hello_view",
+    "hook_verdict",
+    "lookup_view",
+    "mail_view",
+    "message_view",
+    "rcpt_view",
     "read_mail",
     "run_in_virtual_time",
     "run_simulated",
+    "session_view",
 ]
