@@ -89,12 +89,13 @@ class House:
     host: SimulatedHost
     server: MailServer
     log: list[tuple[str, dict[str, object]]] = field(default_factory=list)
-    clients: int = 0
+    hosts: dict[str, SimulatedHost] = field(default_factory=dict)
 
     async def connect(self, address: str = "198.51.100.7", *, port: int = 25) -> Client:
         """A new client from there, which has not heard the greeting yet."""
-        self.clients += 1
-        host = self.world.host(f"client{self.clients}.test", address)
+        if address not in self.hosts:
+            self.hosts[address] = self.world.host(f"client{len(self.hosts) + 1}.test", address)
+        host = self.hosts[address]
         return Client(await host.world.network.connect(Endpoint("192.0.2.1", port), timeout=10))
 
     async def greeted(self, address: str = "198.51.100.7", *, port: int = 25) -> Client:

@@ -23,7 +23,7 @@ from heloise.app.journal import Journal
 from heloise.app.operations import Operation, OperationsDesk
 from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.passports import make_office, retention_of
-from heloise.app.policies import greylist_times, listener_policy, make_greylist
+from heloise.app.policies import greylist_times, listener_policy, make_greylist, metering_of
 from heloise.app.regime import Regime
 from heloise.app.retiring import when_all_are_empty
 from heloise.app.stopping import close_doors
@@ -38,6 +38,7 @@ from heloise.delivery.deliverer import Deliverer
 from heloise.delivery.on_demand import OnDemandRelay
 from heloise.mail.cause import Rule
 from heloise.policy.filter import Filter
+from heloise.policy.meters import Meters
 from heloise.policy.pipeline import PolicyPipeline
 from heloise.queue.errors import StoreInUse
 from heloise.queue.queue import Queue, QueueOptions
@@ -106,6 +107,7 @@ class MailServer:
         self._store_options = store
         self.queue = self._queue_in(shard_directory(configuration, part.index))
         self.passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive, part=part)
+        self._meters = Meters()
         self._greylist = make_greylist(configuration, world, vfs=store.vfs, exclusive=store.exclusive)
         self._background = Background()
         self.deliverer = self._deliverer_for(self.queue)
@@ -344,6 +346,7 @@ class MailServer:
             self._world,
             self._journal,
             memory=self._greylist,
+            metering=metering_of(regime.configuration, self._meters, self._part),
             filters=(*regime.filters, *self._filters),
             spool_directory=f"{shard_directory(self._configuration, self._part.index)}/spool",
         )

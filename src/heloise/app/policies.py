@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from heloise.app.journal import Journal
+from heloise.app.part import Part
 from heloise.config.judging_checks import WEIGHTS
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.policy.check import Check, ConfiguredCheck, Doors
-from heloise.policy.checks import dns_list, greylist, hello, recipient_domain, reverse_name, sender_domain
+from heloise.policy.checks import dns_list, greylist, hello, quota, recipient_domain, reverse_name, sender_domain
 from heloise.policy.filter import Filter
 from heloise.policy.greylist import Greylist, GreylistTimes
+from heloise.policy.meters import Metering, Meters, Quota, QuotaRules
 from heloise.policy.pipeline import PolicyPipeline, Threshold
 from heloise.world import World
 
@@ -42,24 +44,44 @@ def listener_policy(
     journal: Journal,
     *,
     memory: Greylist | None = None,
+    metering: Metering | None = None,
     filters: Sequence[Filter] = (),
     spool_directory: str | None = None,
 ) -> PolicyPipeline | None:
     """Whom to ask on this listener; None when there is nobody."""
     policy = configuration.policy
+    # By LMTP a server of ours brings what it has taken already, and by ODMR nobody brings anything.
+    is_smtp = listener.protocol is Protocol.SMTP
     pipeline = PolicyPipeline(
-        checks=tuple(_checks(configuration, memory)) if listener.protocol is Protocol.SMTP else (),
+        checks=tuple(_checks(configuration, memory, metering)) if is_smtp else (),
         filters=filters,
         doors=Doors(world=world, hostname=configuration.hostname),
         tell=journal.policy_trouble,
         threshold=Threshold(refuse_at=policy.refuse_at, rule=configuration.rule("policy", "refuse_at")),
         listener=str(listener.address),
         spool_directory=spool_directory,
+        metering=metering if is_smtp else None,
     )
     return pipeline if pipeline.stages or filters else None
 
 
-def _checks(configuration: Configuration, memory: Greylist | None) -> Iterator[ConfiguredCheck[Any]]:
+def metering_of(configuration: Configuration, meters: Meters, part: Part) -> Metering | None:
+    """The quotas, with this process's part of each; None when there are none."""
+    rules = tuple(
+        QuotaRules(
+            per=section.per,
+            networks=section.networks,
+            quotas={what: Quota(part.share(each.amount), each.seconds) for what, each in section.amounts()},
+            rules={what: configuration.rule("quota", index, what.value) for what, _ in section.amounts()},
+        )
+        for index, section in enumerate(configuration.quotas)
+    )
+    return Metering(meters, rules) if rules else None
+
+
+def _checks(
+    configuration: Configuration, memory: Greylist | None, metering: Metering | None
+) -> Iterator[ConfiguredCheck[Any]]:
     policy = configuration.policy
 
     def configured(check: Check[Any], options: Any, label: str = "") -> ConfiguredCheck[Any]:
@@ -67,6 +89,8 @@ def _checks(configuration: Configuration, memory: Greylist | None) -> Iterator[C
             check=check, options=options, label=label, deadline=policy.deadline, on_trouble=policy.on_trouble
         )
 
+    if metering is not None:
+        yield configured(quota.CHECK, metering)
     rules = {key: configuration.rule("policy", key) for key in WEIGHTS}
     own = frozenset(configuration.local.all_domains)
     if not all(getattr(policy, key).is_off for key in WEIGHTS if key.startswith("hello_")):

@@ -253,6 +253,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"limits", "delivery"}), numbers),
     (frozenset({"policy"}), judging_checks.policy),
     (frozenset({"greylist"}), judging_checks.greylist),
+    (frozenset({"quota"}), judging_checks.quotas),
     (frozenset({"destination"}), destinations),
     (frozenset({"pipe"}), agent_checks.pipes),
     (frozenset({"hook"}), agent_checks.hooks),

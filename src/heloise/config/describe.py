@@ -13,8 +13,9 @@ from enum import Enum
 from typing import Any, get_args, get_origin
 
 from heloise.config.decode import hints, is_required, toml_key, without_none
-from heloise.config.kinds import KINDS, Octets, Seconds, write_duration, write_size
+from heloise.config.kinds import KINDS, Octets, Seconds, write_duration, write_quota, write_size
 from heloise.config.schema import Configuration
+from heloise.policy.meters import Quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,8 @@ def written(value: object, kind: object = None) -> str:
         return f'"{write_duration(value)}"'
     if kind is Octets and isinstance(value, int):
         return f'"{write_size(value)}"' if value else "0"
+    if isinstance(value, Quota):
+        return f'"{write_quota(value)}"'
     if isinstance(value, tuple):
         (inner, *_) = get_args(kind) or (None,)
         return "[" + ", ".join(written(item, inner) for item in value) + "]"

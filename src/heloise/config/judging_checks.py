@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from heloise.config.errors import Problem
 from heloise.config.names import problem
 from heloise.config.schema import Configuration
+from heloise.policy.meters import Per
 
 
 def policy(draft: Configuration) -> Iterator[Problem]:
@@ -22,6 +23,16 @@ def policy(draft: Configuration) -> Iterator[Problem]:
         seen.setdefault(each.zone, index)
         if each.weight.is_off:
             yield problem(draft, ("policy", "list", index, "weight"), "the list counts for nothing")
+
+
+def quotas(draft: Configuration) -> Iterator[Problem]:
+    """Each has something to say."""
+    for index, each in enumerate(draft.quotas):
+        if not list(each.amounts()):
+            yield problem(draft, ("quota", index), "the quota limits nothing")
+        if each.per is Per.USER and each.connections is not None:
+            text = "a user is not known yet when a connection is made"
+            yield problem(draft, ("quota", index, "connections"), text, 'write per = "client"')
 
 
 def greylist(draft: Configuration) -> Iterator[Problem]:

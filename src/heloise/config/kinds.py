@@ -16,6 +16,7 @@ from heloise.delivery.rate import Rate
 from heloise.faults.rule import FaultReply
 from heloise.mail.address import AddressError, Mailbox, check_domain
 from heloise.mail.route import Route, Transport
+from heloise.policy.meters import Quota
 from heloise.policy.weight import Weight
 from heloise.routing.entries import INCLUDE
 from heloise.world.network import AnyEndpoint, Endpoint, UnixEndpoint
@@ -93,6 +94,24 @@ def write_size(octets: int) -> str:
         if octets >= 1024**power:
             return f"{octets / 1024**power:.4g} {letter}iB"
     return f"{octets} B"
+
+
+def read_quota(text: str) -> Quota:
+    """`100/1h`, `20/m`, `1 GiB/1d`. Raises ValueError."""
+    amount, slash, time = text.partition("/")
+    try:
+        count = int(amount) if amount.isascii() and amount.isdigit() else read_size(amount)
+        seconds = read_duration(time if time[:1].isdigit() else f"1{time}")
+    except ValueError:
+        count, seconds = 0, Seconds(0)
+    if not slash or count <= 0 or seconds <= 0:
+        raise ValueError('is no amount in a time; write it like "100/1h", "20/1m" or "1 GiB/1d"')
+    return Quota(count, seconds)
+
+
+def write_quota(quota: Quota) -> str:
+    """As one would write it."""
+    return f"{quota.amount}/{write_duration(quota.seconds)}"
 
 
 def read_processes(text: str) -> Processes:
@@ -262,6 +281,7 @@ KINDS: Mapping[object, Kind] = {
     AnyEndpoint: Kind("an endpoint", '"127.0.0.1:25" or "unix:/run/heloise.sock"', read_endpoint),
     Route: Kind("a route", '"smtp:mail.example.org:25"', read_route),
     FaultReply: Kind("a reply", '"451 4.3.0 Try again later"', lambda text, _: FaultReply.parse(text)),
+    Quota: Kind("an amount in a time", '"100/1h" or "1 GiB/1d"', lambda text, _: read_quota(text)),
     Weight: Kind("a weight", '"refuse", "off" or 2.5', lambda text, _: Weight.parse(text)),
     Rate: Kind("a rate", '"100/1m"', lambda text, _: Rate.parse(text)),
     AbsolutePath: Kind("a path", '"state"', read_path),

@@ -116,6 +116,9 @@ class Limits:
     data_timeout: Seconds = Seconds(_SESSION.data_timeout)
     """How long a client may be silent within a message."""
 
+    data_rate: int = _SESSION.data_rate
+    """Octets a second that a message comes in with at least, in the mean of data_timeout; else 421. 0 for no limit."""
+
     command_line: Octets = Octets(_SESSION.command_line)
     """The longest command line; a longer one gets 500."""
 
@@ -135,6 +138,7 @@ class Limits:
             errors=self.errors,
             command_timeout=self.command_timeout,
             data_timeout=self.data_timeout,
+            data_rate=self.data_rate,
             command_line=self.command_line,
             text_line=self.text_line,
         )

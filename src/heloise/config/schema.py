@@ -21,6 +21,7 @@ from heloise.config.maps import Map
 from heloise.config.neighbours import Xclient, Xforward
 from heloise.config.networks import NetworkRules
 from heloise.config.places import Places
+from heloise.config.quotas import Quotas
 from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Passport, Retry
 from heloise.mail.cause import Rule
 from heloise.mail.route import Route
@@ -83,6 +84,7 @@ class Configuration:
     srs: Srs = Srs()
     routes: tuple[DomainRoute, ...] = field(default=(), metadata={"key": "route"})
     limits: Limits = Limits()
+    quotas: tuple[Quotas, ...] = field(default=(), metadata={"key": "quota"})
     policy: Policy = Policy()
     greylist: Greylisting = Greylisting()
     retry: Retry = Retry()

@@ -71,6 +71,7 @@ class ServerConversation:
         self._loop = asyncio.get_running_loop()  # asked for once: to ask is a system call each time
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
+        self._steps = -1  # of the session, when the deadline was set
         self._waiting = False
         self._farewell: Reply | None = None
 
@@ -154,7 +155,9 @@ class ServerConversation:
         if self._farewell is not None:
             session.close_with(self._farewell)
             return True
-        self._deadline = self._loop.time() + session.patience
+        if self._steps != session.steps:
+            self._steps = session.steps
+            self._deadline = self._loop.time() + session.patience
         if self._timer is None or self._timer.when() > self._deadline:
             self._set_timer()
         self._waiting = True

@@ -542,6 +542,13 @@ SENDER_NULL_MX = _kind(
 SENDER_DNS = _kind(
     "sender.dns-failure", "RFC 5321 §3.6.2", "The name servers of the sender's domain did not answer.", LATER
 )
+QUOTA_EXCEEDED = _kind(
+    "quota.exceeded",
+    "RFC 5321 §7.8",
+    "This client, its network or its user has done as much of something as it may in a time; what, and how much, "
+    "stands with this cause.",
+    "The operator changes it in the [[quota]] that the log gives with this cause. " + LATER,
+)
 GREYLIST_WAIT = _kind(
     "greylist.wait",
     "RFC 6647 §2.4",

@@ -16,6 +16,7 @@ from heloise.mail.reply import Reply
 from heloise.policy.applying import after
 from heloise.policy.check import Answer, ConfiguredCheck, Doors, OnTrouble, Step
 from heloise.policy.filter import Filter, Follower
+from heloise.policy.meters import Metering
 from heloise.policy.stage import OF_TRANSACTION, Stage
 from heloise.policy.verdict import CONTINUE, Verdict, combine
 from heloise.policy.views import ListenerRole, MessageView, RcptView, SessionView, View
@@ -58,7 +59,9 @@ class PolicyPipeline:
         role: ListenerRole = ListenerRole.MX,
         listener: str = "",
         spool_directory: str | None = None,
+        metering: Metering | None = None,
     ) -> None:
+        self.metering = metering
         self.role = role
         self.listener = listener
         self.spool_directory = spool_directory
@@ -171,6 +174,11 @@ class Following:
             self._standing.pop(stage, None)
         for name, follower in self._followers.items():
             await self._told(name, follower.forget())
+
+    async def restart(self) -> None:
+        """It was somebody else's session all the time: what was said so far is forgotten."""
+        await self.close()
+        self._standing.clear()
 
     async def close(self) -> None:
         """The session is over."""

@@ -30,14 +30,15 @@ class ListenerRole(Enum):
 class SessionView:
     """The session as it stands.
 
-    `client` is an IP address as text, or "unix"; `local` is our end. `is_trusted` is a client that may relay: by its
-    network, or since it has shown who it is (`user`). `tags` and `points` are what was said earlier in this session and
-    transaction.
+    `client` is an IP address as text, "unix", or "unknown" when only another server knows it; `client_name` its host
+    name where a proxy has told it; `local` is our end. `is_trusted` is a client that may relay: by its network, or since
+    it has shown who it is (`user`). `tags` and `points` are what was said earlier in this session and transaction.
     """
 
     session: str
     client: str
     client_port: int = 0
+    client_name: str | None = None
     local: str = ""
     local_port: int = 0
     role: ListenerRole = ListenerRole.MX
@@ -59,8 +60,11 @@ class SessionView:
 
     @cached_property
     def address(self) -> IPv4Address | IPv6Address | None:
-        """The client's IP address; None on a Unix socket."""
-        return None if self.client == "unix" else ip_address(self.client)
+        """The client's IP address; None on a Unix socket, and when it is not known."""
+        try:
+            return ip_address(self.client)
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

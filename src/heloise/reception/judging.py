@@ -8,6 +8,7 @@ from heloise.mail.ids import MessageId
 from heloise.mail.path import ReversePath
 from heloise.mail.reply import Reply
 from heloise.policy.fields import change_header
+from heloise.policy.meters import Metered
 from heloise.policy.pipeline import Following, PolicyPipeline
 from heloise.policy.stage import Stage
 from heloise.policy.verdict import Verdict
@@ -52,6 +53,7 @@ class Judging:
         self._stages = stages = pipeline.stages
         self.spool_directory = pipeline.spool_directory
         self.holds_content = Stage.MESSAGE in stages
+        self._metering = pipeline.metering
         self._recipients: list[Recipient] = []
         self._is_open = False  # has MAIL been asked about, and its transaction not ended?
 
@@ -61,6 +63,12 @@ class Judging:
             return None
         verdict = await self._following.judge(ConnectView(session=self._session()))
         return None if verdict.refusal is None else replies.instead_of_greeting(self._view.hostname, verdict.refusal)
+
+    async def introduced(self, admission: Admission) -> Reply | None:
+        """Another server speaks for the client from now on: all begins anew (XCLIENT)."""
+        self._admission = admission
+        await self._following.restart()
+        return await self.connected()
 
     async def hello(self, name: str) -> Reply | None:
         """EHLO, HELO or LHLO."""
@@ -139,8 +147,16 @@ class Judging:
             self._recipients.clear()
             await self._following.forget()
 
-    async def close(self) -> None:
-        """The session is over."""
+    def took(self, size: int) -> None:
+        """A message of so many octets was taken."""
+        if self._metering is not None:
+            self._metering.spend(self._session(), Metered.OCTETS, size, now=self._clock.monotonic())
+
+    async def close(self, refused: int) -> None:
+        """The session is over; so many proposals were refused in it."""
+        errors = self._view.errors + refused
+        if self._metering is not None and errors:
+            self._metering.spend(self._session(), Metered.ERRORS, errors, now=self._clock.monotonic())
         await self._following.close()
 
     @property
@@ -155,6 +171,7 @@ class Judging:
             session=self._session_id,
             client=admission.address,
             client_port=admission.port,
+            client_name=admission.name,
             local=endpoint.host,
             local_port=endpoint.port,
             role=self._role,

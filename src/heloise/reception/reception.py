@@ -233,6 +233,7 @@ class Reception:
         self._session_id = session_id
         self._greeting = greeting
         self._transaction = Transaction()
+        self._refused = 0
         self._on_demand: tuple[str, ...] = ()  # the domains of an accepted ATRN
         self._judging: Judging | None = None
         if desk.policy is not None:
@@ -245,6 +246,7 @@ class Reception:
             # The journal keeps what it is given, and nobody keeps a password.
             proposal = replace(proposal, question=Proven(proposal.question.user, reply.code < 400))
         if reply.code >= 400:
+            self._refused += 1
             self._desk.journal.refused(self._session_id, proposal, reply)
         elif isinstance(proposal, RecipientProposed | HelloProposed) or reply is replies.AUTH_ACCEPTED:
             self._desk.journal.granted(self._session_id, proposal, reply)
@@ -263,7 +265,7 @@ class Reception:
             case SessionEnded(lost=lost):
                 await self._abandon()
                 if self._judging is not None:
-                    await self._judging.close()
+                    await self._judging.close(self._refused)
                 self._desk.journal.ended(self._session_id, lost=lost)
             case _:
                 assert_never(fact)
@@ -339,7 +341,10 @@ class Reception:
                 client = None if self._admission.is_local else self._admission.address
                 return await self._desk.authority.judge(proposal, client)
             case ClientProposed(claim=claim):
-                return self._introduced(claim)
+                reply = self._introduced(claim)
+                if self._judging is not None and reply.code < 400:
+                    return await self._judging.introduced(self._admission) or reply
+                return reply
             case StatusProposed():
                 return await self._desk.queue.status()
             case _:
@@ -463,6 +468,8 @@ class Reception:
             await self._abandon()
         else:
             reply = await self._take(envelope, facts, say)
+        if reply.code < 300:
+            judging.took(facts.size)
         await judging.forget()
         return reply
 

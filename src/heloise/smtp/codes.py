@@ -139,7 +139,8 @@ _CLASSIC = (
         _AGAIN,
         "RFC 5321 §3.8, §4.2.3",
         "session.shutdown session.idle session.too-many-errors session.too-many-connections session.flood "
-        "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot tls.injected",
+        "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot tls.injected "
+        "quota.exceeded",
     ),
     _code(
         450,
@@ -147,7 +148,7 @@ _CLASSIC = (
         "The mailbox can not be used for now: it is locked, or a rule asks for patience (greylisting).",
         _AGAIN,
         "RFC 5321 §4.2.3",
-        "mailbox.locked policy.not-now atrn.refused atrn.waits peer.said",
+        "mailbox.locked policy.not-now quota.exceeded atrn.refused atrn.waits peer.said",
         also="To ATRN: a domain is not the client's own (RFC 2645 §5.2.1).",
     ),
     _code(

@@ -42,7 +42,7 @@ class ServerView:
     `permitted` are the keywords this client may use, in this state, on this listener; it is asked before an extension
     is. `rules` say where the operator wrote what limits this session. `auth_nonce` is printable, and nobody can guess
     it. `mail` is the open transaction's MAIL, `forwarded` what XFORWARD told for it. `claim` is what XCLIENT says the
-    client is.
+    client is. `errors` counts what the engine has refused.
     """
 
     hostname: str
@@ -62,6 +62,7 @@ class ServerView:
     mail: Mail | None = None
     claim: Attributes = NO_ATTRIBUTES
     forwarded: Attributes | None = None
+    errors: int = 0
 
     @property
     def is_secured(self) -> bool:

@@ -45,4 +45,5 @@ class SessionLimits:
     errors: int = 20  # refused commands before 421
     command_timeout: float = 300.0  # RFC 5321 §4.5.3.2.7
     data_timeout: float = 300.0
+    data_rate: int = 50  # octets a second at least, in the mean of a data_timeout; 0 for no such limit
     one_transaction_idle: float = 5.0  # after the transaction promised by ONEX

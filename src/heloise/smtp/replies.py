@@ -614,3 +614,10 @@ def sender_not_found_out(domain: str, cause: Cause) -> Reply:
 def greylisted(wait: float, cause: Cause) -> Reply:
     """451 4.7.1, RFC 6647 §2.4."""
     return reply(451, "4.7.1", f"Not seen before, try again in {max(wait, 1):.0f} seconds", cause)
+
+
+def quota_exceeded(what: str, cause: Cause, *, ends: bool) -> Reply:
+    """421 4.7.0 when the session ends with it, else 450 4.7.1."""
+    if ends:
+        return reply(421, "4.7.0", f"Too many {what} of late, try again later", cause)
+    return reply(450, "4.7.1", f"Too many {what} of late, try again later", cause)

@@ -5,7 +5,8 @@ proposal by `resolve`, send what `data_to_send` gives. The engine decides gramma
 say; whether a mailbox exists or a client may relay is the driver's word. What the driver accepts, the engine commits.
 
 Deadlines are data: `patience` says how many seconds the peer may take for what is due next; the driver holds the timer
-and calls `timed_out`.
+and calls `timed_out`. What is due next is another thing when `steps` has changed, by a whole command line or by so much
+content as is to come in that time: one octet now and then is no step.
 """
 
 from collections import deque
@@ -119,7 +120,9 @@ class ServerSession:
         self._chunk: Bdat | None = None
         self._chunk_left = 0
         self._chunk_refusal: Reply | None = None
-        self._errors = 0
+        self.steps = 0
+        self._octets_of_a_step = max(int(limits.data_rate * limits.data_timeout), 1)
+        self._next_step = 0
         self._at_end_of_input = False
 
     # What the driver calls
@@ -273,8 +276,10 @@ class ServerSession:
         if line is None:
             return False
         if isinstance(line, Reply):
+            self.steps += 1
             self._refuse_line(line)
             return True
+        self.steps += 1
         if self._recorder is not None:
             self._recorder.command(line)
         if self._exchange is not None:
@@ -593,13 +598,13 @@ class ServerSession:
     def _commit_content(self, reply: Reply) -> None:
         if self._chunk is not None:
             self._chunk_refusal = None if reply.severity is Severity.INTERMEDIATE else reply
-            self._gauge = ContentGauge(self._limits)
+            self._gauge, self._next_step = ContentGauge(self._limits), self._octets_of_a_step
             self._mender = Mender() if self._limits.mends_line_endings and not self._is_binary else None
         elif reply.severity is Severity.INTERMEDIATE:
             self._say(reply)
             self.state = ServerState.TEXT
             self._decoder = TextDecoder()
-            self._gauge = ContentGauge(self._limits)
+            self._gauge, self._next_step = ContentGauge(self._limits), self._octets_of_a_step
             self._mender = Mender() if self._limits.mends_line_endings else None
         else:
             self._reset()
@@ -630,10 +635,14 @@ class ServerSession:
             octets = self._mender.feed(octets)
         if octets and self._gauge.update(octets):
             self._facts.append(ContentReceived(octets))
+        if self._gauge.size >= self._next_step:
+            self.steps += 1
+            self._next_step = self._gauge.size + self._octets_of_a_step
 
     def _end_of_content(self) -> None:
         assert self._gauge is not None
         assert self.view.mail is not None
+        self.steps += 1
         if self._recorder is not None:
             self._recorder.content(self._gauge.size)
         problem = self._gauge.problem(binary_allowed=self._is_binary, rules=self.view.rules)
@@ -687,6 +696,7 @@ class ServerSession:
             self._end_of_content()
         else:
             self.state = ServerState.CHUNKS
+            self.steps += 1
             self._say(replies.chunk_taken(chunk.size))
         return True
 
@@ -709,8 +719,8 @@ class ServerSession:
         if reply.code == _CLOSING:
             self._end(lost=False)
         elif 500 <= reply.code <= 504:
-            self._errors += 1
-            if self._errors == self._limits.errors:
+            self.view.errors += 1
+            if self.view.errors == self._limits.errors:
                 self.close_with(self._over_limit(replies.TOO_MANY_ERRORS, "errors"))
 
     def _note(self, text: str) -> None:
