@@ -32,7 +32,7 @@ class SessionView:
 
     `client` is an IP address as text, "unix", or "unknown" when only another server knows it; `client_name` its host
     name where a proxy has told it; `local` is our end. `is_trusted` is a client that may relay: by its network, or
-    since it has shown who it is (`user`). `tags` and `points` are what was said earlier in this session and transaction.
+    since it has shown who it is (`user`). `tags` and `points` were given earlier in this session and transaction.
     """
 
     session: str
