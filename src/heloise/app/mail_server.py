@@ -23,7 +23,7 @@ from heloise.app.journal import Journal
 from heloise.app.operations import Operation, OperationsDesk
 from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.passports import make_office, retention_of
-from heloise.app.policies import greylist_times, listener_policy, make_greylist, metering_of
+from heloise.app.policies import completing_domain, greylist_times, listener_policy, make_greylist, metering_of, waiting
 from heloise.app.regime import Regime
 from heloise.app.retiring import when_all_are_empty
 from heloise.app.stopping import close_doors
@@ -113,6 +113,7 @@ class MailServer:
         self.deliverer = self._deliverer_for(self.queue)
         self._adopted: list[tuple[Queue, Deliverer]] = []
         self._census = Census(**census_limits(configuration, part))
+        self._allow_networks(configuration)
         self._entrances = Entrances(world.network, self._door, has_unix_sockets=part.is_first)
         self._running = _Running()
 
@@ -272,6 +273,7 @@ class MailServer:
         self._regime, self._configuration = regime, configuration
         regime.start()
         self._census.allow(**census_limits(configuration, part))
+        self._allow_networks(configuration)
         self._greylist.times = greylist_times(configuration)
         for queue, deliverer in [(self.queue, self.deliverer), *self._adopted]:
             queue.keep_free(configuration.limits.minimum_free)
@@ -301,7 +303,7 @@ class MailServer:
         )
         if self._part.is_first:
             for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
-                self._journal.server("listening", address=str(endpoint), protocol=listener.protocol.value)
+                self._journal.server("listening", address=str(endpoint), protocol=listener.spoken.value)
 
     def control_desk(self) -> ShardDesk:
         """What an operator asks, by the control socket or from the same process."""
@@ -324,12 +326,17 @@ class MailServer:
     def _door(self, regime: Regime, listener: Listener, index: int) -> Door:
         configuration = regime.configuration
         return Door(
-            desk=replace(self._desk(regime), policy=self._policy(regime, listener)),
+            desk=replace(
+                self._desk(regime),
+                policy=self._policy(regime, listener),
+                waiting=waiting(configuration, listener),
+                completes_in=completing_domain(configuration, listener),
+            ),
             policy=admission_policy(configuration, listener, self._registry),
             registry=self._registry,
             limits=configuration.limits.session,
             rules=session_rules(configuration, index),
-            lmtp=listener.protocol is Protocol.LMTP,
+            lmtp=listener.spoken is Protocol.LMTP,
             takes_mail=listener.protocol is not Protocol.ODMR,
             tls_first=listener.tls is ListenerTls.IMPLICIT,
             auth=auth_rules(configuration, listener),
@@ -338,6 +345,10 @@ class MailServer:
             recorder_for=self._recorder_for,
             proxies=proxy_rules(configuration, index),
         )
+
+    def _allow_networks(self, configuration: Configuration) -> None:
+        per_network = configuration.limits.connections_per_network
+        self._census.allow_networks(per_network, configuration.rule("limits", "connections_per_network"))
 
     def _policy(self, regime: Regime, listener: Listener) -> PolicyPipeline | None:
         return listener_policy(

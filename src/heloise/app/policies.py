@@ -14,6 +14,8 @@ from heloise.policy.filter import Filter
 from heloise.policy.greylist import Greylist, GreylistTimes
 from heloise.policy.meters import Metering, Meters, Quota, QuotaRules
 from heloise.policy.pipeline import PolicyPipeline, Threshold
+from heloise.policy.views import ListenerRole
+from heloise.reception.waiting import Waiting
 from heloise.world import World
 
 
@@ -51,18 +53,39 @@ def listener_policy(
     """Whom to ask on this listener; None when there is nobody."""
     policy = configuration.policy
     # By LMTP a server of ours brings what it has taken already, and by ODMR nobody brings anything.
-    is_smtp = listener.protocol is Protocol.SMTP
+    is_smtp = listener.spoken is Protocol.SMTP
+    checks = tuple(_checks(configuration, memory, metering)) if is_smtp else ()
+    if listener.for_whom is not ListenerRole.MX:
+        # Our own users are at home, where networks are in lists and names are short; nobody is a stranger for long.
+        checks = tuple(each for each in checks if each.check.for_all)
     pipeline = PolicyPipeline(
-        checks=tuple(_checks(configuration, memory, metering)) if is_smtp else (),
+        checks=checks,
         filters=filters,
         doors=Doors(world=world, hostname=configuration.hostname),
         tell=journal.policy_trouble,
         threshold=Threshold(refuse_at=policy.refuse_at, rule=configuration.rule("policy", "refuse_at")),
+        role=listener.for_whom,
         listener=str(listener.address),
         spool_directory=spool_directory,
         metering=metering if is_smtp else None,
     )
     return pipeline if pipeline.stages or filters else None
+
+
+def waiting(configuration: Configuration, listener: Listener) -> Waiting | None:
+    """How long strangers wait; None when they do not."""
+    policy = configuration.policy
+    if listener.spoken is not Protocol.SMTP or not (policy.greet_delay or policy.tarpit):
+        return None
+    rule = configuration.rule("policy", "greet_delay")
+    return Waiting(greet_delay=policy.greet_delay, tarpit=policy.tarpit, greet_rule=rule)
+
+
+def completing_domain(configuration: Configuration, listener: Listener) -> str | None:
+    """The domain of names without one, where what users submit is completed (RFC 6409 §8); else None."""
+    if listener.for_whom is not ListenerRole.SUBMISSION:
+        return None
+    return configuration.local.domains[0] if configuration.local.domains else configuration.hostname
 
 
 def metering_of(configuration: Configuration, meters: Meters, part: Part) -> Metering | None:

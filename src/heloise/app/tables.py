@@ -10,6 +10,7 @@ from heloise.config.listening import Limits, Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.mail.path import ForwardPath
 from heloise.mail.route import Route, Transport
+from heloise.policy.views import ListenerRole
 from heloise.reception.admission import DEFAULT_AUDIENCES, AdmissionPolicy, Audience, Network
 from heloise.reception.on_request import EtrnGrant, EtrnPolicy, NamedQueue, OnDemandSite
 from heloise.reception.proxies import ProxyRules
@@ -186,6 +187,8 @@ def admission_policy(configuration: Configuration, listener: Listener, registry:
     keywords, audiences = registry.keywords, dict(DEFAULT_AUDIENCES)
     if listener.protocol is Protocol.ODMR:
         keywords, audiences = keywords & _WHERE_MAIL_IS_FETCHED, audiences | {"ATRN": Audience.ANY}
+    if listener.role is ListenerRole.DEV:
+        audiences |= dict.fromkeys(("EXPN", "VERB", "VRFY", "ETRN"), Audience.ANY)
     if configuration.auth.users is None:
         keywords -= {"AUTH"}
     if listener.tls is not ListenerTls.STARTTLS or not configuration.tls.certificates:

@@ -8,6 +8,7 @@ from heloise.config.errors import ConfigError, Problem
 from heloise.config.listening import Listener, Protocol
 from heloise.config.schema import Configuration
 from heloise.mail.cause import Rule
+from heloise.policy.views import ListenerRole
 from heloise.reception.authority import Authority
 from heloise.reception.guessing import Guesses
 from heloise.reception.users import Login, UsersError, read_users
@@ -18,9 +19,12 @@ from heloise.world import World
 
 def auth_rules(configuration: Configuration, listener: Listener) -> AuthRules:
     """AUTH on this listener: where there are users, and where mail is brought by who writes it."""
-    if configuration.auth.users is None or listener.protocol is not Protocol.SMTP:
+    for_servers = listener.role in (ListenerRole.MX, ListenerRole.LMTP)
+    if configuration.auth.users is None or listener.protocol is not Protocol.SMTP or for_servers:
         return NO_AUTH
-    return AuthRules(mechanisms=MECHANISMS, in_clear=listener.allow_plaintext_auth, is_required=listener.requires_auth)
+    return AuthRules(
+        mechanisms=MECHANISMS, in_clear=listener.allow_plaintext_auth, is_required=listener.auth_is_required
+    )
 
 
 def make_authority(configuration: Configuration, world: World, journal: Journal, guesses: Guesses) -> Authority | None:

@@ -94,9 +94,12 @@ def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator
 
 
 def _listening(configuration: "Configuration") -> Iterator[str]:
+    from heloise.policy.views import ListenerRole
+
     for listener in configuration.listeners:
         behind = f" behind proxies at {', '.join(map(str, listener.proxies))}" if listener.proxy_protocol else ""
-        yield f"{listener.address} ({listener.protocol.value.upper()}){behind}"
+        role = "" if listener.role is None or listener.role is ListenerRole.LMTP else f", {listener.role.value}"
+        yield f"{listener.address} ({listener.spoken.value.upper()}{role}){behind}"
 
 
 def _spokesmen(configuration: "Configuration") -> Iterator[str]:

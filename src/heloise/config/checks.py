@@ -8,7 +8,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from heloise.config import agent_checks, certificate_checks, judging_checks, map_checks, names, neighbour_checks, onward
+from heloise.config import (
+    agent_checks,
+    certificate_checks,
+    judging_checks,
+    map_checks,
+    names,
+    neighbour_checks,
+    onward,
+    role_checks,
+)
 from heloise.config.errors import Problem, did_you_mean
 from heloise.config.kinds import read_route_domain
 from heloise.config.names import problem
@@ -57,10 +66,11 @@ def networks(draft: Configuration) -> Iterator[Problem]:
 def authentication(draft: Configuration) -> Iterator[Problem]:
     """Where AUTH is a must there are users."""
     for index, listener in enumerate(draft.listeners):
-        if listener.requires_auth and draft.auth.users is None:
+        if listener.auth_is_required and draft.auth.users is None:
             hint = 'write users = "users" below [auth], and add some by `heloise user add`'
-            path: Path = ("listener", index, "requires_auth")
-            yield problem(draft, path, "requires_auth needs [auth] users, or nobody could bring mail", hint)
+            key = "requires_auth" if listener.requires_auth else "role"
+            path: Path = ("listener", index, key)
+            yield problem(draft, path, f"{key} needs [auth] users, or nobody could bring mail", hint)
 
 
 def extensions(draft: Configuration) -> Iterator[Problem]:
@@ -244,6 +254,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listener", "tls", "delivery"}), certificate_checks.certificates),
     (frozenset({"listener"}), neighbour_checks.proxies),
     (frozenset({"listener", "auth"}), authentication),
+    (frozenset({"listener"}), role_checks.roles),
     (frozenset({"listener", "extensions"}), extensions),
     (frozenset({"network"}), networks),
     (frozenset({"local"}), local_domains),

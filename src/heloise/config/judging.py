@@ -43,6 +43,14 @@ class Policy:
     5.7.1. Checks say how much each counts; what counts in favour of a client is below 0. Without it nobody is refused
     for points."""
 
+    greet_delay: Seconds = Seconds(0)
+    """How long a client that may not relay waits for the greeting; one that speaks before gets 554. Some seconds find
+    out many programs that send without listening. Not where TLS begins at once."""
+
+    tarpit: Seconds = Seconds(0)
+    """How long the reply to a refused command (unknown recipients, wrong passwords) waits, for a client that may not
+    relay. At most 500 wait at a time for this and for the greeting."""
+
     hooks: AbsolutePath | None = None
     """A file of Python with functions of your own: on_connect, on_hello, on_mail, on_rcpt, on_data, on_message,
     on_lookup, each with one argument, what is to be judged (heloise.policy), and a Verdict for an answer; `async def`,

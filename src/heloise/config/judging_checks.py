@@ -13,6 +13,9 @@ def policy(draft: Configuration) -> Iterator[Problem]:
     section = draft.policy
     if section.deadline <= 0:
         yield problem(draft, ("policy", "deadline"), "deadline is more than 0")
+    for key, most in (("greet_delay", 60), ("tarpit", 60)):
+        if getattr(section, key) > most:  # RFC 5321 §4.5.3.2.1: clients wait five minutes, and many less
+            yield problem(draft, ("policy", key), f"{key} is at most {most} seconds, or good clients hang up")
     if section.refuse_at is not None and section.refuse_at <= 0:
         yield problem(draft, ("policy", "refuse_at"), "refuse_at is more than 0, or everybody would be refused")
     seen: dict[str, int] = {}

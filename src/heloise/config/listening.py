@@ -10,6 +10,7 @@ from ipaddress import ip_network
 
 from heloise.config.encrypting import ListenerTls
 from heloise.config.kinds import AbsolutePath, Domain, Network, Octets, RouteDomain, Seconds
+from heloise.policy.views import ListenerRole
 from heloise.reception.admission import Audience
 from heloise.smtp.limits import SessionLimits
 from heloise.world.network import AnyEndpoint
@@ -36,6 +37,12 @@ class Listener:
     protocol: Protocol = Protocol.SMTP
     """"smtp", or "lmtp" (RFC 2033) for another mail server that delivers through this one, or "odmr" (RFC 2645, port
     366) where sites of [[odmr]] come for their mail and nobody brings any."""
+
+    role: ListenerRole | None = None
+    """Whom it is for. "mx": other servers, so AUTH is not offered. "submission": our own users (RFC 6409, port 587 or
+    465): nobody brings mail without AUTH, checks of strangers are left out, and a message without Date, Message-ID or
+    From gets them. "lmtp": as protocol "lmtp". "dev": programs on this machine, who may use every extension. Without it
+    "mx" with AUTH for those who have it, or "submission" with requires_auth."""
 
     tls: ListenerTls = ListenerTls.STARTTLS
     """"starttls" offers STARTTLS when there is a certificate in [tls]; "implicit" begins with the handshake (RFC 8314,
@@ -65,6 +72,25 @@ class Listener:
 
     extensions: Mapping[str, Audience] = field(default_factory=dict)
     """As the section [extensions], for this listener only; what it does not name is as there."""
+
+    @property
+    def for_whom(self) -> ListenerRole:
+        """The role, given or following from the rest."""
+        if self.role is not None:
+            return self.role
+        if self.protocol is Protocol.LMTP:
+            return ListenerRole.LMTP
+        return ListenerRole.SUBMISSION if self.requires_auth else ListenerRole.MX
+
+    @property
+    def spoken(self) -> Protocol:
+        """The protocol, given or following from the role."""
+        return Protocol.LMTP if self.role is ListenerRole.LMTP else self.protocol
+
+    @property
+    def auth_is_required(self) -> bool:
+        """Does nobody bring mail here without AUTH?"""
+        return self.requires_auth or self.role is ListenerRole.SUBMISSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +135,9 @@ class Limits:
 
     connections_per_client: int = 100
     """Sessions at a time from one address. Not counted on Unix sockets."""
+
+    connections_per_network: int = 0
+    """Sessions at a time from one /24 or, with IPv6, one /64; 0 for no such limit."""
 
     command_timeout: Seconds = Seconds(_SESSION.command_timeout)
     """How long a client may be silent between commands. RFC 5321 §4.5.3.2.7 asks for five minutes."""

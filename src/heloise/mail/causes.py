@@ -20,6 +20,12 @@ SESSION_CLOSING = _kind("session.closing", "RFC 5321 §4.1.1.10", "The client sa
 SESSION_REFUSED = _kind(
     "session.refused", "RFC 5321 §3.1", "This server takes no mail from this client.", "Say QUIT; try another server."
 )
+SESSION_EARLY = _kind(
+    "session.early-talker",
+    "RFC 5321 §3.1",
+    "The client spoke before it was greeted, as programs do that send without listening.",
+    "Wait for the greeting.",
+)
 SESSION_SHUTDOWN = _kind(
     "session.shutdown", "RFC 5321 §3.8", "The server is being stopped. What it said 250 to is safe.", LATER
 )

@@ -1,10 +1,12 @@
 """How many sessions there are: on all listeners together, and from each address. RFC 5321 §3.8, §4.3.2."""
 
 from collections import Counter
+from ipaddress import ip_address
 
 from heloise.mail import causes
 from heloise.mail.cause import Rule
 from heloise.mail.reply import Reply
+from heloise.policy.networks import network_of
 from heloise.smtp import replies
 
 UNIX = "unix"  # programs on this machine are not counted one by one
@@ -27,6 +29,9 @@ class Census:
         self._per_client_rule = per_client_rule
         self._present = 0
         self._by_address: Counter[str] = Counter()
+        self._by_network: Counter[str] = Counter()
+        self._per_network = 0
+        self._per_network_rule: Rule | None = None
 
     def allow(
         self, *, total: int, per_client: int, total_rule: Rule | None = None, per_client_rule: Rule | None = None
@@ -35,15 +40,22 @@ class Census:
         self._total, self._total_rule = total, total_rule
         self._per_client, self._per_client_rule = per_client, per_client_rule
 
+    def allow_networks(self, per_network: int, rule: Rule | None) -> None:
+        """So many from each /24 or /64; 0 for any number."""
+        self._per_network, self._per_network_rule = per_network, rule
+
     def enter(self, address: str) -> Reply | None:
         """One more from `address`: None when it may, else the 421. Counted in both cases; `leave` when it is over."""
         self._present += 1
         if address != UNIX:
             self._by_address[address] += 1
+            self._by_network[_network(address)] += 1
         if self._present > self._total:
             return too_many(self._total_rule, limit=self._total)
         if self._by_address[address] > self._per_client:
             return too_many(self._per_client_rule, client=address, limit=self._per_client)
+        if self._per_network and address != UNIX and self._by_network[_network(address)] > self._per_network:
+            return too_many(self._per_network_rule, network=_network(address), limit=self._per_network)
         return None
 
     def leave(self, address: str) -> None:
@@ -53,6 +65,18 @@ class Census:
             self._by_address[address] -= 1
             if not self._by_address[address]:
                 del self._by_address[address]
+            network = _network(address)
+            self._by_network[network] -= 1
+            if not self._by_network[network]:
+                del self._by_network[network]
+
+
+def _network(address: str) -> str:
+    """The /24 or /64 that it is in; what is no address is a network of its own."""
+    try:
+        return network_of(ip_address(address))
+    except ValueError:
+        return address
 
 
 def too_many(rule: Rule | None, **inputs: object) -> Reply:

@@ -88,6 +88,7 @@ class Door:
         self._takes_mail = takes_mail
         self._tls_first = tls_first
         self._auth = auth
+        self._waiting = desk.waiting
         self._maximum_sessions = maximum_sessions
         self._recorder_for = recorder_for
         self._spokesmen = Spokesmen(policy, registry, census, auth)
@@ -133,6 +134,8 @@ class Door:
             greeting = self._closing
         if greeting is None and len(self._open) >= self._maximum_sessions:
             greeting = too_many(self._rules.get("max_connections"), limit=self._maximum_sessions)
+        if greeting is None and self._waiting is not None and not admission.may_relay and not self._tls_first:
+            greeting = await self._waiting.before_greeting(stream, self._desk.hostname)
         reception = Reception(self._desk, admission, session.view, session_id, greeting, self._spokesmen, stream.local)
         if self._attend is None:
             conversation = ServerConversation(session, stream, reception)

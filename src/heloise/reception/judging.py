@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Parameters, Recipient
-from heloise.mail.ids import MessageId
 from heloise.mail.path import ReversePath
 from heloise.mail.reply import Reply
 from heloise.policy.fields import change_header
@@ -23,6 +22,7 @@ from heloise.policy.views import (
     SessionView,
 )
 from heloise.reception.admission import Admission
+from heloise.reception.completing import Completion, complete
 from heloise.reception.held import HeldContent
 from heloise.routing.propagate import Onward
 from heloise.smtp import replies
@@ -117,15 +117,16 @@ class Judging:
         return (await self._following.judge(LookupView(session=self._session(), verb=verb, text=text))).refusal
 
     async def message(
-        self, envelope: Envelope, facts: ContentFacts, message_id: MessageId, content: HeldContent
+        self, envelope: Envelope, facts: ContentFacts, content: HeldContent, completion: Completion | None
     ) -> tuple[Verdict, MessageView]:
         """The whole message: the word about it, and the message as it is to be stored. Raises OSError."""
+        header = await content.finish()
         view = MessageView(
             session=self._session(),
             envelope=envelope,
-            message_id=message_id,
+            message_id=content.message_id,
             facts=facts,
-            header=await content.finish(),
+            header=header if completion is None else complete(header, completion),
             body=content,
         )
         return await self._following.judge_message(view)

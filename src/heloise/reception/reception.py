@@ -24,11 +24,13 @@ from heloise.policy.pipeline import PolicyPipeline
 from heloise.policy.views import MessageView
 from heloise.reception.admission import Admission
 from heloise.reception.authority import Authority
+from heloise.reception.completing import CompletingDeposit, Completion
 from heloise.reception.held import HeldContent, disposing, next_chunk
 from heloise.reception.judging import Judging
 from heloise.reception.owed import Owed, owed_report
 from heloise.reception.spokesmen import Spokesmen
 from heloise.reception.transaction import Transaction
+from heloise.reception.waiting import Waiting
 from heloise.routing.ends import lookup_refused
 from heloise.routing.lookup import LookupFailed
 from heloise.routing.propagate import Onward, Sender, due_report, members_of, recipients_of
@@ -182,7 +184,8 @@ class ReceptionDesk:
     `route_report` says where a report for a sender goes; None where nobody is told anything. `rewriting` gives mail
     that is forwarded another reverse path; None where it keeps the one it has. `tls` is asked for each handshake.
     `authority` knows who has which password; None where nobody has one. `policy` is asked about everything that would
-    be taken otherwise; None where nobody objects.
+    be taken otherwise; None where nobody objects. Messages of users are completed with the domain `completes_in`.
+    `waiting` says what strangers have to wait for.
     """
 
     hostname: str
@@ -198,6 +201,8 @@ class ReceptionDesk:
     tls: Callable[[], ServerTls | None] = no_tls
     authority: Authority | None = None
     policy: PolicyPipeline | None = None
+    completes_in: str | None = None
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +252,8 @@ class Reception:
             proposal = replace(proposal, question=Proven(proposal.question.user, reply.code < 400))
         if reply.code >= 400:
             self._refused += 1
+            if self._desk.waiting is not None and not self._may_relay:
+                await self._desk.waiting.before_refusal()
             self._desk.journal.refused(self._session_id, proposal, reply)
         elif isinstance(proposal, RecipientProposed | HelloProposed) or reply is replies.AUTH_ACCEPTED:
             self._desk.journal.granted(self._session_id, proposal, reply)
@@ -447,6 +454,9 @@ class Reception:
             if self._judging.standing.hold is not None:
                 submission = transaction.hold()
         transaction.deposit = self._desk.sink.begin(submission)
+        if self._desk.completes_in is not None:
+            completion = self._completion(self._desk.completes_in, submission.message_id, envelope)
+            transaction.deposit = CompletingDeposit(transaction.deposit, completion)
         transaction.trace_size = len(trace)
         await transaction.write(trace)
         return replies.GO_AHEAD
@@ -478,7 +488,10 @@ class Reception:
     ) -> Reply:
         """Ask about the whole message, and store it as it is after all changes."""
         transaction, self._transaction = self._transaction, Transaction()
-        verdict, message = await judging.message(envelope, facts, held.message_id, held)
+        completion = None
+        if self._desk.completes_in is not None:
+            completion = self._completion(self._desk.completes_in, held.message_id, envelope)
+        verdict, message = await judging.message(envelope, facts, held, completion)
         if verdict.refusal is not None:
             return verdict.refusal
         if (cause := judging.standing.discard) is not None:
@@ -494,6 +507,10 @@ class Reception:
                     return reply
         await self._begin(message.envelope, held.message_id)
         return await self._take(message.envelope, await self._fill(message), say)
+
+    def _completion(self, domain: str, message_id: MessageId, envelope: Envelope) -> Completion:
+        now = self._desk.world.clock.now()
+        return Completion(domain=domain, now=now, message_id=message_id, reverse_path=envelope.reverse_path)
 
     async def _fill(self, message: MessageView) -> ContentFacts:
         """The deposit gets the content; the facts of it, which filters may have changed."""
