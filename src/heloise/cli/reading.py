@@ -79,6 +79,8 @@ def faults_or_leave(path: str | None) -> "FaultPlan":
         _leave_with(error)
     except OSError as error:
         _leave(f"{path} can not be read: {error.strerror}")
+
+
 def hooks_or_leave(configuration: "Configuration") -> None:
     """Load the file of hooks, if there is one; ends the command like `read_or_leave`."""
     from heloise.app.hooks_file import read_hooks
