@@ -52,6 +52,6 @@ def test_every_cause_in_the_catalogue_has_a_clause_a_meaning_and_advice() -> Non
     assert len(causes.CATALOGUE) > 80
     for identifier, kind in causes.CATALOGUE.items():
         assert identifier == kind.id
-        assert kind.clause.startswith(("RFC ", "sendmail ", "sysexits(3)", "PROXY ", "Postfix "))
+        assert kind.clause.startswith(("RFC ", "sendmail ", "sysexits(3)", "PROXY ", "Postfix ", "rspamd "))
         assert kind.meaning.endswith(".")
         assert kind.advice.endswith((".", "]"))

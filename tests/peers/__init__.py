@@ -10,10 +10,12 @@ from tests.peers.dovecot import DovecotLmtp
 from tests.peers.exim import Exim
 from tests.peers.haproxy import HaProxy
 from tests.peers.jail import PeerError, free_port, wait_until
+from tests.peers.milters import OpenDkim, PyMilter
 from tests.peers.opensmtpd import OpenSmtpd
 from tests.peers.postfix import Postfix
 from tests.peers.postgresql import PostgreSql
 from tests.peers.require import require
+from tests.peers.rspamd import Rspamd
 from tests.peers.sendmail import Sendmail
 from tests.peers.sink import SmtpSink
 
@@ -21,10 +23,13 @@ __all__ = [
     "DovecotLmtp",
     "Exim",
     "HaProxy",
+    "OpenDkim",
     "OpenSmtpd",
     "PeerError",
     "Postfix",
     "PostgreSql",
+    "PyMilter",
+    "Rspamd",
     "Sendmail",
     "SmtpSink",
     "free_port",

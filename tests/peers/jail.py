@@ -295,6 +295,7 @@ class Peer:
     """A real mail server as a context manager: started on entry, stopped and swept away on exit."""
 
     name: str
+    start_time = START_DEADLINE  # seconds it may take to greet
 
     def __init__(self, root: Path) -> None:
         self.port = free_port()
@@ -323,7 +324,7 @@ class Peer:
     def __enter__(self) -> Self:
         try:
             self.jail.start(self.configure())
-            self.jail.wait(self.ready, f"a greeting on port {self.port}")
+            self.jail.wait(self.ready, f"a greeting on port {self.port}", self.start_time)
             self.started()
         except BaseException as error:
             log = self.log_text()

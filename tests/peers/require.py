@@ -16,6 +16,9 @@ _PROOF = {
     "opensmtpd": "opensmtpd/stamp",
     "dovecot": "dovecot/stamp",
     "haproxy": "haproxy/stamp",
+    "opendkim": "opendkim/stamp",
+    "pymilter": "pymilter/stamp",
+    "rspamd": "rspamd/stamp",
     "postgresql": "postgresql/stamp",
     "aiosmtpd": "aiosmtpd/stamp",
     "swaks": "bin/swaks",
@@ -26,11 +29,12 @@ _PROOF = {
     "haraka": "haraka/stamp",
     "senders": "senders/stamp",
 }
+_ROOTS = (
+    *("postfix", "sendmail", "exim", "opensmtpd", "dovecot", "haproxy"),
+    *("opendkim", "pymilter", "rspamd", "postgresql"),
+)
 _RESULT = {
-    **{
-        name: f"{name}/root"
-        for name in ("postfix", "sendmail", "exim", "opensmtpd", "dovecot", "haproxy", "postgresql")
-    },
+    **{name: f"{name}/root" for name in _ROOTS},
     "aiosmtpd": "aiosmtpd/venv/bin/python",
     "nodemailer": "bin/nodemailer",
     "haraka": "haraka/node_modules",

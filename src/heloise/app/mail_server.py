@@ -19,6 +19,7 @@ from heloise.app.delivering import delivery_doors, delivery_options, make_delive
 from heloise.app.desk import ServerDesk
 from heloise.app.entrances import Entrance, Entrances
 from heloise.app.fetching import CountingRecorder, Fetched, fetch, fetched_json
+from heloise.app.filtering import configured_filters
 from heloise.app.journal import Journal
 from heloise.app.operations import Operation, OperationsDesk
 from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
@@ -358,7 +359,11 @@ class MailServer:
             self._journal,
             memory=self._greylist,
             metering=metering_of(regime.configuration, self._meters, self._part),
-            filters=(*regime.filters, *self._filters),
+            filters=(
+                *configured_filters(regime.configuration, listener, self._world, self._journal),
+                *regime.filters,
+                *self._filters,
+            ),
             spool_directory=f"{shard_directory(self._configuration, self._part.index)}/spool",
         )
 

@@ -84,6 +84,10 @@ def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator
     judged = ", ".join(_judging(configuration))
     if judged:
         yield "judges by", judged
+    if filters := [f"{each.name} at {each.address}" for each in configuration.milters]:
+        yield "asks", f"the mail filters {', '.join(filters)}"
+    if configuration.rspamd.url is not None:
+        yield "asks", f"rspamd at {configuration.rspamd.url}"
     yield "tells", _telling(configuration)
     size = f"up to {write_size(limits.message_size)}" if limits.message_size else "of any size"
     yield "takes", f"messages {size} for up to {limits.recipients} recipients each"

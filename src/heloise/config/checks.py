@@ -11,6 +11,7 @@ from typing import TypeAlias
 from heloise.config import (
     agent_checks,
     certificate_checks,
+    filter_checks,
     judging_checks,
     map_checks,
     names,
@@ -253,6 +254,8 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listener"}), listeners),
     (frozenset({"listener", "tls", "delivery"}), certificate_checks.certificates),
     (frozenset({"listener"}), neighbour_checks.proxies),
+    (frozenset({"listener", "milter"}), filter_checks.milters),
+    (frozenset({"rspamd"}), filter_checks.rspamd),
     (frozenset({"listener", "auth"}), authentication),
     (frozenset({"listener"}), role_checks.roles),
     (frozenset({"listener", "extensions"}), extensions),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from heloise.config.addressing import DomainRoute, Forward, Local, MailingList, Srs, User
 from heloise.config.agents import Hook, Pipe
 from heloise.config.encrypting import Tls
+from heloise.config.filtering import Milter, Rspamd
 from heloise.config.judging import Greylisting, Policy
 from heloise.config.kinds import MOST_PROCESSES, AbsolutePath, AliasTarget, Domain, Processes
 from heloise.config.listening import Auth, Etrn, Limits, Listener, Odmr, Relay
@@ -82,6 +83,8 @@ class Configuration:
 
     maps: tuple[Map, ...] = field(default=(), metadata={"key": "map"})
     srs: Srs = Srs()
+    milters: tuple[Milter, ...] = field(default=(), metadata={"key": "milter"})
+    rspamd: Rspamd = Rspamd()
     routes: tuple[DomainRoute, ...] = field(default=(), metadata={"key": "route"})
     limits: Limits = Limits()
     quotas: tuple[Quotas, ...] = field(default=(), metadata={"key": "quota"})

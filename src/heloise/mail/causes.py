@@ -424,6 +424,52 @@ XFORWARD_TAKEN = _kind(
     "client.forwarded", "Postfix XFORWARD_README", "What is told of the client is kept with the next message.", NOTHING
 )
 
+# Neighbours: milters
+MILTER_REJECTED = _kind(
+    "milter.rejected",
+    "Postfix MILTER_README",
+    "A mail filter of the server refuses this client, this recipient or this message.",
+    "The reply may have the reason in the filter's own words. " + OPERATOR,
+)
+MILTER_LATER = _kind(
+    "milter.later", "Postfix MILTER_README", "A mail filter of the server asks to try again later.", LATER
+)
+MILTER_DISCARDED = _kind(
+    "milter.discarded",
+    "Postfix MILTER_README",
+    "A mail filter had the message thrown away; the client was told yes.",
+    NOTHING,
+)
+MILTER_QUARANTINED = _kind(
+    "milter.quarantined",
+    "Postfix MILTER_README",
+    "A mail filter wants the message to be looked at before it goes on: it was taken, and is held.",
+    "See it with `heloise queue show`; release it or remove it.",
+)
+MILTER_TROUBLE = _kind(
+    "milter.trouble",
+    "Postfix MILTER_README",
+    "A mail filter could not be reached, was silent, or said nonsense; what then is done is its default_action.",
+    "Look after the filter; the log has its trouble. " + LATER,
+)
+
+# Neighbours: rspamd
+RSPAMD_REJECTED = _kind(
+    "rspamd.rejected",
+    "rspamd Protocol",
+    "rspamd has found the message to be spam, or something worse; the cause has its score and the symbols it saw.",
+    "If it is none, tell the operator the time and the addresses.",
+)
+RSPAMD_LATER = _kind(
+    "rspamd.later", "rspamd Protocol", "rspamd wants the message to come again, for greylisting or by a limit.", LATER
+)
+RSPAMD_TROUBLE = _kind(
+    "rspamd.trouble",
+    "rspamd Protocol",
+    "rspamd did not answer, or not as it is documented; what then is done is the default_action of [rspamd].",
+    "Look after rspamd; the log has its trouble. " + LATER,
+)
+
 # ATRN
 ATRN_TURNED = _kind(
     "atrn.turned",

@@ -89,7 +89,8 @@ class _Exchange:
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         # As it stands in the URL, without user and password.
         headers = {"Host": url.netloc.rpartition("@")[2], "Connection": "close", "Content-Length": str(request.size)}
-        self._say(self._h11.Request(method="POST", target=target, headers=list({**headers, **request.headers}.items())))
+        told = [*{**headers, **request.headers}.items(), *request.repeated]
+        self._say(self._h11.Request(method="POST", target=target, headers=told))
         async for octets in content:
             self._say(self._h11.Data(data=octets))
             try:

@@ -14,6 +14,7 @@ from heloise.mail import causes
 from heloise.mail.cause import Rule
 from heloise.mail.reply import Reply
 from heloise.policy.applying import after
+from heloise.policy.changes import NO_CHANGES
 from heloise.policy.check import Answer, ConfiguredCheck, Doors, OnTrouble, Step
 from heloise.policy.filter import Filter, Follower
 from heloise.policy.meters import Metering
@@ -213,7 +214,8 @@ class Following:
             return verdict
         stage = view.stage
         kept = verdict if stage is not Stage.RCPT else combine((self._standing.get(stage, CONTINUE), verdict))
-        self._standing[stage] = kept
+        # The message has its changes already: they are not wishes for what is yet to come.
+        self._standing[stage] = replace(kept, changes=NO_CHANGES) if stage is Stage.MESSAGE else kept
         # At RCPT the log can tell whose mail it was, and Postmaster is spared.
         if stage not in (Stage.RCPT, Stage.MESSAGE) or (isinstance(view, RcptView) and view.is_for_postmaster):
             return verdict

@@ -44,6 +44,7 @@ class Admission:
     mends_line_endings: bool = False  # are its bare LFs made CRLF?
     permitted: frozenset[str]
     name: str | None = None
+    local: Endpoint | None = None
     refusal: Cause | None = None
 
 

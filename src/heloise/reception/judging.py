@@ -166,7 +166,8 @@ class Judging:
         return self._view.mail.parameters
 
     def _session(self) -> SessionView:
-        view, admission, local = self._view, self._admission, self._local
+        view, admission = self._view, self._admission
+        local = admission.local or self._local  # where a proxy says that its client has connected to
         endpoint = local if isinstance(local, Endpoint) else Endpoint("" if local is None else str(local), 0)
         return SessionView(
             session=self._session_id,

@@ -53,7 +53,9 @@ class Proxies:
             return None
         finally:
             del self._waiting[stream]
-        return stranger if header.source is None else self._policy.admit(header.source)
+        if header.source is None:
+            return stranger
+        return replace(self._policy.admit(header.source), local=header.destination)
 
     def shut_down(self) -> None:
         """Wait for nobody any more."""

@@ -31,7 +31,7 @@ class Spokesmen:
     def introduce(self, claim: Attributes, present: Admission, view: ServerView) -> tuple[Admission, Reply | None]:
         """The admission of the claimed client, in place of the `present` one, in the census and in `view` too; and the
         421 when it has too many connections."""
-        admission = replace(self._admit(claim, present), name=claim.get("NAME"))
+        admission = replace(self._admit(claim, present), name=claim.get("NAME"), local=_local(claim) or present.local)
         self._census.leave(present.address)
         refusal = self._census.enter(admission.address)
         keywords = admission.permitted if self._auth.mechanisms else admission.permitted - {"AUTH"}
@@ -46,3 +46,9 @@ class Spokesmen:
         if address is None:
             return self._policy.admit_stranger(UNKNOWN)
         return self._policy.admit(Endpoint(read_address(address), int(claim.get("PORT") or 0)))
+
+
+def _local(claim: Attributes) -> Endpoint | None:
+    """Where the client has connected to, as it is told."""
+    address = claim.get("DESTADDR")
+    return None if address is None else Endpoint(read_address(address), int(claim.get("DESTPORT") or 0))

@@ -140,7 +140,7 @@ _CLASSIC = (
         "RFC 5321 §3.8, §4.2.3",
         "session.shutdown session.idle session.too-many-errors session.too-many-connections session.flood "
         "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot tls.injected "
-        "quota.exceeded",
+        "quota.exceeded milter.later",
     ),
     _code(
         450,
@@ -159,7 +159,8 @@ _CLASSIC = (
         "RFC 5321 §4.2.3",
         "session.fault storage.fault lookup.failed local.trouble dns.failure delivery.fault delivery.congested "
         "peer.nonsense policy.not-now policy.overrun policy.fault "
-        "sender.dns-failure greylist.wait atrn.trouble route.not-configured program.not-started",
+        "sender.dns-failure greylist.wait atrn.trouble route.not-configured program.not-started "
+        "milter.later milter.trouble rspamd.later rspamd.trouble",
     ),
     _code(
         452,
@@ -228,7 +229,8 @@ _CLASSIC = (
         "recipient.unknown relay.denied srs.forged srs.expired recipient.not-ascii policy.refused policy.points "
         "hello.ours hello.literal hello.short hello.unresolved client.no-name client.listed sender.null-mx "
         "dns.no-such-domain "
-        "route.none peer.said",
+        "route.none peer.said "
+        "milter.rejected milter.trouble rspamd.trouble",
     ),
     _code(
         551,
@@ -265,7 +267,8 @@ _CLASSIC = (
         "RFC 5321 §3.1, §4.2.3",
         "session.refused proxy.not-one alias.loop data.no-recipients content.line-ending content.line-too-long "
         "content.loop delivery.needs-extension delivery.header-not-ascii delivery.sealed delivery.unconvertible "
-        "delivery.expired route.loops-back policy.refused",
+        "delivery.expired route.loops-back policy.refused "
+        "rspamd.rejected",
     ),
 )
 

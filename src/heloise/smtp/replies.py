@@ -4,6 +4,7 @@ A three-digit literal anywhere else is a mistake. Texts are short and name no co
 Greeting and hello replies have no enhanced status, 3yz neither (RFC 2034 §4).
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 
@@ -55,6 +56,10 @@ STORAGE_FAULT = reply(451, "4.3.0", "The message could not be stored", causes.ST
 CONTENT_GONE = reply(451, "4.3.0", "The content of this message is not in the spool any more", causes.STORAGE_FAULT)
 
 FORWARDED = reply(250, "2.0.0", "Taken down", causes.XFORWARD_TAKEN)
+MILTER_LATER = reply(451, "4.7.1", "Service unavailable, try again later", causes.MILTER_LATER)
+MILTER_CLOSING = reply(421, "4.7.0", "Service unavailable, closing", causes.MILTER_LATER)
+MILTER_REJECTED = reply(550, "5.7.1", "Refused", causes.MILTER_REJECTED)
+RSPAMD_REJECTED = reply(554, "5.7.1", "Spam message rejected", causes.RSPAMD_REJECTED)
 NOT_A_SPOKESMAN = reply(550, "5.7.0", "You may not speak for others", causes.CLIENT_NOT_ALLOWED)
 
 # 5yz: grammar
@@ -621,3 +626,28 @@ def quota_exceeded(what: str, cause: Cause, *, ends: bool) -> Reply:
     if ends:
         return reply(421, "4.7.0", f"Too many {what} of late, try again later", cause)
     return reply(450, "4.7.1", f"Too many {what} of late, try again later", cause)
+
+
+_SAID = re.compile(
+    r"(?P<code>[45][0-9]{2})(?:[ -](?:(?P<status>[245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$))?(?P<text>.*))?", re.ASCII
+)
+
+
+def in_words_of(said: str | None, usual: Reply, cause: Cause) -> Reply:
+    """A refusal that a program of ours has written in SMTP's own form (`550 5.7.1 text`, several lines with line breaks
+    between); `usual` where it chose no words, or none that can be said."""
+    if said is None:
+        return usual.with_cause(cause)
+    lines = [_SAID.fullmatch(line) for line in said.splitlines()]
+    first = lines[0] if lines else None
+    if first is None or usual.code // 100 != int(first["code"][0]):
+        return usual.with_cause(cause)
+    code, status = int(first["code"]), first["status"]
+    fits = status is not None and status[0] == first["code"][0]
+    texts = [printable(line["text"] or "") for line in lines if line is not None]
+    return Reply(
+        code=code,
+        status=EnhancedStatus.parse(status) if fits and status is not None else usual.status,
+        lines=tuple(texts),
+        cause=cause,
+    )

@@ -7,11 +7,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """A POST of `size` octets to `url` (http or https). Headers are ASCII."""
+    """A POST of `size` octets to `url` (http or https). Headers are ASCII;
+    `repeated` are those that may stand there more than once."""
 
     url: str
     headers: Mapping[str, str]
     size: int
+    repeated: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
