@@ -147,6 +147,7 @@ BROKEN: dict[str, ScriptedMilter | None] = {
     "gone after half of the changes": ScriptedMilter(answers={b"E": [b"hX-Half\0yes\0", DIE]}),
     "changes in the wrong place": ScriptedMilter(answers={b"N": [b"hX-Half\0yes\0", CONTINUE]}),
     "a change of which nobody was told": ScriptedMilter(version=2, answers={b"E": [b"e<x@y.test>\0", CONTINUE]}),
+    "no name of a field": ScriptedMilter(answers={b"E": [b"hX Half\0yes\0", CONTINUE]}),
     "no address": ScriptedMilter(answers={b"E": [b"+<not an address\0", CONTINUE]}),
     "a yes as a refusal": ScriptedMilter(answers={b"M": [b"y250 2.0.0 fine\0"]}),
     "SKIP in the header": ScriptedMilter(answers={b"L": [b"s"]}),

@@ -4,11 +4,14 @@ Changes of the header may be wished for at any stage; those of body and envelope
 they looked at.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from heloise.mail.envelope import NO_PARAMETERS, Parameters
 from heloise.mail.path import ForwardPath, ReversePath
+
+_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 §2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,9 @@ class AddField:
 
     name: str
     value: str
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,9 @@ class InsertField:
     name: str
     value: str
 
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeField:
@@ -35,6 +44,9 @@ class ChangeField:
     name: str
     occurrence: int
     value: str | None
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,11 @@ class ChangeSender:
 
     reverse_path: ReversePath
     parameters: Parameters | None = None
+
+
+def _check_name(name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(f"not the name of a header field: {name!r}")
 
 
 Change: TypeAlias = AddField | InsertField | ChangeField | ReplaceBody | AddRecipient | RemoveRecipient | ChangeSender
