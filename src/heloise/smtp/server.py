@@ -571,7 +571,8 @@ class ServerSession:
             self.state = self._registry.transitions[self.state, "STARTTLS"]
 
     def _commit_client(self, claim: Attributes, reply: Reply) -> None:
-        """Nothing that was said before counts, as after a handshake; the user is whom the client is told to be."""
+        """Nothing that was said before counts, as after a handshake; the user is whom the client is told to be. One
+        that is refused is refused as at the greeting."""
         if reply.severity is Severity.COMPLETED:
             view = self.view
             self.state = self._registry.transitions[self.state, "XCLIENT"]
@@ -579,6 +580,8 @@ class ServerSession:
             view.authenticated_as, view.hello_name = claim.get("LOGIN"), claim.get("HELO") or ""
             view.is_esmtp = view.verbose = view.one_transaction = False
             view.forwarded = None
+        else:
+            self.state = ServerState.REFUSED
         self._say(reply)
 
     def _commit_recipient(self, command: Rcpt, reply: Reply) -> None:
