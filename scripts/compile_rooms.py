@@ -31,6 +31,7 @@ LEFT_INTERPRETED = {
     "queue/spool.py": _GENERATOR,
     "queue/watch.py": _GENERATOR,
     "delivery/slots.py": _GENERATOR,
+    "delivery/tunnel.py": _GENERATOR,
     "delivery/downgrade": "seldom needed, and `convert` is an asynchronous generator",
     "delivery/applying.py": _AWAIT,
     "delivery/deliverer.py": _AWAIT,

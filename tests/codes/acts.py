@@ -109,6 +109,10 @@ async def site_hears_the_message(stage: Stage) -> None:
         pass
 
 
+async def delivered(stage: Stage) -> None:
+    await stage.until_logged("delivery.attempted")
+
+
 ACTS: dict[str, Act] = {
     "a message for alice@site.test waits until the site comes for it": site_mail_waits,
     "the site hears the rest of the message": site_hears_the_message,
@@ -124,6 +128,7 @@ ACTS: dict[str, Act] = {
     "a message for two people at elsewhere.test waits": lambda stage: message_waits(stage, "eve", "eric"),
     "delivery to elsewhere.test is tried again": next_attempt,
     "the client hangs up, and the message is delivered": client_hangs_up,
+    "the message is delivered": delivered,
     "bob gets a report": report_comes,
     "a message for elsewhere.test is being delivered, slowly": message_is_under_way,
 }

@@ -349,7 +349,7 @@ S: 553 5.1.4 Bert Baker <bert@example.test>
         code=555,
         status="5.5.4",
         cause="parameter.unknown",
-        play=EHLO + "C: MAIL FROM:<bob@example.test> HOLDFOR=60\nS: 555 5.5.4\n",
+        play=EHLO + "C: MAIL FROM:<bob@example.test> FLAVOUR=mint\nS: 555 5.5.4\n",
     ),
     Scenario(
         title="a parameter after HELO",

@@ -1164,8 +1164,9 @@ LIMITS = (
         configuration="[limits]\nrecipients = 2\n",
         play=GREETED
         + "C: EHLO client.test\nS: 250-mx.example.test\n"
-        + "S: 250-8BITMIME\nS: 250-BINARYMIME\nS: 250-CHUNKING\nS: 250-DSN\nS: 250-ENHANCEDSTATUSCODES\nS: 250-ETRN\n"
-        + "S: 250-EXPN\nS: 250-HELP\nS: 250-LIMITS RCPTMAX=2\nS: ...\n"
+        + "S: 250-8BITMIME\nS: 250-BINARYMIME\nS: 250-CHUNKING\nS: 250-DELIVERBY\nS: 250-DSN\n"
+        + "S: 250-ENHANCEDSTATUSCODES\nS: 250-ETRN\nS: 250-EXPN\nS: 250-FUTURERELEASE\n"
+        + "S: 250-HELP\nS: 250-LIMITS RCPTMAX=2\nS: ...\n"
         + _OPEN
         + RECIPIENT
         + "C: RCPT TO:<bob@example.test>\nS: 250 2.1.5\nC: RCPT TO:<bert@example.test>\nS: 452 4.5.3\n",
@@ -1336,6 +1337,169 @@ XFORWARD = (
     ),
 )
 
+DELIVERBY = (
+    Scenario(
+        title="a message that is to be delivered within an hour, or returned",
+        code=250,
+        status="2.0.0",
+        cause="message.taken",
+        play=EHLO
+        + "C: MAIL FROM:<bob@example.test> BY=3600;R\nS: 250 2.1.0\n"
+        + RECIPIENT
+        + DATA
+        + TEXT
+        + "S: 250 2.0.0\n",
+    ),
+    Scenario(
+        title="a next hop that knows it, and gets what is left of the time",
+        code=250,
+        status="2.0.0",
+        cause="message.taken",
+        peer=(PEER.format(mail=" BY=3600;NT", rcpt="").replace("S: 250-8BITMIME\n", "S: 250-DELIVERBY\n"),),
+        play=EHLO
+        + "C: MAIL FROM:<bob@example.test> BY=3600;NT\nS: 250 2.1.0\n"
+        + FORWARDED
+        + DATA
+        + TEXT
+        + "S: 250 2.0.0\n-- the message is delivered\n",
+    ),
+    Scenario(
+        title="no time left",
+        code=501,
+        status="5.5.4",
+        cause="parameter.syntax",
+        play=EHLO + "C: MAIL FROM:<bob@example.test> BY=0;R\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="no by-value",
+        code=501,
+        status="5.5.4",
+        cause="parameter.syntax",
+        play=EHLO + "C: MAIL FROM:<bob@example.test> BY=tomorrow\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="sooner than the server promises",
+        code=555,
+        status="5.5.4",
+        cause="parameter.too-soon",
+        rule='deliver_by_minimum = "10m"',
+        configuration='[limits]\ndeliver_by_minimum = "10m"\n',
+        play=EHLO + "C: MAIL FROM:<bob@example.test> BY=60;R\nS: 555 5.5.4\n",
+    ),
+    _not_offered("DELIVERBY", "BY=3600;N"),
+)
+
+FUTURERELEASE = (
+    Scenario(
+        title="a message that waits for a day",
+        code=250,
+        status="2.0.0",
+        cause="message.taken",
+        client="203.0.113.5",
+        simulated=True,
+        play=EHLO
+        + "C: MAIL FROM:<bob@example.test> HOLDFOR=86400\nS: 250 2.1.0\n"
+        + RECIPIENT
+        + DATA
+        + TEXT
+        + "S: 250 2.0.0\n",
+    ),
+    Scenario(
+        title="longer than the server holds any",
+        code=501,
+        status="5.5.4",
+        cause="parameter.held-too-long",
+        rule='future_release = "1d"',
+        client="203.0.113.5",
+        simulated=True,
+        configuration='[limits]\nfuture_release = "1d"\n',
+        play=EHLO + "C: MAIL FROM:<bob@example.test> HOLDFOR=86401\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="both at once",
+        code=501,
+        status="5.5.4",
+        cause="parameter.syntax",
+        client="203.0.113.5",
+        simulated=True,
+        play=EHLO + "C: MAIL FROM:<bob@example.test> HOLDFOR=60 HOLDUNTIL=2030-01-31T12:00:00Z\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="no moment",
+        code=501,
+        status="5.5.4",
+        cause="parameter.syntax",
+        client="203.0.113.5",
+        simulated=True,
+        play=EHLO + "C: MAIL FROM:<bob@example.test> HOLDUNTIL=tomorrow\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="a stranger, to whom it is not offered",
+        code=555,
+        status="5.5.4",
+        cause="parameter.unknown",
+        client=STRANGER,
+        simulated=True,
+        play=EHLO + "C: MAIL FROM:<eve@elsewhere.test> HOLDFOR=60\nS: 555 5.5.4\n",
+    ),
+)
+
+MT_PRIORITY = (
+    Scenario(
+        title="a message that goes before others",
+        code=250,
+        status="2.0.0",
+        cause="message.taken",
+        peer=(PEER.format(mail=" MT-PRIORITY=5", rcpt="").replace("S: 250-8BITMIME\n", "S: 250-MT-PRIORITY\n"),),
+        play=EHLO
+        + "C: MAIL FROM:<bob@example.test> MT-PRIORITY=5\nS: 250 2.1.0\n"
+        + FORWARDED
+        + DATA
+        + TEXT
+        + "S: 250 2.0.0\n-- the message is delivered\n",
+    ),
+    Scenario(
+        title="a next hop that does not know it, and finds it in the header",
+        code=250,
+        status="2.0.0",
+        cause="message.taken",
+        peer=(TAKES_IT,),
+        play=EHLO
+        + "C: MAIL FROM:<bob@example.test> MT-PRIORITY=-3\nS: 250 2.1.0\n"
+        + FORWARDED
+        + DATA
+        + TEXT
+        + "S: 250 2.0.0\n-- the message is delivered\n",
+    ),
+    Scenario(
+        title="no number from -9 to 9",
+        code=501,
+        status="5.5.4",
+        cause="parameter.syntax",
+        play=EHLO + "C: MAIL FROM:<bob@example.test> MT-PRIORITY=10\nS: 501 5.5.4\n",
+    ),
+    Scenario(
+        title="a stranger, to whom it is not offered",
+        code=555,
+        status="5.5.4",
+        cause="parameter.unknown",
+        client=STRANGER,
+        simulated=True,
+        play=EHLO + "C: MAIL FROM:<eve@elsewhere.test> MT-PRIORITY=9\nS: 555 5.5.4\n",
+    ),
+)
+
+REQUIRETLS = (
+    Scenario(
+        title="in plaintext, where it is not offered",
+        code=555,
+        status="5.5.4",
+        cause="parameter.unknown",
+        configuration=certified(),
+        play=EHLO + "C: MAIL FROM:<bob@example.test> REQUIRETLS\nS: 555 5.5.4\n",
+    ),
+)
+
 BY_KEYWORD: Mapping[str, tuple[Scenario, ...]] = {
     "EXPN": EXPN,
     "VERB": VERB,
@@ -1353,6 +1517,10 @@ BY_KEYWORD: Mapping[str, tuple[Scenario, ...]] = {
     "ENHANCEDSTATUSCODES": ENHANCEDSTATUSCODES,
     "SMTPUTF8": SMTPUTF8,
     "LIMITS": LIMITS,
+    "DELIVERBY": DELIVERBY,
+    "FUTURERELEASE": FUTURERELEASE,
+    "MT-PRIORITY": MT_PRIORITY,
+    "REQUIRETLS": REQUIRETLS,
     "VRFY": VRFY,
     "HELP": HELP,
     "XCLIENT": XCLIENT,

@@ -14,10 +14,11 @@ REGISTRY = discover()
 KEYWORDS = REGISTRY.keywords - {
     "VRFY",
     "STARTTLS",
+    "REQUIRETLS",
     "AUTH",
     "XCLIENT",
     "XFORWARD",
-}  # a verb that every server has; what needs a certificate, or users, or networks
+}  # a verb that every server has; what needs a certificate, TLS, or users, or networks
 CLIENTS = {"stranger": "198.51.100.7", "relay": "203.0.113.5", "loopback": "127.0.0.2"}
 ADMITTED = {
     "off": set[str](),
@@ -26,9 +27,9 @@ ADMITTED = {
     "any": {"stranger", "relay", "loopback"},
 }
 BY_DEFAULT = {
-    "stranger": KEYWORDS - {"EXPN", "VERB", "ETRN", "ATRN"},
+    "stranger": KEYWORDS - {"EXPN", "VERB", "ETRN", "ATRN", "FUTURERELEASE", "MT-PRIORITY"},
     "relay": KEYWORDS - {"EXPN", "VERB", "ATRN"},
-    "loopback": KEYWORDS - {"ETRN", "ATRN"},
+    "loopback": KEYWORDS - {"ETRN", "ATRN", "FUTURERELEASE", "MT-PRIORITY"},
 }
 NEEDS = {"VERB": "EXPN", "BINARYMIME": "CHUNKING", "SMTPUTF8": "8BITMIME"}
 

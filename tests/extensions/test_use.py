@@ -6,7 +6,7 @@ import pytest
 
 from heloise.smtp.registry import discover
 from tests.codes.acts import ACTS
-from tests.extensions.scenarios import BY_KEYWORD, DSN, EIGHTBITMIME, ETRN
+from tests.extensions.scenarios import BY_KEYWORD, DELIVERBY, DSN, EIGHTBITMIME, ETRN, MT_PRIORITY
 from tests.staging import Scenario, check, perform
 
 USES = [
@@ -46,3 +46,14 @@ def test_etrn_really_starts_what_waits(scenario: Scenario) -> None:
 @pytest.mark.parametrize("scenario", DSN[:2], ids=["with", "without"])
 def test_a_next_hop_gets_the_message_with_dsn_and_without(scenario: Scenario) -> None:
     assert len(perform(scenario, ACTS).relayed) == 1
+
+
+def test_a_next_hop_without_mt_priority_gets_it_in_the_header() -> None:
+    (known,) = perform(MT_PRIORITY[0], ACTS).relayed
+    assert b"MT-Priority" not in known
+    (tunnelled,) = perform(MT_PRIORITY[1], ACTS).relayed
+    assert tunnelled.startswith(b"MT-Priority: -3\r\nReceived: ")
+
+
+def test_a_next_hop_with_deliverby_gets_it() -> None:
+    assert len(perform(DELIVERBY[1], ACTS).relayed) == 1

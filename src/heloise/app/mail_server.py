@@ -391,6 +391,7 @@ class MailServer:
             rewriting=regime.rewriting,
             tls=regime.certificates.tls,
             authority=regime.authority,
+            extensions=self._registry,
         )
 
 

@@ -37,6 +37,8 @@ def message_json(message: QueuedMessage) -> Json:
         "session": message.origin.session,
         "not_before": message.hints.not_before,
         "expires_at": message.hints.expires_at,
+        "warn_at": message.hints.warn_at,
+        "priority": message.hints.priority,
         "recipients": [_recipient_json(recipient) for recipient in message.recipients],
     }
 

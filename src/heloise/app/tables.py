@@ -189,6 +189,8 @@ def admission_policy(configuration: Configuration, listener: Listener, registry:
         keywords, audiences = keywords & _WHERE_MAIL_IS_FETCHED, audiences | {"ATRN": Audience.ANY}
     if listener.role is ListenerRole.DEV:
         audiences |= dict.fromkeys(("EXPN", "VERB", "VRFY", "ETRN"), Audience.ANY)
+    if listener.requires_auth:
+        audiences |= {"FUTURERELEASE": Audience.ANY, "MT-PRIORITY": Audience.ANY}
     if configuration.auth.users is None:
         keywords -= {"AUTH"}
     if listener.tls is not ListenerTls.STARTTLS or not configuration.tls.certificates:

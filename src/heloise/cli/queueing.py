@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -188,10 +188,17 @@ def _table(messages: Any, now: float) -> Table:
     for message in messages:
         facts = (message["id"], _roughly(now - message["accepted_at"]), write_size(message["size"]))
         for number, recipient in enumerate(message["recipients"]):
-            state = Text(recipient["state"], style=_STYLES.get(recipient["state"], ""))
+            state = _state(message, recipient, now)
             first = facts if number == 0 else ("", "", "")
             table.add_row(*first, _told(recipient), state, _due(recipient, now))
     return table
+
+
+def _state(message: dict[str, Any], recipient: dict[str, Any], now: float) -> Text:
+    state = recipient["state"]
+    if state == "waiting" and (message.get("not_before") or 0.0) > now:
+        return Text("for later", style="waiting")  # RFC 4865: its sender holds it
+    return Text(state, style=_STYLES.get(state, ""))
 
 
 def _told(recipient: dict[str, Any]) -> Text:
@@ -214,7 +221,20 @@ def _facts(message: dict[str, Any], now: float) -> list[tuple[str, str]]:
         ("brought by", f"{message['from']}{hello}, session {message['session']}"),
         ("accepted", f"{_roughly(now - message['accepted_at'])} ago"),
         ("size", write_size(message["size"])),
+        *_wishes(message, now),
     ]
+
+
+def _wishes(message: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
+    """What its sender asked of the queue."""
+    if (message.get("not_before") or 0.0) > now:
+        yield "held", f"by its sender, for {_roughly(message['not_before'] - now)} more (FUTURERELEASE)"
+    if message.get("expires_at") is not None:
+        yield "returned", f"in {_roughly(message['expires_at'] - now)}, as its sender asked (DELIVERBY)"
+    if message.get("warn_at") is not None and message["warn_at"] > now:
+        yield "told late", f"in {_roughly(message['warn_at'] - now)}, as its sender asked (DELIVERBY)"
+    if message.get("priority"):
+        yield "priority", f"{message['priority']} (MT-PRIORITY)"
 
 
 def _print_recipient(out: Console, recipient: dict[str, Any], now: float) -> None:

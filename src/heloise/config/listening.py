@@ -154,6 +154,12 @@ class Limits:
     text_line: Octets = Octets(_SESSION.text_line)
     """The longest line of a message; RFC 5321 §4.5.3.1.6 asks for at least 1000."""
 
+    future_release: Seconds = Seconds(_SESSION.future_release)
+    """The longest that a message may be held until it is sent, by HOLDFOR or HOLDUNTIL (RFC 4865); "0s" for never."""
+
+    deliver_by_minimum: Seconds = Seconds(_SESSION.deliver_by_minimum)
+    """The least time to deliver a message in that a client may give by BY with R (RFC 2852); less gets 555."""
+
     minimum_free: Octets = Octets(100 << 20)
     """New mail gets 452 4.3.1 while the disk of the queue has less room than this."""
 
@@ -170,6 +176,8 @@ class Limits:
             data_rate=self.data_rate,
             command_line=self.command_line,
             text_line=self.text_line,
+            future_release=self.future_release,
+            deliver_by_minimum=self.deliver_by_minimum,
         )
 
 

@@ -60,7 +60,8 @@ class Configuration:
     """Who may use an extension or verb: "off", "loopback" (programs on this machine), "relay" (clients that may relay)
     or "any". Not named: EXPN and VERB "loopback", since they tell about users and the network; VRFY "relay", others
     get 252, which tells nothing; ETRN "relay"; ATRN "off", but "any" on a listener
-    with protocol "odmr"; all else "any"."""
+    with protocol "odmr"; FUTURERELEASE and MT-PRIORITY "relay", but "any" on a listener with `requires_auth`; all else
+    "any"."""
 
     tls: Tls = Tls()
     auth: Auth = Auth()

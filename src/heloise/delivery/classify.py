@@ -13,13 +13,14 @@ Anything that is no 2yz, 4yz or 5yz is nonsense and means delayed: never a failu
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from heloise.link.dial import DialFailure
 from heloise.mail import causes
 from heloise.mail.outcome import Action, Outcome, Stage
 from heloise.mail.reply import Reply
-from heloise.mail.status import Severity
-from heloise.smtp import replies
+from heloise.mail.status import EnhancedStatus, Severity
+from heloise.smtp import client_replies, replies
 from heloise.smtp.transaction import RecipientAnswer
 from heloise.world import LinkError, LinkFault
 
@@ -74,13 +75,23 @@ def belongs_elsewhere(answer: RecipientAnswer) -> bool:
 def classify_failure(failure: DialFailure, *, peer: str, shown: str) -> Outcome:
     """The outcome when there was no conversation with `peer`, if no other address leads to one."""
     reply = failure.reply if failure.fault is None else _not_connected(failure.fault, failure.reply, shown)
-    refused = failure.said_by_peer and reply.severity is Severity.PERMANENT
+    decides = failure.said_by_peer or reply.cause.kind is causes.DELIVERY_NEEDS_TLS
+    refused = decides and reply.severity is Severity.PERMANENT
     return Outcome(
         action=Action.FAILED if refused else Action.DELAYED,
         stage=failure.stage,
         reply=reply,
         remote_mta=peer if failure.said_by_peer else None,
     )
+
+
+def for_want_of_tls(failure: DialFailure) -> DialFailure:
+    """The failure for a message with REQUIRETLS: a host that has no TLS, or none as it has to be, never takes it.
+    RFC 8689 §4.2.1."""
+    kind = failure.reply.cause.kind
+    if kind is causes.TLS_NOT_OFFERED and failure.reply.status == EnhancedStatus(4, 7, 10):
+        return replace(failure, reply=client_replies.TLS_DEMANDED)
+    return replace(failure, reply=client_replies.tls_demanded(failure.reply)) if kind is causes.TLS_FAILED else failure
 
 
 def not_connected(error: LinkError, *, shown: str) -> Reply:

@@ -25,6 +25,7 @@ def write_debt(recipient: QueuedRecipient, item: RecipientReport) -> Debt:
             "inputs": [] if cause is None else cause.inputs,
             "last_attempt": item.last_attempt,
             "will_retry_until": item.will_retry_until,
+            "unasked": item.is_due_unasked,
         }
     )
     return Debt(recipient.id, text)
@@ -55,6 +56,7 @@ def _read(recipient: QueuedRecipient, text: str) -> RecipientReport:
             remote_mta=found["remote_mta"],
             last_attempt=found["last_attempt"],
             will_retry_until=found["will_retry_until"],
+            is_due_unasked=found.get("unasked", False),
         )
         kind = CATALOGUE.get(found["cause"])
         rule = None if found["rule"] is None else Rule(*found["rule"])

@@ -16,6 +16,7 @@ from heloise.delivery.applying import LONGEST_STORE_PAUSE, STORE_PAUSE, insist
 from heloise.delivery.attempt import Agents, DeliveryAttempt, DeliveryDoors, silent
 from heloise.delivery.classify import without_next_hop
 from heloise.delivery.destinations import (
+    FIRST,
     BoundsOf,
     Destination,
     Destinations,
@@ -31,6 +32,7 @@ from heloise.delivery.settle import (
     Decision,
     decide,
     expiry,
+    out_of_time,
     postpone,
     settle,
     settle_owing,
@@ -197,7 +199,7 @@ class Deliverer:
                 pause = min(2 * pause, LONGEST_STORE_PAUSE)
                 continue
             pause = STORE_PAUSE
-            for lease in leases:
+            for lease in leases if len(leases) < 2 else sorted(leases, key=_urgency):
                 self._begin(lease)
 
     async def _room(self) -> None:
@@ -265,6 +267,11 @@ class Deliverer:
         await self._reports.pay(message_id)
 
     async def _attempt_and_decide(self, attempt: DeliveryAttempt) -> Settlement:
+        if attempt.message.hints.expires_at is not None:
+            over = out_of_time(attempt.message, self._doors.world.clock.now())
+            if over is not None:
+                attempt.decide_all(over)
+                return await self._settlement(attempt)
         try:
             found = self._finder.known(attempt.route) or await self._finder.find(attempt.route)
         except asyncio.CancelledError:
@@ -296,7 +303,7 @@ class Deliverer:
         if trouble is not None:
             attempt.decide_all(trouble)
             return await self._settlement(attempt, destination)
-        if not await destination.turn(first=attempt.told):
+        if not await destination.turn(FIRST if attempt.told else attempt.message.hints.priority):
             return self._postponed(attempt.message, 0.0)
         begun, has_begun = self._doors.world.clock.monotonic(), False
         lane, slots = _lane(attempt.message, destination), self._slots  # these, also after a reload
@@ -425,6 +432,11 @@ class Deliverer:
 
     def _is_stopping(self) -> bool:
         return self._stopping
+
+
+def _urgency(lease: Lease) -> int:
+    """For sorting: the most urgent first, the others as they come. RFC 6710 §5."""
+    return -lease.message.hints.priority
 
 
 def _delayed(reply: Reply) -> Outcome:

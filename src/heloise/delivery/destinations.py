@@ -29,6 +29,7 @@ SHORTEST_PUTTING_OFF = 1.0  # seconds
 FIRST_PUTTING_OFF = 2.0
 SUPPLY = 200.0  # messages a second: as often are those that were put off looked at, whatever the destination does
 SHOWN_ROUTES = 5
+FIRST = 10  # before every priority there is
 _UNREACHED = frozenset({Stage.ROUTE, Stage.CONNECT, Stage.GREETING, Stage.HELLO})
 _TAKEN = (Action.RELAYED, Action.DELIVERED)
 _CLOSING = 421
@@ -67,7 +68,7 @@ class Destination:
         self.trouble: Outcome | None = None  # why it is paused
         self.last: tuple[float, Reply] | None = None
         self._clock = clock
-        self._line: deque[asyncio.Future[bool]] = deque()
+        self._line: deque[tuple[int, asyncio.Future[bool]]] = deque()  # the most urgent first
         self._timer: asyncio.TimerHandle | None = None
         self._later: list[float] = []  # a heap: when those that went back into the queue are due
         self._routes: dict[str, None] = {}
@@ -145,17 +146,19 @@ class Destination:
                 del self._routes[next(iter(self._routes))]
             self._routes[route] = None
 
-    async def turn(self, *, first: bool = False) -> bool:
-        """Wait for a turn, at the end of the line or at its head. False: go home, nobody is served any more."""
+    async def turn(self, priority: int = 0) -> bool:
+        """Wait for a turn, behind those of the same or a higher `priority` (RFC 6710 §5) and before all others. False:
+        go home, nobody is served any more."""
         now = self._clock.monotonic()
         if not self._line and self.running < self.window and not self.allowance.delay(now):
             self._give_turn(now)
             return True
         mine: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        if first:
-            self._line.appendleft(mine)
+        if not self._line or self._line[-1][0] >= priority:
+            self._line.append((priority, mine))
         else:
-            self._line.append(mine)
+            place = next(place for place, (other, _) in enumerate(self._line) if other < priority)
+            self._line.insert(place, (priority, mine))
         self._serve()
         try:
             return await mine
@@ -174,7 +177,7 @@ class Destination:
     def send_home(self) -> None:
         """Let nobody wait any more."""
         while self._line:
-            waiting = self._line.popleft()
+            _, waiting = self._line.popleft()
             if not waiting.done():
                 waiting.set_result(False)
 
@@ -228,7 +231,7 @@ class Destination:
             if delay > 0:
                 self._timer = asyncio.get_running_loop().call_later(delay, self._serve)
                 return
-            waiting = self._line.popleft()
+            _, waiting = self._line.popleft()
             if not waiting.done():
                 self._give_turn(now)
                 waiting.set_result(True)

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from heloise.delivery.attempt import DeliveryAttempt, DeliveryDoors
-from heloise.delivery.classify import belongs_elsewhere, classify, classify_failure, classify_misfit, combine
+from heloise.delivery.classify import (
+    belongs_elsewhere,
+    classify,
+    classify_failure,
+    classify_misfit,
+    combine,
+    for_want_of_tls,
+)
 from heloise.delivery.destinations import asks_for_a_pause
 from heloise.delivery.fitting import Fit, Fitter, Fitting
 from heloise.delivery.forwarding import told_of
@@ -19,16 +26,22 @@ from heloise.delivery.journal import HostTried, HowTried
 from heloise.delivery.narration import NarratingRecorder, connecting
 from heloise.delivery.next_hop import NextHop, in_order
 from heloise.delivery.sessions import Place, Sessions
+from heloise.delivery.tunnel import tunnelled
 from heloise.link.converse import Conversation
 from heloise.link.dial import DialFailure, dial
 from heloise.mail.attributes import NO_ATTRIBUTES
 from heloise.mail.envelope import Envelope
-from heloise.mail.outcome import Outcome
+from heloise.mail.hints import NO_HINTS
+from heloise.mail.outcome import Action, Outcome
 from heloise.mail.reply import Reply
 from heloise.mail.route import Transport
 from heloise.queue.model import QueuedRecipient
+from heloise.smtp import client_replies
 from heloise.smtp.client_plan import WireForm
+from heloise.smtp.extensions import deliverby, mt_priority, requiretls
+from heloise.smtp.extensions.deliverby import DeliverBy
 from heloise.smtp.transaction import ClientOptions, Offers, RecipientAnswer
+from heloise.world import TlsLevel
 
 _POLICY = 7  # RFC 3463 §3.8
 MAXIMUM_RECIPIENTS = 100  # RFC 5321 §4.5.3.1.8: what every server takes in one transaction
@@ -79,6 +92,11 @@ class _Relaying:
         self.is_choosy = False
         self.passed_over: list[NextHop] = []
         self._lmtp = lmtp
+        # RFC 8689 §4.2.1; a mailbox behind LMTP is the end of the way.
+        self._requires_tls = False
+        for item in attempt.message.parameters.items:
+            if item.keyword == requiretls.KEYWORD:
+                self._requires_tls = not lmtp
         self._fitter = Fitter(attempt.message, attempt.content, doors.hostname)
         self._recorder: NarratingRecorder | None = None
         self._may_be_dead = False  # an open session that has not answered yet
@@ -114,7 +132,7 @@ class _Relaying:
 
     def _open_session(self, hop: NextHop) -> Conversation | None:
         """One that another message left. Not when somebody listens: he is to hear the conversation from its start."""
-        if self._attempt.told:
+        if self._attempt.told or self._requires_tls:
             return None
         conversation = self._doors.sessions.take(_place(hop, lmtp=self._lmtp))
         if conversation is not None:
@@ -133,6 +151,7 @@ class _Relaying:
         self._recorder = NarratingRecorder(attempt.narrate, peer=hop.shown) if attempt.told else None
         if attempt.told:
             attempt.narrate(connecting(self.pending, f"{hop.shown} via {'lmtp' if self._lmtp else 'esmtp'}"))
+        tls = self._doors.tls_for(hop.name)
         dialled = await dial(
             self._doors.world,
             hop.endpoint,
@@ -140,17 +159,20 @@ class _Relaying:
             self._doors.extensions,
             recorder=self._recorder,
             connect_timeout=self._doors.connect_timeout,
-            tls=self._doors.tls_for(hop.name),
+            tls=replace(tls, level=TlsLevel.VERIFY) if self._requires_tls else tls,
             server_name=hop.name,
         )
         if not isinstance(dialled, DialFailure):
             attempt.tried.append(HostTried(hop, HowTried.CONNECTED, encryption=dialled.encryption))
             self._doors.hosts.works(hop.endpoint)
             return dialled
+        if self._requires_tls:
+            dialled = for_want_of_tls(dialled)
         outcome = classify_failure(dialled, peer=hop.mta, shown=hop.shown)
         attempt.tried.append(HostTried(hop, HowTried.FAILED, outcome))
         self._trouble(self.pending, outcome)
-        if not (attempt.host_is_busy() and asks_for_a_pause(outcome)):
+        is_ours = self._requires_tls and outcome.action is Action.FAILED  # others may have no such wish
+        if not is_ours and not (attempt.host_is_busy() and asks_for_a_pause(outcome)):
             self._doors.hosts.failed(hop.endpoint, outcome, begun=begun, now=clock.monotonic())
         return None
 
@@ -191,6 +213,10 @@ class _Relaying:
 
     async def _converse(self, conversation: Conversation, hop: NextHop) -> bool:
         self._was_dead = False
+        encryption = conversation.encryption
+        if self._requires_tls and (encryption is None or not encryption.is_verified):
+            self._trouble(self.pending, classify_misfit(client_replies.TLS_DEMANDED))
+            return False
         while self.pending and conversation.usable:
             batch = self._next_batch(conversation.offers)
             envelope = self._envelope(batch)
@@ -199,13 +225,18 @@ class _Relaying:
             if not isinstance(fit, Fitting) or (fit.breaks_signature and self.is_choosy):
                 self._does_not_fit(batch, conversation, hop, fit)
                 return False
+            content, facts = fit.content, fit.facts
+            priority = self._attempt.message.hints.priority
+            if priority and not conversation.offers.has(mt_priority.KEYWORD):
+                content, facts = await tunnelled(content, facts, priority)
             told = told_of(self._attempt.message) if self._doors.forwards_to(hop.name) else NO_ATTRIBUTES
-            answers = await conversation.deliver(_to_be_sent(envelope, form), fit.content, fit.facts, told)
+            answers = await conversation.deliver(_to_be_sent(envelope, form), content, facts, told)
             if self._may_be_dead and all(map(_says_nothing_of_us, answers)):
                 self._was_dead = True
                 return False
             before = len(self.pending)
-            self._answered(batch, answers, hop)
+            reported = self._attempt.message.hints is not NO_HINTS and self._tells_relayed(conversation.offers)
+            self._answered(batch, answers, hop, told=reported)
             self._may_be_dead = False
             if len(self.pending) == before or any(map(belongs_elsewhere, answers)):
                 return False
@@ -227,11 +258,24 @@ class _Relaying:
 
     def _envelope(self, batch: Sequence[QueuedRecipient]) -> Envelope:
         message = self._attempt.message
-        return Envelope(
+        envelope = Envelope(
             reverse_path=message.reverse_path,
             parameters=message.parameters,
             recipients=tuple([queued.recipient for queued in batch]),
         )
+        if message.hints is not NO_HINTS:
+            held = self._doors.world.clock.now() - message.accepted_at
+            for extension in self._doors.extensions:
+                if extension.after is not None:
+                    envelope = extension.after(envelope, held)
+        if self._lmtp and requiretls.is_asked(envelope.parameters):
+            envelope = replace(envelope, parameters=envelope.parameters.without(requiretls.KEYWORD))
+        return envelope
+
+    def _tells_relayed(self, offers: Offers) -> bool:
+        """Is the sender told of each step? RFC 2852 §4.2: when he asked for a trace, and where his wish ends."""
+        asked = DeliverBy.of(self._attempt.message.parameters)
+        return asked is not None and (asked.traced or not offers.has(deliverby.KEYWORD))
 
     def _does_not_fit(
         self, batch: Sequence[QueuedRecipient], conversation: Conversation, hop: NextHop, fit: Fit
@@ -242,11 +286,15 @@ class _Relaying:
         else:
             self.passed_over.append(hop)
 
-    def _answered(self, batch: Sequence[QueuedRecipient], answers: Sequence[RecipientAnswer], hop: NextHop) -> None:
+    def _answered(
+        self, batch: Sequence[QueuedRecipient], answers: Sequence[RecipientAnswer], hop: NextHop, *, told: bool
+    ) -> None:
         """Decide who is decided; who belongs into another transaction goes to the end of the line."""
         del self.pending[: len(batch)]
         for recipient, answer in zip(batch, answers, strict=True):
             outcome = classify(answer, peer=hop.mta, is_final_delivery=self._lmtp)
+            if told and outcome.action is Action.RELAYED:
+                outcome = replace(outcome, tells_relayed=True)
             if answer.retry_at_once or belongs_elsewhere(answer):
                 self._trouble([recipient], outcome)
                 self.pending.append(recipient)

@@ -5,7 +5,7 @@ the original a report needs, `settle` makes the settlement with the report in it
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import TypeAlias
 
@@ -17,7 +17,8 @@ from heloise.dsn.submission import Routed, submit_report
 from heloise.mail import causes
 from heloise.mail.content import ContentFacts
 from heloise.mail.ids import MessageId
-from heloise.mail.outcome import Action, Outcome
+from heloise.mail.outcome import Action, Outcome, Stage
+from heloise.mail.status import EnhancedStatus
 from heloise.queue.model import (
     LastWord,
     NewMessage,
@@ -31,6 +32,7 @@ from heloise.queue.model import (
 from heloise.queue.schedule import RetrySchedule, expires_at, next_attempt
 from heloise.smtp import replies
 
+_LATE = EnhancedStatus(4, 4, 7)  # RFC 2852 §4.2
 REPORT_LIFETIME = 2 * 86400.0  # seconds; nobody waits longer for a report
 Decided: TypeAlias = Sequence[tuple[QueuedRecipient, Outcome]]
 
@@ -88,7 +90,10 @@ def decide(
             owed = owed and _is_to_be_warned(recipient, warning, now)
         changes.append(_change(recipient, outcome, now=now, due=due))
         if owed:
-            reported.append((recipient, _reported(recipient, outcome, last, now, expires)))
+            item = _reported(recipient, outcome, last, now, expires)
+            if message.hints.warn_at is not None and outcome.action is Action.DELAYED:
+                item = replace(item, status=_LATE)
+            reported.append((recipient, item))
     return Decision(
         message=message,
         now=now,
@@ -159,14 +164,18 @@ def without_report(decision: Decision, undecided: Sequence[QueuedRecipient], *, 
 
 def expiry(message: QueuedMessage, schedule: RetrySchedule) -> float:
     """When the message is given up: as its hints say, else by the schedule, and sooner when it is a report."""
+    # What its sender holds back (RFC 4865) begins to be late when it is released.
+    begun = max(message.accepted_at, message.hints.not_before or 0.0)
+    moment = expires_at(schedule, accepted_at=begun)
     if message.hints.expires_at is not None:
-        return message.hints.expires_at
-    moment = expires_at(schedule, accepted_at=message.accepted_at)
-    return min(moment, message.accepted_at + REPORT_LIFETIME) if message.reverse_path.is_null else moment
+        moment = min(moment, message.hints.expires_at)  # RFC 2852 §4.2
+    return min(moment, begun + REPORT_LIFETIME) if message.reverse_path.is_null else moment
 
 
 def warning_at(message: QueuedMessage, schedule: RetrySchedule) -> float:
     """When the sender is told, once, that it takes long; infinity when never."""
+    if message.hints.warn_at is not None:
+        return message.hints.warn_at  # RFC 2852 §4.2: as he asked
     if not schedule.warn_after:
         return inf
     accepted = max(message.accepted_at, message.hints.not_before or 0.0)
@@ -177,6 +186,17 @@ def _is_to_be_warned(recipient: QueuedRecipient, warning: float, now: float) -> 
     """The first attempt that ends after `warning` tells the sender. The last word is stored in the same transaction
     as the report, so it tells whether that was before."""
     return now >= warning and (recipient.last_word is None or recipient.last_word.at < warning)
+
+
+def out_of_time(message: QueuedMessage, now: float) -> Outcome | None:
+    """The outcome for a message whose sender gave it no longer: it is not tried any more. RFC 2852 §4.2."""
+    expires = message.hints.expires_at
+    if expires is None or now < expires:
+        return None
+    words = [recipient.last_word for recipient in message.recipients]
+    last = next((word.reply for word in words if word is not None), "it was not tried yet")
+    cause = causes.DELIVERY_EXPIRED.because(expired=f"{expires:.0f}", last=last)
+    return Outcome(action=Action.FAILED, stage=Stage.ROUTE, reply=replies.expired(last, cause))
 
 
 def _expired(last: Outcome, expires: float) -> Outcome:
@@ -218,6 +238,7 @@ def _reported(
         diagnostic=str(last.reply),
         remote_mta=last.remote_mta,
         cause=outcome.reply.cause,
+        is_due_unasked=outcome.tells_relayed and outcome.action is Action.RELAYED,
         last_attempt=now,
         will_retry_until=expires if outcome.action is Action.DELAYED else None,
     )

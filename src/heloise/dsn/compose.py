@@ -18,6 +18,7 @@ from heloise.mail.address import Mailbox
 from heloise.mail.envelope import Envelope, Parameter, Parameters, Recipient
 from heloise.mail.path import NULL_REVERSE_PATH, ForwardPath
 from heloise.mail.trace import mail_date
+from heloise.smtp.extensions.deliverby import DeliverBy
 
 _NEVER = Parameters((Parameter("NOTIFY", "NEVER"),))
 
@@ -27,7 +28,7 @@ def compose_report(report: Report) -> tuple[Envelope, bytes] | None:
 
     Left out are recipients whose NOTIFY does not ask for it; a null reverse path never earns a report (RFC 5321 §6.1).
     """
-    owed = tuple(item for item in report.recipients if is_owed(item.recipient, item.action))
+    owed = tuple(item for item in report.recipients if item.is_due_unasked or is_owed(item.recipient, item.action))
     sender = report.reverse_path.mailbox
     if sender is None or not owed:
         return None
@@ -127,6 +128,9 @@ def _message_fields(report: Report) -> Iterator[str]:
     if report.received_from:
         yield field("Received-From-MTA", f"dns; {report.received_from}")
     yield field("Arrival-Date", mail_date(report.arrived))
+    asked = DeliverBy.of(report.parameters)
+    if asked is not None:
+        yield field("Deliver-By-Date", mail_date(report.arrived + asked.seconds))  # RFC 2852 §6
 
 
 def _recipient_fields(report: Report, item: RecipientReport, *, unitext: bool) -> Iterator[str]:

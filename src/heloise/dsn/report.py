@@ -34,7 +34,8 @@ class RecipientReport:
     """What a report says of one recipient.
 
     `diagnostic` is the text of the deciding reply, with code; `remote_mta` who said it, None when the words are our
-    own. `cause` explains it in the human part. Times in seconds since the epoch.
+    own. `cause` explains it in the human part. `is_due_unasked`: told unless NOTIFY is
+    NEVER. Times in seconds since the epoch.
     """
 
     recipient: Recipient
@@ -45,6 +46,7 @@ class RecipientReport:
     cause: Cause | None = None
     last_attempt: float | None = None
     will_retry_until: float | None = None
+    is_due_unasked: bool = False
 
     def __post_init__(self) -> None:
         if self.status.klass != _CLASS[self.action]:
@@ -79,10 +81,17 @@ def is_owed(recipient: Recipient, action: Action) -> bool:
     return _NOTIFY[action] in notify.upper().split(",")
 
 
+def may_be_told(recipient: Recipient) -> bool:
+    """Has the sender not said NOTIFY=NEVER?"""
+    return (recipient.parameters.value("NOTIFY") or "").upper() != "NEVER"
+
+
 def outcome_is_owed(reverse_path: ReversePath, recipient: Recipient, outcome: Outcome) -> bool:
     """Is a report due for this outcome, and due from us?"""
     if reverse_path.is_null:
         return False  # RFC 5321 §6.1: a report about a report would never end
+    if outcome.tells_relayed and outcome.action is Action.RELAYED:
+        return may_be_told(recipient)
     if outcome.dsn_passed_on and outcome.action in (Action.RELAYED, Action.DELIVERED):
         return False  # RFC 3461 §5.2.1: the duty has moved on with the message
     return is_owed(recipient, outcome.action)

@@ -227,6 +227,18 @@ SIZE_OVER_LIMIT = _kind(
     "The message is larger than the server takes; EHLO shows the limit after SIZE.",
     "Send a smaller message.",
 )
+PARAMETER_HELD_TOO_LONG = _kind(
+    "parameter.held-too-long",
+    "RFC 4865 §3",
+    "The message is to be held for longer than the server holds any; EHLO shows the limit after FUTURERELEASE.",
+    "Ask for an earlier release, or send it later.",
+)
+PARAMETER_TOO_SOON = _kind(
+    "parameter.too-soon",
+    "RFC 2852 §4.1",
+    "The message is to be returned sooner than the server promises to; EHLO shows the least after DELIVERBY.",
+    "Give it more time, or do without.",
+)
 STORAGE_FULL = _kind(
     "storage.full",
     "RFC 1870 §6.1",
@@ -679,6 +691,13 @@ DELIVERY_UNCONVERTIBLE = _kind(
     "RFC 6152 §3",
     "The next hop does not take the message as it is, and something in it can not be encoded without loss.",
     "Send the message in seven-bit text: every part quoted-printable or base64.",
+)
+DELIVERY_NEEDS_TLS = _kind(
+    "delivery.needs-tls",
+    "RFC 8689 §4.2.1",
+    "The sender has said REQUIRETLS: the message goes under TLS to a host with a certificate for its name, or "
+    "not at all.",
+    "Ask the operator of the next hop for a certificate that holds, or send it without REQUIRETLS.",
 )
 DELIVERY_TOO_BIG = _kind(
     "delivery.too-big", "RFC 1870 §6.1", "The next hop said it takes no message that large.", NOTHING

@@ -37,6 +37,7 @@ class Outcome:
 
     `reply` is what the next hop said, or what we say in its place (then `remote_mta` is None). A DELAYED recipient
     is tried again. `dsn_passed_on` is True when the next hop took over the duty to report (RFC 3461 §5.2.1).
+    `tells_relayed`: a RELAYED recipient is reported unless its NOTIFY is NEVER (RFC 2852 §4.2).
     `ambiguous` is True when the connection was lost after the final dot: the peer may have the message.
     """
 
@@ -46,6 +47,7 @@ class Outcome:
     remote_mta: str | None = None
     dsn_passed_on: bool = False
     ambiguous: bool = False
+    tells_relayed: bool = False
 
     @property
     def is_final(self) -> bool:

@@ -168,9 +168,10 @@ def _read_origin(text: str, received_at: float) -> Origin:
 
 
 def _write_hints(hints: Hints) -> str:
-    return json.dumps([hints.not_before, hints.expires_at, hints.priority])
+    parts = [hints.not_before, hints.expires_at, hints.priority]
+    return json.dumps(parts if hints.warn_at is None else [*parts, hints.warn_at])
 
 
 def _read_hints(text: str) -> Hints:
-    not_before, expires_at, priority = json.loads(text)
-    return Hints(not_before=not_before, expires_at=expires_at, priority=priority)
+    not_before, expires_at, priority, *others = json.loads(text)
+    return Hints(not_before=not_before, expires_at=expires_at, priority=priority, warn_at=others[0] if others else None)

@@ -29,6 +29,8 @@ DEFAULT_AUDIENCES: Mapping[str, Audience] = {
     "VRFY": Audience.RELAY,
     "ETRN": Audience.RELAY,
     "ATRN": Audience.OFF,  # but on a listener for it
+    "FUTURERELEASE": Audience.RELAY,  # RFC 4865 §1: for who submits mail; "any" on a listener of users
+    "MT-PRIORITY": Audience.RELAY,  # RFC 6710 §8: not by a stranger's word; likewise
 }
 
 

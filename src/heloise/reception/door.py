@@ -125,6 +125,7 @@ class Door:
             takes_mail=self._takes_mail,
             auth=replace(self._auth, in_clear=self._auth.in_clear or admission.is_local),
             auth_nonce=b64encode(world.entropy.octets(_NONCE)).decode() if self._auth.mechanisms else "",
+            now=world.clock.now,
             recorder=recorder,
         )
         greeting = self._census.enter(admission.address)

@@ -61,6 +61,7 @@ from heloise.smtp.events import (
 )
 from heloise.smtp.extension import ServerView
 from heloise.smtp.limits import SessionLimits
+from heloise.smtp.registry import Registry
 from heloise.smtp.sasl.mechanism import Proven
 from heloise.world import AnyEndpoint, LinkError, ServerTls, Stream, World
 
@@ -185,7 +186,8 @@ class ReceptionDesk:
     that is forwarded another reverse path; None where it keeps the one it has. `tls` is asked for each handshake.
     `authority` knows who has which password; None where nobody has one. `policy` is asked about everything that would
     be taken otherwise; None where nobody objects. Messages of users are completed with the domain `completes_in`.
-    `waiting` says what strangers have to wait for.
+    `waiting` says what strangers have to wait for. `extensions` say what the parameters of a message ask of the queue;
+    None where it is not kept in one.
     """
 
     hostname: str
@@ -203,6 +205,7 @@ class ReceptionDesk:
     policy: PolicyPipeline | None = None
     completes_in: str | None = None
     waiting: Waiting | None = None
+    extensions: Registry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +447,12 @@ class Reception:
             encryption=self._view.encryption,
             forwarded=self._view.forwarded,
         )
-        submission = transaction.part(envelope, origin, self._new_id, message_id)[0]
+        hints, extensions = None, self._desk.extensions
+        if extensions is not None:
+            for item in envelope.parameters.items:
+                if item.keyword in extensions.hinting:
+                    hints = extensions.hints
+        submission = transaction.part(envelope, origin, self._new_id, message_id, hints)[0]
         sole = envelope.recipients[0].forward_path.mailbox if len(envelope.recipients) == 1 else None
         trace = received_field(
             origin=origin, by=self._desk.hostname, message_id=submission.message_id, sole_recipient=sole
@@ -549,7 +557,7 @@ class Reception:
         companions = [Companion(submission=submission) for submission in others]
         if transaction.owed:
             companions += self._report(transaction, envelope)
-        if self._view.verbose:
+        if self._view.verbose and first.hints.not_before is None:
             commit = Commit(transaction.deposit, facts, tuple(companions))
             answer = await self._desk.queue.follow(first, commit, say)
         else:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from heloise.dsn.submission import Routed
 from heloise.mail.envelope import Envelope, Recipient
+from heloise.mail.hints import Hints
 from heloise.mail.ids import MessageId
 from heloise.mail.path import ForwardPath
 from heloise.mail.route import Route
@@ -45,12 +46,17 @@ class Transaction:
             self._is_parted = True
 
     def part(
-        self, envelope: Envelope, origin: Origin, new_id: Callable[[], MessageId], first: MessageId | None = None
+        self,
+        envelope: Envelope,
+        origin: Origin,
+        new_id: Callable[[], MessageId],
+        first: MessageId | None = None,
+        hints: Callable[[Envelope, float], Hints] | None = None,
     ) -> tuple[Submission, ...]:
         """What is to be taken for `envelope`: the same content under one reverse path, or under several.
 
         There is at least one submission, and what goes on as it came is the first. Each has an id of its own, the first
-        one `first` when that is given.
+        one `first` when that is given, and the `hints` of its parameters.
         """
         groups: dict[Sender | None, list[tuple[Recipient, Route]]] = {}
         if not self._is_parted:
@@ -73,6 +79,9 @@ class Transaction:
         )
         if first is not None:
             self.submissions = (replace(self.submissions[0], message_id=first), *self.submissions[1:])
+        if hints is not None:
+            now = origin.received_at
+            self.submissions = tuple([replace(each, hints=hints(each.envelope, now)) for each in self.submissions])
         return self.submissions
 
     def hold(self) -> Submission:

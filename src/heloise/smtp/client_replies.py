@@ -16,7 +16,8 @@ SENDER_NOT_ASCII = reply(
     "The sender's address is outside ASCII and the next hop lacks SMTPUTF8",
     causes.DELIVERY_NEEDS_EXTENSION.because(extension="SMTPUTF8"),
 )
-_STATUS_OF_NEED = {"SMTPUTF8": "5.6.7", "REQUIRETLS": "5.7.30"}  # RFC 6531 §3.5, RFC 8689 §5
+# RFC 6531 §3.5, RFC 8689 §5, RFC 3463 §3.4 (a feature that the system is not capable of)
+_STATUS_OF_NEED = {"SMTPUTF8": "5.6.7", "REQUIRETLS": "5.7.30", "DELIVERBY": "5.3.3"}
 
 
 def not_connected(detail: str) -> Reply:
@@ -60,6 +61,17 @@ def tls_refused(said: Reply) -> Reply:
 def tls_failed(trouble: str) -> Reply:
     """The handshake has failed, or the certificate was not what it has to be. RFC 3463 §3.8."""
     return reply(454, "4.7.5", f"No TLS with the next hop: {trouble}", causes.TLS_FAILED.because(trouble=trouble))
+
+
+TLS_DEMANDED = reply(
+    550, "5.7.10", "The sender requires TLS, and the next hop does not offer it", causes.DELIVERY_NEEDS_TLS
+)
+
+
+def tls_demanded(trouble: Reply) -> Reply:
+    """For a message with REQUIRETLS, where TLS came to nothing, or the certificate was not for the host."""
+    cause = causes.DELIVERY_NEEDS_TLS.because(trouble=trouble)
+    return reply(550, "5.7.10", f"The sender requires TLS: {trouble.text}", cause)
 
 
 def nonsense(stage: str, problem: str) -> Reply:

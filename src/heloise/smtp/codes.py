@@ -188,6 +188,7 @@ _CLASSIC = (
         _MEND,
         "RFC 5321 §4.2.4",
         "command.argument command.needs-argument command.syntax hello.name path.syntax parameter.syntax "
+        "parameter.held-too-long "
         "parameter.twice "
         "auth.cancelled auth.syntax client.attribute",
     ),
@@ -225,7 +226,7 @@ _CLASSIC = (
         "tells which: 5.1.1 unknown, 5.7.1 not allowed.",
         _RETURN,
         "RFC 5321 §4.2.3",
-        "client.not-allowed "
+        "client.not-allowed delivery.needs-tls "
         "recipient.unknown relay.denied srs.forged srs.expired recipient.not-ascii policy.refused policy.points "
         "hello.ours hello.literal hello.short hello.unresolved client.no-name client.listed sender.null-mx "
         "dns.no-such-domain "
@@ -395,7 +396,7 @@ _COMPANIONS = (
         "The server did not offer this parameter to this client.",
         "Use only what the answer to EHLO offers.",
         "RFC 5321 §4.1.1.11",
-        "parameter.unknown",
+        "parameter.unknown parameter.too-soon",
     ),
     _code(
         556,

@@ -14,7 +14,7 @@ from heloise.mail.attributes import NO_ATTRIBUTES, Attributes
 from heloise.mail.content import ContentFacts
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Envelope, Parameter, Recipient
-from heloise.mail.hints import NO_HINTS, Hints
+from heloise.mail.hints import Hints
 from heloise.mail.reply import Reply
 from heloise.smtp.command import Command, Mail, Rcpt
 from heloise.smtp.events import Proposal
@@ -35,14 +35,19 @@ class VerbKind(Enum):
     UPGRADE = "upgrade"  # one line, one reply, after which the connection is another: STARTTLS, ATRN
 
 
+def no_time() -> float:
+    """For sessions in which nothing depends on the time."""
+    return 0.0
+
+
 @dataclass(slots=True, kw_only=True)
 class ServerView:
     """What is known of a session, for extensions to read; a verb that switches something on writes it here.
 
     `permitted` are the keywords this client may use, in this state, on this listener; it is asked before an extension
     is. `rules` say where the operator wrote what limits this session. `auth_nonce` is printable, and nobody can guess
-    it. `mail` is the open transaction's MAIL, `forwarded` what XFORWARD told for it. `claim` is what XCLIENT says the
-    client is. `errors` counts what the engine has refused.
+    it. `now` tells seconds since the epoch. `mail` is the open transaction's MAIL, `forwarded` what XFORWARD told for
+    it. `claim` is what XCLIENT says the client is. `errors` counts what the engine has refused.
     """
 
     hostname: str
@@ -59,6 +64,7 @@ class ServerView:
     is_esmtp: bool = False
     verbose: bool = False
     one_transaction: bool = False
+    now: Callable[[], float] = no_time
     mail: Mail | None = None
     claim: Attributes = NO_ATTRIBUTES
     forwarded: Attributes | None = None
@@ -121,10 +127,6 @@ def always_proceed(envelope: Envelope, facts: ContentFacts) -> Downgrade:
     return Downgrade.PROCEED
 
 
-def _no_hints(envelope: Envelope) -> Hints:
-    return NO_HINTS
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
     """One extension. `keyword` is its EHLO keyword (or the verb for one that has none), `rfc` where it is defined.
@@ -132,9 +134,12 @@ class Extension:
     `needs` are the keywords of extensions without which it can not be used.
 
     Server: `advertise` gives the EHLO line or None; `mail_keywords` and `rcpt_keywords` name the parameters it adds,
-    `check_mail` and `check_rcpt` object to wrong ones and are called for every MAIL and RCPT while it is permitted.
+    `check_mail` and `check_rcpt` object to wrong ones and are called for every MAIL and RCPT while it is permitted;
+    `check_use` is called only for a MAIL with one of `mail_keywords`.
     Client: `mail_arguments` and `rcpt_arguments` get the offer (the text after the keyword in the peer's EHLO answer)
     and give the parameters to send; `downgrade` says what to do when the peer has no such offer.
+    Queue: `hints` of an envelope that is taken now (seconds since the epoch); `after` gives the envelope as it goes on
+    when it was held for so many seconds. Both are asked only when one of `mail_keywords` was used.
     """
 
     keyword: str
@@ -146,8 +151,10 @@ class Extension:
     rcpt_keywords: frozenset[str] = field(default=frozenset())
     verbs: tuple[VerbSpec, ...] = ()
     check_mail: Callable[[ServerView, Mail], Reply | None] | None = None
+    check_use: Callable[[ServerView, Mail], Reply | None] | None = None
     check_rcpt: Callable[[ServerView, Rcpt], Reply | None] | None = None
     mail_arguments: Callable[[str, Envelope, ContentFacts], tuple[Parameter, ...]] = no_mail_arguments
     rcpt_arguments: Callable[[str, Envelope, Recipient], tuple[Parameter, ...]] = _no_rcpt_arguments
     downgrade: Callable[[Envelope, ContentFacts], Downgrade] = always_proceed
-    hints: Callable[[Envelope], Hints] = _no_hints
+    hints: Callable[[Envelope, float], Hints] | None = None
+    after: Callable[[Envelope, float], Envelope] | None = None

@@ -46,4 +46,6 @@ class SessionLimits:
     command_timeout: float = 300.0  # RFC 5321 §4.5.3.2.7
     data_timeout: float = 300.0
     data_rate: int = 50  # octets a second at least, in the mean of a data_timeout; 0 for no such limit
+    future_release: float = 14 * 86400.0  # the longest that a message is held, RFC 4865; 0 for never
+    deliver_by_minimum: float = 0.0  # the shortest time that BY with R may give, RFC 2852
     one_transaction_idle: float = 5.0  # after the transaction promised by ONEX

@@ -11,6 +11,8 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
+from heloise.mail.envelope import Envelope
+from heloise.mail.hints import NO_HINTS, Hints
 from heloise.mail.reply import Reply
 from heloise.smtp import extensions as package
 from heloise.smtp.command import Mail, Rcpt
@@ -39,9 +41,15 @@ class Registry:
         self.mail_checks: Sequence[Check[Mail]] = tuple(
             (extension.keyword, extension.check_mail) for extension in self._extensions if extension.check_mail
         )
+        self.use_checks: Mapping[str, Callable[[ServerView, Mail], Reply | None]] = MappingProxyType(
+            {key: each.check_use for each in self._extensions if each.check_use for key in each.mail_keywords}
+        )
         self.rcpt_checks: Sequence[Check[Rcpt]] = tuple(
             (extension.keyword, extension.check_rcpt) for extension in self._extensions if extension.check_rcpt
         )
+        self._timed = tuple(each for each in self._extensions if each.hints is not None)
+        self._aging = tuple(each for each in self._extensions if each.after is not None)
+        self.hinting: frozenset[str] = frozenset(key for each in self._timed for key in each.mail_keywords)
         self._usable: dict[frozenset[str], frozenset[str]] = {}
         self.transitions: Transitions = MappingProxyType(self._transitions())
 
@@ -58,6 +66,21 @@ class Registry:
     def get(self, keyword: str) -> Extension | None:
         """The extension of this keyword, or None."""
         return self._by_keyword.get(keyword)
+
+    def hints(self, envelope: Envelope, now: float) -> Hints:
+        """What the parameters of a message that is taken `now` (seconds since the epoch) ask of the queue."""
+        found = NO_HINTS
+        for extension in self._timed:
+            if extension.hints is not None:
+                found = found.joined(extension.hints(envelope, now))
+        return found
+
+    def after(self, envelope: Envelope, held: float) -> Envelope:
+        """The envelope as it goes on, when it was held for so many seconds."""
+        for extension in self._aging:
+            if extension.after is not None:
+                envelope = extension.after(envelope, held)
+        return envelope
 
     def usable(self, permitted: frozenset[str]) -> frozenset[str]:
         """Those of `permitted` whose needs are permitted too. Few sets are asked for, so the answers are kept."""

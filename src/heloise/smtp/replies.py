@@ -213,6 +213,18 @@ def size_over_limit(size: int, limit: int, rule: Rule | None = None) -> Reply:
     return SIZE_OVER_LIMIT.with_cause(causes.SIZE_OVER_LIMIT.because(rule, size=size, limit=limit))
 
 
+def held_too_long(seconds: float, limit: float, rule: Rule | None = None) -> Reply:
+    """501 5.5.4, RFC 4865 §3: HOLDFOR or HOLDUNTIL are beyond the limit; all in seconds."""
+    cause = causes.PARAMETER_HELD_TOO_LONG.because(rule, seconds=f"{seconds:.0f}", future_release=f"{limit:.0f}")
+    return reply(501, "5.5.4", f"A message is held for {limit:.0f} seconds at most", cause)
+
+
+def deliver_by_too_soon(seconds: int, least: int, rule: Rule | None = None) -> Reply:
+    """555 5.5.4, RFC 2852 §4.1: BY with R gives less than the least; both in seconds."""
+    cause = causes.PARAMETER_TOO_SOON.because(rule, seconds=seconds, deliver_by_minimum=least)
+    return reply(555, "5.5.4", f"BY with R gives {least} seconds at least", cause)
+
+
 def too_many_recipients(limit: int, rule: Rule | None = None) -> Reply:
     """452 4.5.3, never 552: RFC 5321 §4.5.3.1.10."""
     return reply(452, "4.5.3", "Too many recipients", causes.RECIPIENT_TOO_MANY.because(rule, limit=limit))

@@ -10,7 +10,7 @@ content as is to come in that time: one octet now and then is no step.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar, assert_never
 
@@ -47,7 +47,7 @@ from heloise.smtp.events import (
     TurnProposed,
     VerifyProposed,
 )
-from heloise.smtp.extension import FOR_SPOKESMEN, Extension, ServerView, VerbKind
+from heloise.smtp.extension import FOR_SPOKESMEN, Extension, ServerView, VerbKind, no_time
 from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits
 from heloise.smtp.line_endings import Mender
 from heloise.smtp.lines import InputBuffer
@@ -74,7 +74,7 @@ class ServerSession:
 
     `rules` say where limits and permissions are written, for the causes of replies. `takes_mail` is False where mail is
     only fetched (RFC 2645 §5.4): MAIL, RCPT and DATA are 502. `auth_nonce` is of printable ASCII without a comma, new
-    for each session and not to be guessed.
+    for each session and not to be guessed. `now` tells seconds since the epoch.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class ServerSession:
         takes_mail: bool = True,
         auth: AuthRules = NO_AUTH,
         auth_nonce: str = "",
+        now: Callable[[], float] = no_time,
         recorder: Recorder | None = None,
     ) -> None:
         limits = limits if limits is not None else SessionLimits()
@@ -102,6 +103,7 @@ class ServerSession:
             takes_mail=takes_mail,
             auth=auth,
             auth_nonce=auth_nonce,
+            now=now,
         )
         self.state = ServerState.CONNECTED
         self._registry = registry
@@ -439,6 +441,10 @@ class ServerSession:
 
     def _propose_mail(self, command: Mail) -> None:
         objection = self._objection(command, self._registry.mail_checks)
+        if objection is None:
+            for item in command.parameters.items:
+                if item.keyword in self._registry.use_checks and objection is None:
+                    objection = self._registry.use_checks[item.keyword](self.view, command)
         if objection is not None:
             self._say(objection)
         elif not command.reverse_path.is_ascii and "SMTPUTF8" not in command.parameters:
@@ -648,7 +654,8 @@ class ServerSession:
         self.steps += 1
         if self._recorder is not None:
             self._recorder.content(self._gauge.size)
-        problem = self._gauge.problem(binary_allowed=self._is_binary, rules=self.view.rules)
+        binary_allowed = (self.view.mail.parameters.value("BODY") or "").upper() == "BINARYMIME"
+        problem = self._gauge.problem(binary_allowed=binary_allowed, rules=self.view.rules)
         if problem is not None:
             self._finish_message((problem,) * (len(self._recipients) if self.view.is_lmtp else 1), problem)
             return
