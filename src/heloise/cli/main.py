@@ -15,6 +15,7 @@ _COMMANDS = {
     "send": ("heloise.cli.send", "send"),
     "etrn": ("heloise.cli.etrn", "etrn"),
     "atrn": ("heloise.cli.atrn", "atrn"),
+    "probe": ("heloise.cli.probe", "probe"),
     "test-relay": ("heloise.cli.test_relay", "test_relay"),
     "queue": ("heloise.cli.queue", "queue"),
     "trace": ("heloise.cli.trace", "trace"),

@@ -26,6 +26,7 @@ class Interview:
         self._timeout = timeout
         self._recorder = recorder
         self._reader = ReplyReader()
+        self.encryption: Encryption | None = None
 
     def send(self, octets: bytes, *, shown: bytes | None = None) -> None:
         """Send octets as they are, and wait for nothing. `shown` is what a transcript has of it."""
@@ -61,7 +62,7 @@ class Interview:
         if self._reader.has_more:  # RFC 3207 §6
             raise LinkError(LinkFault.INJECTED, "something came behind the reply to STARTTLS")
         encryption = await self._stream.start_tls(demand, timeout=self._timeout)
-        self._reader = ReplyReader()
+        self._reader, self.encryption = ReplyReader(), encryption
         if self._recorder is not None:
             self._recorder.note(str(encryption))
         return encryption

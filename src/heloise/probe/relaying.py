@@ -65,13 +65,15 @@ class RelayTest:
 @dataclass(frozen=True, slots=True)
 class Examined:
     """The server, and how it is spoken to. `tls` for a handshake before anything is said (RFC 8314 §3); `timeout` in
-    seconds for each reply; `lmtp` says LHLO (RFC 2033)."""
+    seconds for each reply; `lmtp` says LHLO (RFC 2033). `ca_file` has authorities to believe
+    in place of those of the system."""
 
     endpoint: AnyEndpoint
     hello_name: str
     timeout: float = 30.0
     tls: ClientTls | None = None
     lmtp: bool = False
+    ca_file: str | None = None
 
 
 async def try_to_relay(
@@ -216,17 +218,19 @@ async def name_target(world: World, server: Examined, outside: Mailbox, domain: 
         await interview.leave()
     address = peer.host if isinstance(peer, Endpoint) else "127.0.0.1"
     literal = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
-    host = _host(greeting.lines[0].partition(" ")[0], literal)
-    return Target(outside=outside, domain=domain or _domain(host), host=host, address=literal)
+    host = host_of(greeting, literal)
+    return Target(outside=outside, domain=domain or domain_of(host), host=host, address=literal)
 
 
-def _host(word: str, otherwise: str) -> str:
+def host_of(greeting: Reply, otherwise: str) -> str:
+    """What the server calls itself in its greeting, if that is a name."""
     try:
-        return check_domain(word).lower()
+        return check_domain(greeting.lines[0].partition(" ")[0]).lower()
     except AddressError:
         return otherwise
 
 
-def _domain(host: str) -> str:
+def domain_of(host: str) -> str:
+    """A guess: the domain that a mail server of this name serves."""
     first, _, rest = host.partition(".")
     return rest if "." in rest and not first.startswith("[") else host
