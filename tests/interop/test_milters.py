@@ -221,6 +221,15 @@ def test_a_quarantined_message_is_held(tmp_path: Path) -> None:
         assert postfix.mailboxes.messages("alice") == []
 
 
+def test_a_milter_on_a_unix_socket(tmp_path: Path) -> None:
+    with PyMilter(unix=True) as milter:
+        extra = f'[[milter]]\nname = "obedient"\naddress = "unix:{milter.socket}"\n'
+        with house(tmp_path, users=USERS, extra=extra) as heloise:
+            server = Server("heloise", heloise.port, heloise.mailboxes)
+            assert server.send(("addheader", "X-By", "a Unix socket"))[-1][0] == 250
+            assert b"\nX-By: a Unix socket\n" in server.received()
+
+
 def test_macros_and_arguments_are_those_of_postfix(servers: tuple[Server, Server]) -> None:
     came = []
     for server in servers:

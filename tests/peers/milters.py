@@ -91,6 +91,9 @@ Milter.runmilter('obedient', sys.argv[1], 60)
 """
 
 
+_SOCKET = "milter.sock"
+
+
 class _Milter(Peer):
     """One on a loopback port."""
 
@@ -109,14 +112,24 @@ class PyMilter(_Milter):
 
     name = "pymilter"
 
-    def __init__(self, program: str = OBEDIENT) -> None:
+    def __init__(self, program: str = OBEDIENT, *, unix: bool = False) -> None:
         super().__init__(require("pymilter"))
         self._program = program
+        self._unix = unix
         self._etc = self.jail.bind("/srv/program")
 
     def configure(self) -> Sequence[str]:
         write_files(self._etc, {"obedient.py": self._program.encode()})
-        return ["/usr/bin/python3", "/srv/program/obedient.py", f"inet:{self.port}@{LOOPBACK}"]
+        where = f"unix:/srv/program/{_SOCKET}" if self._unix else f"inet:{self.port}@{LOOPBACK}"
+        return ["/usr/bin/python3", "/srv/program/obedient.py", where]
+
+    @property
+    def socket(self) -> str:
+        """The Unix socket, as seen from here."""
+        return str(self._etc / _SOCKET)
+
+    def ready(self) -> bool:
+        return (self._etc / _SOCKET).exists() if self._unix else super().ready()
 
 
 class OpenDkim(_Milter):

@@ -63,6 +63,21 @@ def test_what_the_session_was_before_counts_no_more() -> None:
     at_home(play, more=SECTION)
 
 
+def test_a_client_that_nobody_knows_may_do_what_strangers_may() -> None:
+    async def play(house: House) -> None:
+        client = await house.greeted()
+        await client.say("XCLIENT ADDR=[UNAVAILABLE] NAME=[TEMPUNAVAIL]")
+        await client.say("EHLO c.test")
+        assert (await client.say("ETRN away.test"))[:3] == "459"
+        assert (await client.send())[:3] == "250"
+        [(message, octets)] = await house.queued()
+        assert message.origin.peer_address == "unknown"
+        assert octets.startswith("Received: from c.test ([unknown])")
+        assert not house.events("session.fault")
+
+    at_home(play, more=f'{SECTION}[extensions]\nETRN = "any"\n[etrn]\ndomains = ["home.test"]\n')
+
+
 def test_nobody_else_may_and_nobody_else_is_offered_it() -> None:
     async def play(house: House) -> None:
         client = await house.connect("203.0.113.9")

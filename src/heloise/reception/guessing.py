@@ -58,6 +58,9 @@ def _keys(client: str | None, user: str) -> tuple[tuple[str, str], ...]:
 
 
 def _network(client: str) -> str:
-    """Who has an IPv6 address has at least a /64 of them."""
-    address = ip_address(client)
+    """Who has an IPv6 address has at least a /64 of them; whoever a proxy can not tell of is one with all such."""
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return client
     return str(int(address) >> 64) if isinstance(address, IPv6Address) else client

@@ -94,8 +94,11 @@ def domains_on_demand(sites: Sequence[OnDemandSite], client: str) -> Mapping[str
 
 
 def is_in(client: str, networks: Sequence[Network]) -> bool:
-    """Is the address (or "unix") in one of these networks?"""
-    address = _HERE if client == _UNIX else ip_address(client)
+    """Is the address (or "unix") in one of these networks? One that a proxy does not know ("unknown") is in none."""
+    try:
+        address = _HERE if client == _UNIX else ip_address(client)
+    except ValueError:
+        return False
     return any(address in network for network in networks)
 
 
