@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from heloise.net import real_world
 from heloise.queue.errors import StoreFault
 from heloise.queue.memory import MemoryStore
 from heloise.queue.model import (
+    DueRecipient,
     LastWord,
     Lease,
     QueuedMessage,
@@ -34,6 +35,21 @@ from heloise.testing.queue_contract import change, new_message
 DOMAINS = ("example.org", "sub.example.org", "notexample.org", "example.net")
 STATES = (RecipientState.DELIVERED, RecipientState.FAILED, RecipientState.WAITING, RecipientState.WAITING)
 EVERYTHING = Selection()
+
+
+class _SomeSeconds:
+    """Passes over what was accepted in an even second, or in an odd one: numbers are not the same in both stores."""
+
+    def __init__(self, parity: int, later: float) -> None:
+        self.put_off: list[tuple[str, float]] = []
+        self._parity = parity
+        self._later = later
+
+    def until(self, due: DueRecipient) -> float | None:
+        return None if due.accepted_at % 2 == self._parity else self._later
+
+    def told(self, put_off: Sequence[tuple[str, float]]) -> None:
+        self.put_off += put_off
 
 
 class Twins:
@@ -79,9 +95,16 @@ class Twins:
     async def _lease(self) -> None:
         until, limit = self._now + self._random.choice((0.0, 3.0, 20.0)), self._random.choice((1, 2, 5, 100))
         memory, sqlite = self.stores
+        parity, later = self._random.choice((0, 1)), self._now + 5
+        over = [_SomeSeconds(parity, later), _SomeSeconds(parity, later)]
+        passes_over = self._random.random() < 0.3
         first, second = await self._both(
-            memory.lease(now=self._now, until=until, limit=limit), sqlite.lease(now=self._now, until=until, limit=limit)
+            *[
+                store.lease(now=self._now, until=until, limit=limit, passing_over=each if passes_over else None)
+                for store, each in zip((memory, sqlite), over, strict=True)
+            ]
         )
+        assert sorted(over[0].put_off) == sorted(over[1].put_off)
         self._leased += [(one.message, other.message) for one, other in zip(first, second, strict=True)]
 
     async def _settle(self) -> None:

@@ -24,9 +24,11 @@ from heloise.mail.trace import Origin
 from heloise.net import real_world
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import NewMessage, QueueCounts, RecipientState, Selection
+from heloise.queue.passing import LOOK, postponement
 from heloise.queue.questions import NEXT_DUE, listing
 from heloise.queue.schema import FORMAT, MIGRATIONS
 from heloise.queue.selecting import condition
+from heloise.queue.settling import READ, change_statement
 from heloise.queue.sqlite import SqliteStore
 from heloise.queue.statements import ALL_DUE, NUMBERS_DUE
 from heloise.testing.queue_contract import LATER, NOW, new_message, read
@@ -314,6 +316,18 @@ def test_what_is_due_comes_from_the_index(tmp_path: Path) -> None:
     for statement, values in ((ALL_DUE, [0, 1]), (NUMBERS_DUE, [0, 1]), (NEXT_DUE, [])):
         (step,) = _plan(connection, statement, list[object](values))
         assert "recipient_due" in step
+    connection.close()
+
+
+def test_what_is_settled_or_put_off_is_found_by_its_number(tmp_path: Path) -> None:
+    with_store(tmp_path, lambda store: store.counts())
+    connection = apsw.Connection(str(tmp_path / "queue.db"))
+    for statement, values in ((READ, ["[1]"]), (change_statement(4), [1] * 20), (postponement(4), [1] * 8)):
+        steps = _plan(connection, statement, list[object](values))
+        assert "SEARCH recipient USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    steps = _plan(connection, LOOK, [0, 1])
+    assert any("recipient_due" in step for step in steps)
+    assert "SEARCH message USING INTEGER PRIMARY KEY (rowid=?)" in steps
     connection.close()
 
 

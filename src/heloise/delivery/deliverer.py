@@ -27,6 +27,7 @@ from heloise.delivery.finding import Finder, by_route
 from heloise.delivery.journal import AttemptEnded, DeliveryFault, DeliveryJournal
 from heloise.delivery.narration import ended
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop
+from heloise.delivery.putting_off import PuttingOff, Waits
 from heloise.delivery.reporting import REPORT_PATIENCE, Reports, Round
 from heloise.delivery.settle import (
     Decision,
@@ -53,6 +54,8 @@ from heloise.queue.schedule import RetrySchedule
 from heloise.smtp import replies
 
 By: TypeAlias = Callable[[DeliveryAttempt], Coroutine[Any, Any, None]]
+_NO_WAIT = Waits(None, None)
+_MOST_FULL = 10_000  # routes
 _LOOKUP_PAUSE = 300.0  # until it is tried again to tell a sender whose own address could not be looked up
 
 
@@ -98,6 +101,7 @@ class Deliverer:
         self._cuts_off = False
         self._in_hand: set[int] = set()  # recipients, by number
         self._stopping = False
+        self._full: dict[str, Destination] = {}  # by routes that lead there: lines that were full lately
         self._reports = Reports(queue, doors.world, doors.hostname, route_report, journal, self._is_stopping)
         self._leftovers: asyncio.Task[None] | None = None
 
@@ -191,7 +195,7 @@ class Deliverer:
         while not self._stopping:
             await self._room()
             try:
-                leases = await self._queue.next_leases(self._options.attempts)
+                leases = await self._queue.next_leases(self._options.attempts, passing_over=self._passing_over)
             except Exception as fault:
                 # Not only StoreFault: whatever it is, the mail of everybody waits for this loop to go on.
                 self._journal.delivery_fault("-", fault)
@@ -201,6 +205,25 @@ class Deliverer:
             pause = STORE_PAUSE
             for lease in leases if len(leases) < 2 else sorted(leases, key=_urgency):
                 self._begin(lease)
+
+    def _passing_over(self) -> PuttingOff | None:
+        """What is due for lines that are full is put off by the store, many at once."""
+        waits: dict[str, Waits] = {}
+        for route, destination in tuple(self._full.items()):
+            wait = Waits(*[self._wait(destination, lane) for lane in _lanes(destination)])
+            if destination.known_trouble() is not None or wait == _NO_WAIT:
+                del self._full[route]
+            else:
+                waits[route] = wait
+        if not waits:
+            return None
+        full = dict(self._full)
+
+        def told(put_off: Sequence[tuple[str, float]]) -> None:
+            for route, due in put_off:
+                full[route].put_off(due)
+
+        return PuttingOff(waits, self._options.schedule, now=self._doors.world.clock.now(), told=told)
 
     async def _room(self) -> None:
         """Wait while more groups are in hand than memory should hold. Those that wait for a turn never fill it: from
@@ -299,6 +322,7 @@ class Deliverer:
             if wait is not None:
                 trouble = self._is_to_be_told(attempt.message, destination)
                 if trouble is None:
+                    self._remember_full(attempt.route, destination)
                     return self._postponed(attempt.message, wait, destination)
         if trouble is not None:
             attempt.decide_all(trouble)
@@ -322,15 +346,22 @@ class Deliverer:
         return await self._settlement(attempt, destination)
 
     def _putting_off(self, message: QueuedMessage, destination: Destination) -> float | None:
-        """For how many seconds a message has to go back into the queue; None when it may wait here.
+        """For how many seconds a message has to go back into the queue; None when it may wait here."""
+        return self._wait(destination, _lane(message, destination))
 
-        When there is much in hand, first those have to go that wait for who may never answer.
-        """
+    def _wait(self, destination: Destination, lane: Lane) -> float | None:
+        """The same, of who takes this lane. When there is much in hand, first those have to go that wait for who may
+        never answer."""
         most = self._crowd * 3 // 2 if destination.is_proven else self._crowd
         wait = destination.putting_off(self._options.backlog_per_route if len(self._groups) < most else 0)
-        if wait is None and not self._slots.has_room(_lane(message, destination)):
+        if wait is None and not self._slots.has_room(lane):
             return PUTTING_OFF
         return wait
+
+    def _remember_full(self, route: Route, destination: Destination) -> None:
+        if len(self._full) >= _MOST_FULL:
+            del self._full[next(iter(self._full))]
+        self._full[str(route)] = destination
 
     def _is_to_be_told(self, message: QueuedMessage, destination: Destination) -> Outcome | None:
         """A message that waits for its turn is not tried, and counts no attempt; but when its time is up, or its
@@ -460,6 +491,11 @@ def _lane(message: QueuedMessage, destination: Destination) -> Lane:
     if destination.is_proven:
         return Lane.PROVEN
     return Lane.AGAIN if any(recipient.attempts for recipient in message.recipients) else Lane.NEW
+
+
+def _lanes(destination: Destination) -> tuple[Lane, Lane]:
+    """Of messages that were never tried, and of others."""
+    return (Lane.PROVEN, Lane.PROVEN) if destination.is_proven else (Lane.NEW, Lane.AGAIN)
 
 
 def _last_word(message: QueuedMessage) -> float:

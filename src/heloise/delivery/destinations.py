@@ -4,7 +4,8 @@ A destination is a set of next hops, whatever domains lead there: hosts bear so 
 for it enters, waits for his turn, and leaves with what came of it. One destination never holds up another: each has
 its own line, and what does not fit into a line goes back into the queue until about its turn. That costs a write and
 no connection, and it makes room: the queue leases by due time, and knows no destinations. (It could pass over routes
-that are full; but then every lease would read past all that waits for them, where putting off reads it once.)
+that are full; but then every lease would read past all that waits for them, where putting off reads it once.) What
+else is due for such a route is put off by the store before it is leased, many at once (`putting_off.py`).
 
 How long a message is put off is guessed from how fast the destination works; the guess is a short one, since to come
 too early costs another write, while to come too late would leave the destination idle.

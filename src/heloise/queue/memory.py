@@ -4,13 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from heloise.mail.content import Content, MemoryContent
+from heloise.mail.hints import NO_HINTS
 from heloise.mail.ids import MessageId
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import (
     Debt,
+    DueRecipient,
     Lease,
     NewMessage,
     Owed,
+    PassingOver,
     QueueCounts,
     QueuedMessage,
     QueuedRecipient,
@@ -69,8 +72,14 @@ class MemoryStore:
             inserted.append(queued)
         return inserted
 
-    async def lease(self, *, now: float, until: float, limit: int) -> tuple[Lease, ...]:
+    async def lease(
+        self, *, now: float, until: float, limit: int, passing_over: PassingOver | None = None
+    ) -> tuple[Lease, ...]:
         """Lease what is due, or was leased until now."""
+        if passing_over is not None:
+            limit = min(limit, self._pass_over(passing_over, now))
+            if not limit:
+                return ()
         self._end_leases(now)
         due = sorted(
             (queued.due, queued.id, message_id)
@@ -80,6 +89,24 @@ class MemoryStore:
         )[:limit]
         chosen = {number for _, number, _ in due}
         return tuple(self._lease(message_id, chosen, until) for message_id in dict.fromkeys(each[2] for each in due))
+
+    def _pass_over(self, passing_over: PassingOver, now: float) -> int:
+        """How many are left of those that are due."""
+        put_off: list[tuple[str, float]] = []
+        left = 0
+        for message_id, message in self._messages.items():
+            recipients = list(message.recipients)
+            for place, queued in enumerate(recipients):
+                if queued.state is _W and queued.due <= now:
+                    later = passing_over.until(_as_due(message, queued))
+                    if later is None:
+                        left += 1
+                    else:
+                        recipients[place] = replace(queued, due=later)
+                        put_off.append((str(queued.route), later))
+            self._messages[message_id] = replace(message, recipients=tuple(recipients))
+        passing_over.told(put_off)
+        return left
 
     async def lease_selected(
         self, selection: Selection, *, until: float, limit: int, after: int = 0
@@ -256,6 +283,18 @@ class MemoryStore:
             self._put(replace(message, recipients=tuple(left)))
         told(touched)
         return len(touched)
+
+
+def _as_due(message: QueuedMessage, queued: QueuedRecipient) -> DueRecipient:
+    return DueRecipient(
+        id=queued.id,
+        route=str(queued.route),
+        attempts=queued.attempts,
+        last_word_at=0.0 if queued.last_word is None else queued.last_word.at,
+        accepted_at=message.accepted_at,
+        is_from_nobody=message.reverse_path.is_null,
+        has_hints=message.hints != NO_HINTS,
+    )
 
 
 def _settled(queued: QueuedRecipient, change: RecipientChange) -> QueuedRecipient:

@@ -8,7 +8,7 @@ content and all, in the transaction that ended the last of them. The durability 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from heloise.mail.content import Content, ContentFacts
 from heloise.mail.envelope import Envelope, Parameters, Recipient
@@ -247,6 +247,32 @@ class QueueCounts:
     held: int
 
 
+class DueRecipient(NamedTuple):
+    """What is looked at of a recipient that is due, before its message is read. `last_word_at` is 0 when nobody has
+    said anything about it; `has_hints` when its message has hints of its own."""
+
+    id: int
+    route: str
+    attempts: int
+    last_word_at: float
+    accepted_at: float
+    is_from_nobody: bool
+    has_hints: bool
+
+
+class PassingOver(Protocol):
+    """Who is passed over by a lease, and is due again later."""
+
+    def until(self, due: DueRecipient) -> float | None:
+        """Until when this one is put off, as if it had been leased and given back; None when it is to be leased. Pure,
+        and called in any lane."""
+        ...
+
+    def told(self, put_off: Sequence[tuple[str, float]]) -> None:
+        """These were put off: the route and the new time of each. Called after the commit."""
+        ...
+
+
 class QueueStore(Protocol):
     """Keeps messages. All stores pass `heloise.testing.queue_contract`.
 
@@ -271,8 +297,14 @@ class QueueStore(Protocol):
         """
         ...
 
-    async def lease(self, *, now: float, until: float, limit: int) -> tuple[Lease, ...]:
-        """Lease recipients that are due, earliest first, at most `limit` of them; leases that ran out count as due."""
+    async def lease(
+        self, *, now: float, until: float, limit: int, passing_over: PassingOver | None = None
+    ) -> tuple[Lease, ...]:
+        """Lease recipients that are due, earliest first, at most `limit` of them; leases that ran out count as due.
+
+        With `passing_over` some of them are put off instead, so many at once that nothing may be leased though more
+        is due; what can not be read, it is not asked about.
+        """
         ...
 
     async def lease_selected(

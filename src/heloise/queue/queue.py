@@ -9,7 +9,7 @@ word. There is no polling.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from heloise.mail.content import Content
@@ -22,6 +22,7 @@ from heloise.queue.model import (
     Lease,
     NewMessage,
     Owed,
+    PassingOver,
     QueueCounts,
     QueuedMessage,
     QueueStore,
@@ -72,6 +73,7 @@ class Queue:
         self._free = 0
         self._is_full = False
         self._prefer_store = False
+        self._passing_over: Callable[[], PassingOver | None] = lambda: None
         self._handed_over = 0  # recipients, since the last lease from the store
 
     async def open(self) -> None:
@@ -174,12 +176,16 @@ class Queue:
         """Who watches this message, if anybody."""
         return self._watches.get(message_id)
 
-    async def next_leases(self, limit: int) -> tuple[Lease, ...]:
-        """Wait until there is something to deliver, and lease at most `limit` recipients of it.
+    async def next_leases(
+        self, limit: int, *, passing_over: Callable[[], PassingOver | None] = lambda: None
+    ) -> tuple[Lease, ...]:
+        """Wait until there is something to deliver, and lease at most `limit` recipients of it. `passing_over` is asked
+        each time for whom the store is to put off instead; not while somebody watches.
 
         Empty after `stop_leasing`. Raises StoreFault.
         """
         self._has_deliverer = True
+        self._passing_over = passing_over
         while self._has_deliverer:
             self._is_awake = False
             leases = await self._take(limit)
@@ -308,7 +314,8 @@ class Queue:
         self._next_due = None
         leases: tuple[Lease, ...] = ()
         try:
-            leases = await self._store.lease(now=now, until=now + LEASE_TIME, limit=limit)
+            passing_over = None if self._watches else self._passing_over()
+            leases = await self._store.lease(now=now, until=now + LEASE_TIME, limit=limit, passing_over=passing_over)
             due = await self._store.next_due()
         except BaseException:
             self._handover.extend(leases)  # given, and taken by nobody: they are for the next who asks

@@ -15,6 +15,7 @@ import apsw
 
 from heloise.queue.model import RecipientChange, RecipientState, Settlement
 from heloise.queue.owed import owe, pay
+from heloise.queue.portions import portions
 from heloise.queue.rows import NewRows, Row, write_last_word
 from heloise.queue.statements import insert
 from heloise.queue.tally import Tally
@@ -29,7 +30,6 @@ _MESSAGE = (
     "SELECT json_group_array(json_array(0, 0, id, message_id, pending, recipients, spool)) FROM message"
     " WHERE message_id IN (SELECT value FROM json_each(?))"
 )
-_ROWS_AT_ONCE = 64
 _H = RecipientState.HELD
 
 
@@ -195,12 +195,9 @@ def _delete(connection: apsw.Connection, messages: Sequence[_Message]) -> None:
 
 
 def change_recipients(connection: apsw.Connection, rows: Sequence[Row]) -> None:
-    """Rows are (id, state, due, attempts, last_word); many a statement, and numbers of rows are powers of two."""
-    place = 0
-    while (left := len(rows) - place) > 0:
-        count = min(_ROWS_AT_ONCE, 1 << left.bit_length() - 1)
-        connection.execute(change_statement(count), list(chain.from_iterable(rows[place : place + count])))
-        place += count
+    """Rows are (id, state, due, attempts, last_word)."""
+    for portion in portions(rows):
+        connection.execute(change_statement(len(portion)), list(chain.from_iterable(portion)))
 
 
 @lru_cache(maxsize=16)

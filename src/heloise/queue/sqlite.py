@@ -21,6 +21,7 @@ from heloise.queue.model import (
     Lease,
     NewMessage,
     Owed,
+    PassingOver,
     QueueCounts,
     QueuedMessage,
     RecipientState,
@@ -31,6 +32,7 @@ from heloise.queue.model import (
     queued_message,
     tell_nobody,
 )
+from heloise.queue.passing import pass_over
 from heloise.queue.rows import new_rows
 from heloise.queue.settling import Settled, ToSettle
 from heloise.queue.shard import Shard
@@ -118,14 +120,28 @@ class SqliteStore:
 
         await self._write().insert([new_rows(*each) for each in zip(messages, queued, strict=True)], committed)
 
-    async def lease(self, *, now: float, until: float, limit: int) -> tuple[Lease, ...]:
+    async def lease(
+        self, *, now: float, until: float, limit: int, passing_over: PassingOver | None = None
+    ) -> tuple[Lease, ...]:
         """See `QueueStore.lease`."""
+        if passing_over is not None:
+            left = await self._pass_over(passing_over, now)
+            if left == 0:
+                return ()
+            limit = limit if left is None else min(limit, left)  # behind those nobody was looked at
         expired = self._leases.take_expired(now)
         return await self._lease(
             lambda connection: statements.lease(connection, now=now, until=until, limit=limit, expired=expired),
             until=until,
             expired=expired,
         )
+
+    async def _pass_over(self, passing_over: PassingOver, now: float) -> int | None:
+        passed = await self._write().do(
+            lambda connection: pass_over(connection, passing_over, now),
+            lambda passed: passing_over.told(passed.put_off),
+        )
+        return passed.left
 
     async def _lease(
         self,

@@ -70,7 +70,7 @@ class Writer:
 
     async def settle(self, work: ToSettle, then: Callable[[Settled], None]) -> Settled:
         """Apply a settlement. Otherwise as `do`."""
-        settled: Settled = await self._give(_Job(asyncio.get_running_loop().create_future(), then, to_settle=work))
+        settled: Settled = await self._give(_Job(self._future(), then, to_settle=work))
         return settled
 
     async def finish(self) -> None:

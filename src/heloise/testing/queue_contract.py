@@ -15,7 +15,7 @@ for what it finds leased at open.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
@@ -31,6 +31,7 @@ from heloise.mail.trace import Origin
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import (
     Debt,
+    DueRecipient,
     LastWord,
     Lease,
     NewMessage,
@@ -213,6 +214,53 @@ async def the_earliest_are_leased_first(open_store: OpenStore) -> None:
     assert await read(second[0].content) == new_message("B").octets, "a lease has the content"
     assert await store.lease(now=NOW, until=LATER, limit=10) == (), "what is leased is not leased again"
     assert await store.counts() == QueueCounts(messages=4, waiting=1, leased=4, held=0)
+    await store.close()
+
+
+class _PassingOver:
+    """Puts off what goes to full.test, and remembers whom it was asked about."""
+
+    def __init__(self, until: float) -> None:
+        self.asked: list[DueRecipient] = []
+        self.put_off: list[tuple[str, float]] = []
+        self._until = until
+
+    def until(self, due: DueRecipient) -> float | None:
+        self.asked.append(due)
+        return self._until if due.route == "mx:full.test" else None
+
+    def told(self, put_off: Sequence[tuple[str, float]]) -> None:
+        self.put_off += put_off
+
+
+async def who_is_passed_over_is_due_later(open_store: OpenStore) -> None:
+    """A recipient that is passed over keeps all but its time; others, also of the same message, are leased."""
+    store = await open_store()
+    hints = Hints(not_before=NOW - 5)
+    await store.insert(new_message("A", "a@full.test", "b@live.test"))
+    await store.insert(new_message("B", "c@full.test", sender="", at=NOW - 60))
+    await store.insert(new_message("C", "d@live.test", hints=hints))
+    (lease,) = await store.lease(now=NOW - 1, until=LATER, limit=1)
+    word = LastWord(at=NOW - 1, reply="450 4.2.0 Later", cause="peer.said", remote_mta="mx.full.test")
+    waits_on = change(lease.message.recipients[0], RecipientState.WAITING, due=NOW - 1, word=word)
+    await store.settle(Settlement(message_id=lease.message.message_id, changes=(waits_on,)))
+    over = _PassingOver(LATER)
+    leased = await store.lease(now=NOW, until=LATER, limit=10, passing_over=over)
+    names = {str(each.recipient.forward_path) for lease in leased for each in lease.message.recipients}
+    assert names == {"<b@live.test>", "<d@live.test>"}, "who is not passed over is leased, and nobody else"
+    assert over.put_off == [("mx:full.test", LATER)] * 2, "who was put off is told with the new time"
+    asked = {each.route: each for each in over.asked if each.attempts}
+    assert asked["mx:full.test"].last_word_at == NOW - 1, "the last word is known when it is asked"
+    assert {each.is_from_nobody for each in over.asked} == {True, False}, "it is known who wants no reports"
+    assert sum(each.has_hints for each in over.asked) == 1, "it is known which message has hints"
+    assert {each.accepted_at for each in over.asked} == {NOW, NOW - 60}, "it is known since when a message waits"
+    assert await store.lease(now=LATER - 1, until=LATER, limit=10) == (), "until its time nobody is leased"
+    again = {lease.message.message_id: lease for lease in await store.lease(now=LATER, until=LATER + 9, limit=10)}
+    tried = again[MessageId("B")].message.recipients[0]
+    assert (tried.attempts, tried.last_word) == (1, word), "no attempt is counted, no word is replaced"
+    over = _PassingOver(LATER)
+    await store.insert(new_message("D", "e@full.test"))
+    assert await store.lease(now=NOW, until=LATER, limit=10, passing_over=over) == (), "all may be passed over"
     await store.close()
 
 
@@ -707,6 +755,7 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     what_was_taken_together_ends_by_itself,
     a_release_time_is_kept,
     the_earliest_are_leased_first,
+    who_is_passed_over_is_due_later,
     a_lease_that_runs_out_is_given_again,
     a_call_that_was_cancelled_leaves_no_lease,
     who_opens_gets_what_was_leased_before,

@@ -1,0 +1,66 @@
+"""Passing over recipients that are due: put off before they are leased, many at once. Called in the writer's lane.
+
+A recipient that was leased to be given back costs a read of its message and its content, an attempt that is none, and a
+settlement; one that is passed over costs a look and a part of one statement.
+"""
+
+import json
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
+
+import apsw
+
+from heloise.queue.model import DueRecipient, PassingOver
+from heloise.queue.portions import portions
+from heloise.queue.rows import Row
+
+LOOKED_AT = 1000  # at once, so that nobody's commit waits long for it
+# As one row of JSON, since each row would be a step of its own (see settling.py).
+LOOK = (
+    "SELECT json_group_array(json_array(id, route, attempts, said_at, accepted_at, from_nobody, has_hints)) FROM ("
+    "SELECT recipient.id AS id, route, attempts, coalesce(json_extract(last_word, '$[0]'), 0) AS said_at, accepted_at,"
+    " message.path = '<>' AS from_nobody, hints IS NOT NULL AS has_hints"
+    " FROM recipient INDEXED BY recipient_due CROSS JOIN message ON message.id = recipient.message"
+    " WHERE state = 0 AND due <= ? ORDER BY due, recipient.id LIMIT ?)"
+)
+
+
+class PassedOver(NamedTuple):
+    """How many were put off, the route and the new time of each, and how many were looked at that are still due; that
+    is None when nobody was looked at."""
+
+    put_off: list[tuple[str, float]]
+    left: int | None
+
+
+def pass_over(connection: apsw.Connection, passing_over: PassingOver, now: float) -> PassedOver:
+    """Put off whoever is due and passed over, of the first `LOOKED_AT`.
+
+    When a record among them can not be read, nobody is: the lease will find out which, and set it aside.
+    """
+    try:
+        found: list[Row] = json.loads(connection.execute(LOOK, (now, LOOKED_AT)).get)
+    except (ValueError, apsw.SQLError, apsw.CorruptError):
+        return PassedOver([], None)
+    put_off: list[tuple[str, float]] = []
+    changes: list[Row] = []
+    for row in found:
+        due = DueRecipient(*row)
+        until = passing_over.until(due)
+        if until is not None:
+            put_off.append((due.route, until))
+            changes.append((due.id, until))
+    for portion in portions(changes):
+        connection.execute(postponement(len(portion)), list(chain.from_iterable(portion)))
+    return PassedOver(put_off, len(found) - len(put_off))
+
+
+@lru_cache(maxsize=16)
+def postponement(rows: int) -> str:
+    """Changes when so many recipients are due."""
+    places = ",".join(["(?,?)"] * rows)
+    return (
+        f"WITH new(number, due) AS (VALUES {places})"
+        " UPDATE recipient SET due = new.due FROM new WHERE recipient.id = new.number"
+    )
