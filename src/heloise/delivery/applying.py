@@ -22,16 +22,17 @@ async def insist(
         try:
             await queue.settle(settlement)
             return True
-        except StoreFault as fault:
-            journal.delivery_fault(settlement.message_id, fault)
-            # A full disk ends when somebody makes room, however long that takes; meanwhile the slot is held, and
-            # nothing else is attempted whose outcome could not be kept either.
-            if isinstance(fault, StoreFull) and not is_stopping():
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_STORE_PAUSE)
-            else:
-                tries += 1
-                await asyncio.sleep(STORE_PAUSE)
+        except StoreFault as error:
+            fault = error
+        journal.delivery_fault(settlement.message_id, fault)
+        # A full disk ends when somebody makes room, however long that takes; meanwhile the slot is held, and nothing
+        # else is attempted whose outcome could not be kept either.
+        if isinstance(fault, StoreFull) and not is_stopping():
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_STORE_PAUSE)
+        else:
+            tries += 1
+            await asyncio.sleep(STORE_PAUSE)
     given_up = DeliveryFault("the outcome is lost, the attempt will be made again")
     journal.delivery_fault(settlement.message_id, given_up)
     return False

@@ -194,17 +194,22 @@ class Deliverer:
         pause = STORE_PAUSE
         while not self._stopping:
             await self._room()
-            try:
-                leases = await self._queue.next_leases(self._options.attempts, passing_over=self._passing_over)
-            except Exception as fault:
-                # Not only StoreFault: whatever it is, the mail of everybody waits for this loop to go on.
-                self._journal.delivery_fault("-", fault)
+            leases = await self._leases()
+            if leases is None:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_STORE_PAUSE)
                 continue
             pause = STORE_PAUSE
             for lease in leases if len(leases) < 2 else sorted(leases, key=_urgency):
                 self._begin(lease)
+
+    async def _leases(self) -> tuple[Lease, ...] | None:
+        try:
+            return await self._queue.next_leases(self._options.attempts, passing_over=self._passing_over)
+        except Exception as fault:
+            # Not only StoreFault: whatever it is, the mail of everybody waits for that loop to go on.
+            self._journal.delivery_fault("-", fault)
+            return None
 
     def _passing_over(self) -> PuttingOff | None:
         """What is due for lines that are full is put off by the store, many at once."""
@@ -301,10 +306,12 @@ class Deliverer:
             return self._postponed(attempt.message, 0.0)  # by stop
         except Exception as error:
             self._fault(attempt, error)
-            return await self._settlement(attempt)
+            found = None
         if isinstance(found, NoNextHop):
             attempt.decide_all(without_next_hop(found.reply))
+        if not attempt.undecided:
             return await self._settlement(attempt)
+        assert not isinstance(found, NoNextHop)
         attempt.group = found
         return await self._in_turn(attempt, self._destination(attempt.route, found))
 

@@ -7,7 +7,7 @@ The timer is moved only when it fires, so a busy conversation costs no timer tra
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 
 from heloise.mail.attributes import NO_ATTRIBUTES, Attributes
@@ -262,18 +262,25 @@ class Conversation:
             self._finish_content()
             return
         chunks = content.chunks()
+        fault: BaseException | None = None
         try:
-            async for chunk in chunks:
-                await self._push()
-                while self._session.content_demand is ContentDemand.LATER:
-                    await self._receive()
-                if self._session.content_demand is ContentDemand.NO:
-                    return
-                self._session.send_content(chunk)
-            self._finish_content()
-        finally:
-            if isinstance(chunks, AsyncGenerator):
-                await chunks.aclose()
+            await self._send_chunks(chunks)
+        except BaseException as error:
+            fault = error
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
+        if fault is not None:
+            raise fault
+
+    async def _send_chunks(self, chunks: AsyncIterator[bytes]) -> None:
+        async for chunk in chunks:
+            await self._push()
+            while self._session.content_demand is ContentDemand.LATER:
+                await self._receive()
+            if self._session.content_demand is ContentDemand.NO:
+                return
+            self._session.send_content(chunk)
+        self._finish_content()
 
     def _finish_content(self) -> None:
         if self._session.content_demand is not ContentDemand.NO:
