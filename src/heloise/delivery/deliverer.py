@@ -55,7 +55,7 @@ from heloise.smtp import replies
 
 By: TypeAlias = Callable[[DeliveryAttempt], Coroutine[Any, Any, None]]
 _NO_WAIT = Waits(None, None)
-_MOST_FULL = 10_000  # routes
+_MOST_FULL = 1000  # routes; all of them are looked at for each lease
 _LOOKUP_PAUSE = 300.0  # until it is tried again to tell a sender whose own address could not be looked up
 
 

@@ -15,7 +15,7 @@ from heloise.queue.model import DueRecipient, PassingOver
 from heloise.queue.portions import portions
 from heloise.queue.rows import Row
 
-LOOKED_AT = 1000  # at once, so that nobody's commit waits long for it
+_LEAST, _FOR_EACH, _MOST = 100, 20, 1000  # looked at: nobody's commit waits long for it, nor costs a lease much more
 # As one row of JSON, since each row would be a step of its own (see settling.py).
 LOOK = (
     "SELECT json_group_array(json_array(id, route, attempts, said_at, accepted_at, from_nobody, has_hints)) FROM ("
@@ -34,13 +34,13 @@ class PassedOver(NamedTuple):
     left: int | None
 
 
-def pass_over(connection: apsw.Connection, passing_over: PassingOver, now: float) -> PassedOver:
-    """Put off whoever is due and passed over, of the first `LOOKED_AT`.
+def pass_over(connection: apsw.Connection, passing_over: PassingOver, now: float, limit: int) -> PassedOver:
+    """Put off whoever is due and passed over, of the first of them; `limit` may be leased then.
 
     When a record among them can not be read, nobody is: the lease will find out which, and set it aside.
     """
     try:
-        found: list[Row] = json.loads(connection.execute(LOOK, (now, LOOKED_AT)).get)
+        found: list[Row] = json.loads(connection.execute(LOOK, (now, min(_LEAST + _FOR_EACH * limit, _MOST))).get)
     except (ValueError, apsw.SQLError, apsw.CorruptError):
         return PassedOver([], None)
     put_off: list[tuple[str, float]] = []

@@ -125,7 +125,7 @@ class SqliteStore:
     ) -> tuple[Lease, ...]:
         """See `QueueStore.lease`."""
         if passing_over is not None:
-            left = await self._pass_over(passing_over, now)
+            left = await self._pass_over(passing_over, now, limit)
             if left == 0:
                 return ()
             limit = limit if left is None else min(limit, left)  # behind those nobody was looked at
@@ -136,9 +136,9 @@ class SqliteStore:
             expired=expired,
         )
 
-    async def _pass_over(self, passing_over: PassingOver, now: float) -> int | None:
+    async def _pass_over(self, passing_over: PassingOver, now: float, limit: int) -> int | None:
         passed = await self._write().do(
-            lambda connection: pass_over(connection, passing_over, now),
+            lambda connection: pass_over(connection, passing_over, now, limit),
             lambda passed: passing_over.told(passed.put_off),
         )
         return passed.left
