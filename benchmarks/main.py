@@ -50,7 +50,12 @@ def main() -> int:
 
 
 def _rows(experiment: Experiment[Any], options: argparse.Namespace) -> list[Row]:
-    cells = [cell for cell in experiment.cells() if (cell.quick or not options.quick) and options.cells in cell.name]
+    wanted = options.cells.split(";")
+    cells = [
+        cell
+        for cell in experiment.cells()
+        if (cell.quick or not options.quick) and any(text in f"{cell.name}." for text in wanted)
+    ]
     subjects = [each for each in experiment.subjects() if not options.peers or each.name in options.peers]
     return [
         Row(subject=subject, cell=cell) for cell in cells for subject in subjects if experiment.takes(subject, cell)
@@ -98,7 +103,11 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--peers", type=peers, default=[], help="only these, with ; between names that have a comma (all)"
     )
-    parser.add_argument("--cells", default="", help="only cells with this text in their name")
+    parser.add_argument(
+        "--cells",
+        default="",
+        help='only cells with one of these texts, parted by ;, in their name ("1 session.": its end)',
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="length of each measurement, about (default 4)")
     parser.add_argument("--quick", action="store_true", help="one short round of a few cells: does all of it work?")
