@@ -1,6 +1,6 @@
 """docs/performance.md and its plots, from a result file of benchmarks/run and benchmarks/performance.template.md.
 
-    benchmarks/report benchmarks/results/final.json
+    benchmarks/report benchmarks/results/final.json [MORE.json …]
 
 The template has what people write; `{{machine}}`, `{{versions}}`, `{{settings}}`, `{{caution}}` and `{{experiments}}`
 in it are replaced. A result of a quick run, or of a loaded machine, is marked as what it is at the top of the document.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ _CALM = 0.5  # load average, for each processor, at the start of a run that may 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("result", type=Path)
+    parser.add_argument("result", type=Path, nargs="+", help="of one run, or of several of the same day")
     parser.add_argument("--docs", type=Path, default=_ROOT / "docs", help="where to write (docs)")
     options = parser.parse_args()
-    result = json.loads(options.result.read_text())
+    result = joined([json.loads(path.read_text()) for path in options.result])
     plots = options.docs / "performance"
     plots.mkdir(parents=True, exist_ok=True)
     for old in plots.glob("*.svg"):
@@ -35,6 +36,34 @@ def main() -> int:
         (plots / f"{experiment['name']}.svg").write_text(plot(experiment))
     (options.docs / "performance.md").write_text(document(result, _TEMPLATE.read_text()))
     return 0
+
+
+def joined(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One result of several: all experiments in their order, and of the settings and the load the worst.
+
+    Raises:
+        ValueError: they are not of the same programs on the same machine.
+    """
+    first, *others = results
+    for other in others:
+        same = other["versions"] == first["versions"] and other["machine"]["processor"] == first["machine"]["processor"]
+        if not same:
+            raise ValueError("the results are of other versions, or of another machine")
+    machines, settings = ([each[name] for each in results] for name in ("machine", "settings"))
+    return {
+        **first,
+        "machine": {
+            **first["machine"],
+            "load_before": max(each["load_before"] for each in machines),
+            "load_after": max(each["load_after"] for each in machines),
+        },
+        "settings": {
+            "rounds": min(each["rounds"] for each in settings),
+            "seconds": min(each["seconds"] for each in settings),
+            "quick": any(each["quick"] for each in settings),
+        },
+        "experiments": [experiment for each in results for experiment in each["experiments"]],
+    }
 
 
 def document(result: dict[str, Any], template: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from benchmarks.chart import Bar, Group, bar_chart
-from benchmarks.publish import document, plot
+from benchmarks.publish import document, joined, plot
 from benchmarks.results import Result
 from benchmarks.shape import Cell, Experiment, Figure, Row, Sample, best_peer
 from benchmarks.tables import markdown_table, text_table
@@ -70,6 +72,20 @@ def test_mail_that_was_acknowledged_and_is_gone_is_told() -> None:
     lost = row("postfix", 900, kept=7)
     assert lost.kept() == "LOST 3"
     assert not lost.is_honest
+
+
+def test_results_of_several_runs_are_one_with_the_worst_of_their_settings() -> None:
+    def run(name: str, rounds: int, load: float) -> dict[str, Any]:
+        machine = {"processor": "one", "load_before": load, "load_after": 0.5}
+        settings = {"rounds": rounds, "seconds": 4.0, "quick": False}
+        return {"versions": {"heloise": "1"}, "machine": machine, "settings": settings, "experiments": [{"name": name}]}
+
+    whole = joined([run("acceptance", 3, 0.2), run("relay", 2, 0.4)])
+    assert [each["name"] for each in whole["experiments"]] == ["acceptance", "relay"]
+    assert whole["settings"]["rounds"] == 2
+    assert whole["machine"]["load_before"] == 0.4
+    with pytest.raises(ValueError, match="other versions"):
+        joined([run("acceptance", 3, 0.2), {**run("relay", 2, 0.4), "versions": {"heloise": "2"}}])
 
 
 def test_a_server_that_failed_stands_in_the_table_with_the_reason() -> None:
