@@ -35,6 +35,7 @@ LEFT_INTERPRETED = {
     "delivery/on_demand.py": _AWAIT,
     "routing/asking.py": _AWAIT,
     "routing/sources": "waits for databases; drivers of others that must be there at run time only",
+    "reception/web_login.py": "waits for other machines, with a semaphore around it",
     "queue/memory.py": _INSTEAD,
     "reception/held.py": _GENERATOR,
     "smtp/sasl": "once in a session at most, and what takes time in it is hashing",

@@ -20,6 +20,7 @@ def test_the_promised_names_are_these() -> None:
 
 
 def test_a_message_sent_is_a_message_received_octet_by_octet() -> None:
+    threads = threading.active_count()
     received: list[heloise.ReceivedMessage] = []
 
     async def receive(message: heloise.ReceivedMessage) -> None:
@@ -35,7 +36,7 @@ def test_a_message_sent_is_a_message_received_octet_by_octet() -> None:
     asyncio.run(program())
     assert received[0].octets == MESSAGE
     assert str(received[0].envelope.reverse_path) == "<a@b.test>"
-    assert threading.active_count() == 1
+    assert threading.active_count() <= threads
 
 
 def test_the_function_may_refuse_with_a_cause() -> None:

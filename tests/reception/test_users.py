@@ -1,14 +1,13 @@
 """The file of users, the guessing of passwords, and who is let in."""
 
 import asyncio
-from collections.abc import Mapping
 
 import pytest
 
 from heloise.mail.address import Mailbox
 from heloise.reception.authority import Authority
 from heloise.reception.guessing import Guesses
-from heloise.reception.users import Login, UsersError, keys_of_nobody, knows, new_login, read_users
+from heloise.reception.users import Login, UsersError, UsersUnavailable, keys_of_nobody, new_login, read_users
 from heloise.smtp.events import CredentialsProposed
 from heloise.smtp.sasl.mechanism import KeysWanted, PasswordOffered
 from heloise.smtp.sasl.scram import ScramServer
@@ -22,18 +21,18 @@ def offered(user: str, password: str) -> CredentialsProposed:
     return CredentialsProposed("PLAIN", PasswordOffered(user, password), ScramServer("SCRAM-SHA-256", "x"))
 
 
-async def bob_only() -> Mapping[str, Login]:
-    return {"bob": BOB}
+async def bob_only(user: str) -> Login | None:
+    return BOB if user == "bob" else None
 
 
-async def nobody_knows() -> None:
-    return None
+async def nobody_knows(user: str) -> Login | None:
+    raise UsersUnavailable("the file is gone")
 
 
 def test_a_user_is_read_as_written() -> None:
     assert read_users(f"# users\n\n{BOB.encode()}\n") == {"bob": BOB}
-    assert knows("sesame", BOB.keys)
-    assert not knows("Sesame", BOB.keys)
+    assert BOB.knows("sesame")
+    assert not BOB.knows("Sesame")
     assert "sesame" not in BOB.encode() + repr(BOB)
 
 
@@ -70,6 +69,7 @@ def test_a_user_owns_his_addresses_his_domains_and_his_name() -> None:
 def test_an_unknown_user_has_the_same_salt_each_time_and_no_password() -> None:
     keys = keys_of_nobody("eve", b"secret")
     assert keys == keys_of_nobody("eve", b"secret")
+    assert BOB.keys is not None
     assert keys.iterations == BOB.keys.iterations
     assert keys.salt != keys_of_nobody("mallory", b"secret").salt
 

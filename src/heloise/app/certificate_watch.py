@@ -31,9 +31,12 @@ class CertificateWatch:
         if self._tls is not None:
             world.network.load_tls(self._tls)
 
-    def tls(self) -> ServerTls | None:
-        """What the next handshake is made with; None without a certificate."""
-        return self._tls
+    def tls(self, client_ca: str | None = None) -> ServerTls | None:
+        """What the next handshake is made with; None without a certificate. With `client_ca` clients are asked for
+        theirs."""
+        if client_ca is None or self._tls is None:
+            return self._tls
+        return replace(self._tls, client_ca=client_ca)
 
     @property
     def next_version(self) -> int:

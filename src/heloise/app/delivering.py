@@ -12,13 +12,14 @@ from heloise.delivery.attempt import DeliveryDoors, discover_agents
 from heloise.delivery.background import Background
 from heloise.delivery.deliverer import Deliverer, DeliveryOptions
 from heloise.delivery.hook import Hook
+from heloise.delivery.logins import Account, Logins
 from heloise.local.mailboxes import LocalMailboxes
 from heloise.local.program import PipeProgram
 from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
 from heloise.routing.rewriting import Routes
 from heloise.smtp.registry import Registry
-from heloise.world import Endpoint, OutgoingTls, World
+from heloise.world import CertificateFiles, Endpoint, OutgoingTls, World
 
 _SMTP_PORT = 25
 
@@ -55,6 +56,7 @@ def delivery_doors(
         verbose_peers=delivery.verbose_peers,
         tls_for=lambda name: tls_for(configuration, name),
         forwards_to=lambda name: forwards_to(configuration, name),
+        logins=_logins(configuration, world),
         programs=_programs(configuration),
         hooks=_hooks(configuration),
     )
@@ -88,7 +90,34 @@ def tls_for(configuration: Configuration, name: str) -> OutgoingTls:
     delivery = configuration.delivery
     found = _section_of(configuration, [name.strip("[]").lower()])
     level = delivery.tls if found is None or found.tls is None else found.tls
-    return OutgoingTls(level=level, ca_file=delivery.ca_file)
+    chain, key = delivery.certificate, delivery.key
+    if found is not None and found.certificate is not None:
+        chain, key = found.certificate, found.key
+    shown = None if chain is None or key is None else CertificateFiles(chain=chain, key=key)
+    return OutgoingTls(level=level, ca_file=delivery.ca_file, certificate=shown)
+
+
+def _logins(configuration: Configuration, world: World) -> Logins | None:
+    """Who we are to which host; None when nobody wants to know."""
+    accounts = [
+        (
+            each.hosts,
+            Account(
+                user=each.user,
+                secret_file=each.token_file or each.password_file,
+                is_token=each.token_file is not None,
+                mechanisms=each.mechanisms,
+                in_clear=each.allow_plaintext,
+            ),
+        )
+        for each in configuration.credentials
+    ]
+
+    def account_for(name: str) -> Account | None:
+        host = name.strip("[]").lower()
+        return next((one for hosts, one in accounts if any(_is_named(host, pattern) for pattern in hosts)), None)
+
+    return Logins(account_for, world) if accounts else None
 
 
 def forwards_to(configuration: Configuration, name: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Self
 from heloise.app.catching import CatchingNames, CatchingRouter
 from heloise.app.desk import CatchingDesk
 from heloise.app.journal import Journal
+from heloise.app.send import is_here, level_for
 from heloise.app.stopping import close_doors
 from heloise.faults.book import FaultBook
 from heloise.faults.phrase import parse_phrase
@@ -30,8 +31,10 @@ from heloise.reception.door import Door
 from heloise.reception.reception import ReceptionDesk
 from heloise.smtp.limits import SessionLimits
 from heloise.smtp.registry import discover
+from heloise.smtp.sasl.choosing import ClientLogin
+from heloise.smtp.sasl.mechanism import Credentials
 from heloise.smtp.transaction import ClientOptions, RecipientAnswer
-from heloise.world import Endpoint, Listening, World
+from heloise.world import Endpoint, Listening, OutgoingTls, TlsLevel, World
 
 _SESSIONS = 10_000
 _STOP_PATIENCE = 5.0
@@ -115,7 +118,7 @@ class Server:
         )
         self._door = Door(
             desk=desk,
-            policy=AdmissionPolicy(keywords=registry.keywords),
+            policy=AdmissionPolicy(keywords=registry.keywords - {"STARTTLS"}),  # there is no certificate
             registry=registry,
             limits=self._limits,
             census=Census(total=_SESSIONS, per_client=_SESSIONS),
@@ -192,22 +195,61 @@ async def send(
     host: str = "127.0.0.1",
     port: int = 25,
     hello_name: str = "localhost",
+    username: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+    tls: TlsLevel | str | None = None,
+    implicit_tls: bool = False,
+    ca_file: str | None = None,
 ) -> tuple[RecipientAnswer, ...]:
     """Send one message to one server; line endings of any sort become CRLF. An empty `sender` is the null path.
+
+    Args:
+        message: header and body.
+        sender: who gets reports.
+        recipients: who gets the message.
+        host: the server.
+        port: 25 for other servers; 587, or 465 with `implicit_tls`, for those who log in.
+        hello_name: what we call ourselves.
+        username: log in as (AUTH, RFC 4954), by the best mechanism that the server offers; the password is shown under
+            TLS only, or to a program on this machine.
+        password: what proves it.
+        token: one of OAuth 2.0 in place of a password.
+        tls: "none", "may" (where it is offered), "encrypt" (never without), "verify" (and only with whom the name
+            fits); by default "may", and "verify" for who logs in at another machine.
+        implicit_tls: begin with TLS (RFC 8314).
+        ca_file: authorities (PEM) to believe, in place of those of the system.
 
     Returns:
         One answer for each recipient, at least one of them taken.
 
     Raises:
-        SmtpRefusal: nobody gets it; the reply and its cause say why.
+        SmtpRefusal: nobody gets it; the reply and its cause say why. Also when the login is refused.
         LinkError: no connection, or it was lost.
         AddressError: a path is not written as RFC 5321 §4.1.2 asks.
+        ValueError: `tls` is none of these words, or there is a name without password or token.
     """
     lines = [f"<{sender}>", *(f"<{recipient}>" for recipient in recipients)]
     envelope = Envelope.parse("\r\n".join(lines).encode())
     world = real_world()
     try:
-        options = ClientOptions(hello_name=hello_name)
-        return await send_to(world, Endpoint(host, port), envelope, message, options=options, registry=discover())
+        endpoint = Endpoint(host, port)
+        login = None
+        if username is not None:
+            if not password and not token:
+                raise ValueError("a username wants a password or a token")
+            credentials = Credentials(username, password or "", token or "")
+            login = ClientLogin(credentials=credentials, in_clear=is_here(endpoint))
+        level = level_for(endpoint, None if tls is None else TlsLevel(tls), shows_login=login is not None)
+        return await send_to(
+            world,
+            endpoint,
+            envelope,
+            message,
+            options=ClientOptions(hello_name=hello_name, login=login),
+            registry=discover(),
+            tls=OutgoingTls(level=level, ca_file=ca_file),
+            tls_first=implicit_tls,
+        )
     finally:
         await world.blocking.close()

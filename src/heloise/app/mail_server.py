@@ -7,10 +7,12 @@ accepted can be kept, and what is kept can be delivered. Takes no part in any de
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any, TypedDict
 
+from heloise.app.authentication import auth_rules
 from heloise.app.control import serve_control
 from heloise.app.control_desk import ControlDesk
 from heloise.app.crew_control import ShardDesk
@@ -29,7 +31,6 @@ from heloise.app.regime import Regime
 from heloise.app.retiring import when_all_are_empty
 from heloise.app.stopping import close_doors
 from heloise.app.tables import admission_policy, provider_policy, proxy_rules, session_rules
-from heloise.app.users_file import auth_rules
 from heloise.config.encrypting import ListenerTls
 from heloise.config.kinds import read_endpoint
 from heloise.config.listening import Listener, Protocol
@@ -328,7 +329,7 @@ class MailServer:
         configuration = regime.configuration
         return Door(
             desk=replace(
-                self._desk(regime),
+                self._desk(regime, client_ca=configuration.tls.client_ca if listener.client_certificates else None),
                 policy=self._policy(regime, listener),
                 waiting=waiting(configuration, listener),
                 completes_in=completing_domain(configuration, listener),
@@ -367,7 +368,7 @@ class MailServer:
             spool_directory=f"{shard_directory(self._configuration, self._part.index)}/spool",
         )
 
-    def _desk(self, regime: Regime) -> ReceptionDesk:
+    def _desk(self, regime: Regime, *, client_ca: str | None = None) -> ReceptionDesk:
         configuration = regime.configuration
         return ReceptionDesk(
             hostname=configuration.hostname,
@@ -389,7 +390,7 @@ class MailServer:
             world=self._world,
             route_report=regime.router.route_own,
             rewriting=regime.rewriting,
-            tls=regime.certificates.tls,
+            tls=partial(regime.certificates.tls, client_ca) if client_ca is not None else regime.certificates.tls,
             authority=regime.authority,
             extensions=self._registry,
         )

@@ -6,6 +6,7 @@ What outlives a configuration (the queue, deliverers, listening sockets, counts)
 
 from heloise.app.address_files import AddressFiles
 from heloise.app.addressing import local_mailboxes, lookup_sources
+from heloise.app.authentication import UserSources
 from heloise.app.certificate_watch import CertificateWatch
 from heloise.app.desk import RequestPolicies
 from heloise.app.hooks_file import HooksFile
@@ -13,7 +14,6 @@ from heloise.app.journal import Journal
 from heloise.app.onward import rewriting
 from heloise.app.table_watch import TableWatch, read_tables
 from heloise.app.tables import etrn_policy, sites_on_demand
-from heloise.app.users_file import make_authority
 from heloise.config.errors import ConfigError
 from heloise.config.names import problem
 from heloise.config.schema import Configuration
@@ -54,7 +54,8 @@ class Regime:
             self._local_router if self.rewriting is None else RewritingRouter(self._local_router, self.rewriting)
         )
         self.directory = Directory(self.tables, self._lookups)
-        self.authority = make_authority(configuration, world, journal, self._guesses)
+        self._user_sources = UserSources(configuration, world, journal, self._guesses)
+        self.authority = self._user_sources.authority
         version: int = 0 if before is None else before.certificates.next_version
         self.certificates: CertificateWatch = CertificateWatch(configuration, world, journal, version)
         self._hooks = HooksFile(configuration, world, journal)
@@ -84,6 +85,7 @@ class Regime:
         await self.stop()
         await self._hooks.close()
         await self._lookups.close()
+        await self._user_sources.close()
 
     def _use_tables(self, tables: RoutingTables) -> None:
         """A file of names has changed: what is asked from now on is answered from these."""

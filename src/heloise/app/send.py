@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
+from ipaddress import ip_address
 from pathlib import Path
 
 from heloise.link.converse import Conversation
@@ -24,7 +25,7 @@ from heloise.smtp.extension import Extension
 from heloise.smtp.server import content_facts
 from heloise.smtp.transaction import ClientOptions, RecipientAnswer
 from heloise.smtp.transcript import Recorder
-from heloise.world import Endpoint, UnixEndpoint, World
+from heloise.world import NO_TLS, Endpoint, OutgoingTls, TlsLevel, UnixEndpoint, World
 
 _LINE_ENDING = re.compile(rb"\r\n|\r|\n")
 _LINK_CAUSES = frozenset({"link.refused", "link.timed-out", "link.lost", "link.lost-after-dot"})
@@ -44,7 +45,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """Where to carry what, how often. `message` is a finished one, or a letter to be written anew each time."""
+    """Where to carry what, how often. `message` is a finished one, or a letter to be written anew each time.
+
+    `tls` protects the connection, `tls_first` before anything is said (RFC 8314 §3).
+    """
 
     endpoint: Endpoint | UnixEndpoint
     options: ClientOptions
@@ -52,6 +56,8 @@ class Errand:
     message: bytes | Letter
     count: int = 1
     connect_timeout: float = 30.0
+    tls: OutgoingTls = NO_TLS
+    tls_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,24 @@ class Carried:
         if self.failure is not None:
             return not self.failure.said_by_peer
         return any(answer.reply.cause.id in _LINK_CAUSES for answer in self.answers if not answer.said_by_peer)
+
+
+def level_for(endpoint: Endpoint | UnixEndpoint, wanted: TlsLevel | None, *, shows_login: bool) -> TlsLevel:
+    """How a connection is protected when nobody says so: who shows a password makes sure to whom, but for programs on
+    this machine."""
+    if wanted is not None:
+        return wanted
+    return TlsLevel.VERIFY if shows_login and not is_here(endpoint) else TlsLevel.MAY
+
+
+def is_here(endpoint: Endpoint | UnixEndpoint) -> bool:
+    """Is it a program on this machine, so that nobody reads along?"""
+    if isinstance(endpoint, UnixEndpoint) or endpoint.host == "localhost":
+        return True
+    try:
+        return ip_address(endpoint.host).is_loopback
+    except ValueError:
+        return False
 
 
 def own_name() -> str:
@@ -132,6 +156,8 @@ async def carry(
                     registry,
                     recorder=recorder,
                     connect_timeout=errand.connect_timeout,
+                    tls=errand.tls,
+                    tls_first=errand.tls_first,
                 )
                 if isinstance(dialled, DialFailure):
                     yield Carried(failure=dialled)

@@ -1,50 +1,12 @@
-"""The file of [auth] users, read again when it changes; and who on a listener has to prove himself, and how."""
+"""The file of [auth] users, read again when it changes."""
 
 from collections.abc import Mapping
 
 from heloise.app.journal import Journal
 from heloise.app.watching import read_text, unreadable
-from heloise.config.errors import ConfigError, Problem
-from heloise.config.listening import Listener, Protocol
-from heloise.config.schema import Configuration
 from heloise.mail.cause import Rule
-from heloise.policy.views import ListenerRole
-from heloise.reception.authority import Authority
-from heloise.reception.guessing import Guesses
-from heloise.reception.users import Login, UsersError, read_users
-from heloise.smtp.limits import NO_AUTH, AuthRules
-from heloise.smtp.sasl.exchange import MECHANISMS
+from heloise.reception.users import Login, UsersError, UsersUnavailable, read_users
 from heloise.world import World
-
-
-def auth_rules(configuration: Configuration, listener: Listener) -> AuthRules:
-    """AUTH on this listener: where there are users, and where mail is brought by who writes it."""
-    for_servers = listener.role in (ListenerRole.MX, ListenerRole.LMTP)
-    if configuration.auth.users is None or listener.protocol is not Protocol.SMTP or for_servers:
-        return NO_AUTH
-    return AuthRules(
-        mechanisms=MECHANISMS, in_clear=listener.allow_plaintext_auth, is_required=listener.auth_is_required
-    )
-
-
-def make_authority(configuration: Configuration, world: World, journal: Journal, guesses: Guesses) -> Authority | None:
-    """Who knows the users; None where there are none. Blocks. Raises ConfigError: the file can not be used."""
-    path = configuration.auth.users
-    if path is None:
-        return None
-    file = UsersFile(path, world, journal)
-    try:
-        file.look()
-    except (OSError, ValueError) as error:
-        rule = configuration.places.nearest("auth", "users")
-        raise ConfigError([Problem(rule=rule, section="auth", text=trouble(path, error))]) from error
-    return Authority(
-        file.users,
-        world,
-        match_senders=configuration.auth.sender_login_match,
-        rule=configuration.rule("auth", "sender_login_match"),
-        guesses=guesses,
-    )
 
 
 class UsersFile:
@@ -58,8 +20,8 @@ class UsersFile:
         self._users: Mapping[str, Login] | None = None
         self._told = ""
 
-    async def users(self) -> Mapping[str, Login] | None:
-        """Those there are now."""
+    async def login(self, user: str) -> Login | None:
+        """The user of this name. Raises UsersUnavailable."""
         try:
             await self._world.blocking.run(self.look)
             self._told = ""
@@ -68,7 +30,9 @@ class UsersFile:
             if text != self._told:
                 self._journal.users_broken(text)
             self._told = text
-        return self._users
+        if self._users is None:
+            raise UsersUnavailable(self._told)
+        return self._users.get(user)
 
     def look(self) -> None:
         """Read it if it has changed. Blocks. Raises OSError, UsersError, UnicodeDecodeError."""

@@ -17,7 +17,7 @@ from heloise.routing.steps import Step, StepKind
 from heloise.routing.tables import RoutingTables
 from heloise.world import World
 
-_BY_NETWORK = (Transport.SMTP, Transport.LMTP, Transport.MX)
+_BY_NETWORK = (Transport.SMTP, Transport.SMTPS, Transport.LMTP, Transport.MX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heloise.cli.addresses import ForwardPathType, HeaderType, ReversePathType, ServerType
+from heloise.cli.login import login_options, read_login, read_tls
 
 if TYPE_CHECKING:
     from heloise.app.send import Errand, Letter
@@ -38,6 +39,7 @@ _BODY = "This is a test message from heloise.\n"
     "--ret", type=click.Choice(["FULL", "HDRS"], case_sensitive=False), help="How much a report returns (DSN)."
 )
 @click.option("--envid", metavar="ID", help="Comes back in reports (DSN).")
+@login_options
 @click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds to wait for the connection.")
 @click.option("--explain", is_flag=True, help="Explain every reply, not only those that need it.")
 @click.option("--quiet", "-q", is_flag=True, help="Only tell what became of each recipient.")
@@ -81,6 +83,7 @@ def _errand(options: Mapping[str, Any]) -> "Errand":
             verbose=options["verb"],
             only_transaction=options["onex"],
             chunking=options["bdat"],
+            login=read_login(options, options["server"]),
         ),
         envelope=Envelope(
             reverse_path=options["sender"],
@@ -90,6 +93,8 @@ def _errand(options: Mapping[str, Any]) -> "Errand":
         message=_message(options),
         count=options["count"],
         connect_timeout=options["timeout"],
+        tls=read_tls(options, options["server"]),
+        tls_first=options["smtps"],
     )
 
 

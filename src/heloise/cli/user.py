@@ -19,6 +19,15 @@ stdin_option = click.option(
     "--password-stdin", "from_stdin", is_flag=True, help="Read the password from standard input, one line."
 )
 
+keep_option = click.option(
+    "--keep",
+    "schemes",
+    type=click.Choice(["scram-sha-256", "scram-sha-1", "scrypt", "cram-md5"]),
+    multiple=True,
+    help="What is kept of the password: keys for SCRAM (the default is scram-sha-256), a hash of scrypt for PLAIN and "
+    "LOGIN only, or for cram-md5 the password itself. May be repeated.",
+)
+
 
 @click.group(short_help="Users with a password, for AUTH.")
 def user() -> None:
@@ -30,12 +39,13 @@ def user() -> None:
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS|@DOMAIN]...")
 @config_option
 @stdin_option
-def add(name: str, addresses: tuple[str, ...], path: str, from_stdin: bool) -> None:
+@keep_option
+def add(name: str, addresses: tuple[str, ...], path: str, from_stdin: bool, schemes: tuple[str, ...]) -> None:
     """Add a user, who may send from the addresses. The password is asked for."""
     file, users = _users(path)
     if name in users:
         _leave(f'There is a user "{name}" already; `heloise user passwd {name}` gives another password.')
-    login = _login(name, addresses, from_stdin)
+    login = _login(name, addresses, from_stdin, schemes or ("scram-sha-256",))
     _write(file, {**users, login.name: login})
 
 
@@ -43,10 +53,12 @@ def add(name: str, addresses: tuple[str, ...], path: str, from_stdin: bool) -> N
 @click.argument("name")
 @config_option
 @stdin_option
-def passwd(name: str, path: str, from_stdin: bool) -> None:
-    """Give a user another password."""
+@keep_option
+def passwd(name: str, path: str, from_stdin: bool, schemes: tuple[str, ...]) -> None:
+    """Give a user another password. The same is kept of it as of the old one."""
     file, users = _users(path)
-    login = _login(name, _known(users, name).addresses, from_stdin)
+    known = _known(users, name)
+    login = _login(name, known.addresses, from_stdin, schemes or tuple(each.value for each in known.schemes))
     _write(file, {**users, name: login})
 
 
@@ -89,15 +101,15 @@ def _users(path: str) -> "tuple[str, Mapping[str, Login]]":
     return file, users
 
 
-def _login(name: str, addresses: tuple[str, ...], from_stdin: bool) -> "Login":
-    from heloise.reception.users import SALT, new_login
+def _login(name: str, addresses: tuple[str, ...], from_stdin: bool, schemes: tuple[str, ...]) -> "Login":
+    from heloise.reception.users import SALT, Scheme, new_login
 
     if from_stdin:
         password = sys.stdin.readline(_LONGEST_PASSWORD).rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt="Once more", err=True)
     try:
-        return new_login(name, password, addresses, os.urandom(SALT))
+        return new_login(name, password, addresses, os.urandom(SALT), tuple(map(Scheme, schemes)))
     except ValueError as error:
         _leave(f"{name}: {error}.")
 

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from urllib.parse import urlsplit
 
 from heloise.config.certificate_checks import advise_certificates
+from heloise.config.credential_checks import advise_credentials
 from heloise.config.errors import Problem
 from heloise.config.judging_checks import advise_policy
 from heloise.config.kinds import Network
@@ -206,6 +207,7 @@ _ADVICE = (
     advise_certificates,
     advise_neighbours,
     advise_policy,
+    advise_credentials,
     _patience,
     _agents,
 )

@@ -47,21 +47,33 @@ def hooks(draft: Configuration) -> Iterator[Problem]:
     yield from _named_once(draft, "hook", [hook.name for hook in draft.hooks])
     for index, hook in enumerate(draft.hooks):
         yield from _of_both(draft, "hook", index, hook)
-        url = _split(hook.url)
-        if url is None or url.scheme not in ("http", "https") or not url.hostname or not hook.url.isascii():
-            hint = 'write it like "https://app.example.net/mail"'
-            yield problem(draft, ("hook", index, "url"), f'"{hook.url}" is not the URL of a web service', hint)
-        elif "@" in url.netloc:
-            hint = 'write headers = { Authorization = "Basic …" }'
-            yield problem(draft, ("hook", index, "url"), "a URL has no user and no password here", hint)
+        yield from url_of(draft, ("hook", index), hook.url)
         if hook.secret == "":
             yield problem(draft, ("hook", index, "secret"), "an empty secret is none; leave it out")
-        for name, value in hook.headers.items():
-            path: Path = ("hook", index, "headers", name)
-            if not _TOKEN.fullmatch(name) or not (value.isascii() and value.isprintable()):
-                yield problem(draft, path, f'the header "{name}" can not be sent: it is not plain ASCII on one line')
-            elif name.lower() in _OURS:
+        yield from headers_of(draft, ("hook", index), hook.headers)
+        for name in hook.headers:
+            if name.lower() in _OURS:
+                path: Path = ("hook", index, "headers", name)
                 yield problem(draft, path, f"{name} is written by the server itself")
+
+
+def url_of(draft: Configuration, at: Path, text: str) -> Iterator[Problem]:
+    """The `url` of this section can be asked."""
+    url = _split(text)
+    if url is None or url.scheme not in ("http", "https") or not url.hostname or not text.isascii():
+        hint = 'write it like "https://app.example.net/mail"'
+        yield problem(draft, (*at, "url"), f'"{text}" is not the URL of a web service', hint)
+    elif "@" in url.netloc:
+        hint = 'write headers = { Authorization = "Basic …" }'
+        yield problem(draft, (*at, "url"), "a URL has no user and no password here", hint)
+
+
+def headers_of(draft: Configuration, at: Path, headers: Mapping[str, str]) -> Iterator[Problem]:
+    """The `headers` of this section can be sent."""
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name) or not (value.isascii() and value.isprintable()):
+            path = (*at, "headers", name)
+            yield problem(draft, path, f'the header "{name}" can not be sent: it is not plain ASCII on one line')
 
 
 def _split(text: str) -> SplitResult | None:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from heloise.config import (
     agent_checks,
+    auth_checks,
     certificate_checks,
     filter_checks,
     judging_checks,
@@ -19,6 +20,7 @@ from heloise.config import (
     onward,
     role_checks,
 )
+from heloise.config.credential_checks import check_credentials
 from heloise.config.errors import Problem, did_you_mean
 from heloise.config.kinds import read_route_domain
 from heloise.config.names import problem
@@ -62,16 +64,6 @@ def networks(draft: Configuration) -> Iterator[Problem]:
     for index, rules in enumerate(draft.networks):
         if not rules.networks:
             yield problem(draft, ("network", index, "networks"), "the section is for no network")
-
-
-def authentication(draft: Configuration) -> Iterator[Problem]:
-    """Where AUTH is a must there are users."""
-    for index, listener in enumerate(draft.listeners):
-        if listener.auth_is_required and draft.auth.users is None:
-            hint = 'write users = "users" below [auth], and add some by `heloise user add`'
-            key = "requires_auth" if listener.requires_auth else "role"
-            path: Path = ("listener", index, key)
-            yield problem(draft, path, f"{key} needs [auth] users, or nobody could bring mail", hint)
 
 
 def extensions(draft: Configuration) -> Iterator[Problem]:
@@ -252,11 +244,11 @@ _NAMES = frozenset({"local", "user", "aliases", "list", "forwards", "map"})
 
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listener"}), listeners),
-    (frozenset({"listener", "tls", "delivery"}), certificate_checks.certificates),
     (frozenset({"listener"}), neighbour_checks.proxies),
     (frozenset({"listener", "milter"}), filter_checks.milters),
     (frozenset({"rspamd"}), filter_checks.rspamd),
-    (frozenset({"listener", "auth"}), authentication),
+    (frozenset({"listener", "tls", "delivery", "destination"}), certificate_checks.certificates),
+    (frozenset({"listener", "auth", "tls"}), auth_checks.authentication),
     (frozenset({"listener"}), role_checks.roles),
     (frozenset({"listener", "extensions"}), extensions),
     (frozenset({"network"}), networks),
@@ -269,6 +261,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"greylist"}), judging_checks.greylist),
     (frozenset({"quota"}), judging_checks.quotas),
     (frozenset({"destination"}), destinations),
+    (frozenset({"credentials"}), check_credentials),
     (frozenset({"pipe"}), agent_checks.pipes),
     (frozenset({"hook"}), agent_checks.hooks),
     (frozenset({"pipe", "hook", "user", "route"}), agent_checks.agent_routes),

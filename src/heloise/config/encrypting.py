@@ -36,7 +36,11 @@ class Tls:
     """`[tls]`: encryption of what comes in. With a certificate, STARTTLS is offered (RFC 3207)."""
 
     profile: TlsProfile = TlsProfile.INTERMEDIATE
-    """"intermediate": TLS 1.2 with forward secrecy, and 1.3; "modern": TLS 1.3 only, which shuts out older servers."""
+    """"intermediate": TLS 1.2 with forward secrecy, and 1.3; "modern": TLS 1.3 only, which shuts out older servers;
+    "old": from TLS 1.0 on with ciphers that can be broken, for machines that know nothing better."""
+
+    client_ca: AbsolutePath | None = None
+    """Authorities (PEM) for the certificates of clients, on a [[listener]] with client_certificates = true."""
 
     certificates: tuple[Certificate, ...] = field(default=(), metadata={"key": "certificate"})
     """[[tls.certificate]]: `chain` and `key`, files in PEM, and `names` if one of several is to be chosen by them."""

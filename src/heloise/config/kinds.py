@@ -207,14 +207,14 @@ def _is_ip(text: str) -> bool:
 
 
 def read_route(text: str, directory: PurePosixPath) -> Route:
-    """`smtp:host:port`, `smtp:host:port,host:port`, `lmtp:unix:/path`, `mx:domain`, `maildir:account`, `atrn:domain`,
-    `pipe:name`, `http:name`, `catch:`, `discard:`. Raises ValueError."""
+    """`smtp:host:port`, `smtp:host:port,host:port`, `smtps:host:465`, `lmtp:unix:/path`, `mx:domain`,
+    `maildir:account`, `atrn:domain`, `pipe:name`, `http:name`, `catch:`, `discard:`. Raises ValueError."""
     try:
         route = Route.parse(text)
     except ValueError as error:
         raise ValueError(f"is not a route: {error}") from None
     match route.transport:
-        case Transport.SMTP | Transport.LMTP:
+        case Transport.SMTP | Transport.SMTPS | Transport.LMTP:
             return Route(route.transport, _read_hosts(route.target, directory))
         case Transport.MX:
             return Route(route.transport, read_domain(route.target))

@@ -9,7 +9,7 @@ from enum import Enum
 from ipaddress import ip_network
 
 from heloise.config.encrypting import ListenerTls
-from heloise.config.kinds import AbsolutePath, Domain, Network, Octets, RouteDomain, Seconds
+from heloise.config.kinds import Domain, Network, Octets, RouteDomain, Seconds
 from heloise.policy.views import ListenerRole
 from heloise.reception.admission import Audience
 from heloise.smtp.limits import SessionLimits
@@ -59,6 +59,10 @@ class Listener:
     """The FileDescriptorName of the socket that systemd hands over for this listener; without it, one that is at the
     address. Where systemd hands over none, the server listens by itself."""
 
+    client_certificates: bool = False
+    """Ask clients for a certificate by one of [tls] client_ca. Who shows one is known by AUTH EXTERNAL, if [auth]
+    certificates says which user it stands for; who shows none may go on."""
+
     max_connections: int = 1000
     """So many sessions at a time on this listener; one more is answered by 421."""
 
@@ -91,19 +95,6 @@ class Listener:
     def auth_is_required(self) -> bool:
         """Does nobody bring mail here without AUTH?"""
         return self.requires_auth or self.role is ListenerRole.SUBMISSION
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Auth:
-    """`[auth]`: users who prove themselves by a password (AUTH, RFC 4954). They may relay."""
-
-    users: AbsolutePath | None = None
-    """The file of the users, written by `heloise user`: a line each, name:keys and then the addresses of the user. It
-    is read again when it changes. Without it there is no AUTH."""
-
-    sender_login_match: bool = False
-    """A user sends only from addresses of his own: those in his line, "@example.org" for a whole domain, and his name
-    when it is an address. Others get 553 5.7.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,13 @@ class Delivery:
     ca_file: AbsolutePath | None = None
     """Authorities (PEM) to believe for "verify", in place of those of the system."""
 
+    certificate: AbsolutePath | None = None
+    """A certificate (PEM, with its chain) that is shown to hosts that ask who we are. It is read again when it
+    changes."""
+
+    key: AbsolutePath | None = None
+    """The private key of `certificate` (PEM, without a password)."""
+
     verbose_peers: tuple[RouteDomain, ...] = ()
     """Mail exchangers of our own that are asked by VERB what they do, when a client of ours asked us so; what they tell
     is passed on to it. Hosts of a [[route]] and the smarthost are asked without being named here, others never.
@@ -81,6 +88,12 @@ class DestinationLimits:
     xforward: bool = False
     """Tell these hosts where each message is from, by XFORWARD of Postfix, if they offer it: for content filters of
     ours, and servers behind this one."""
+
+    certificate: AbsolutePath | None = None
+    """As in [delivery], for these hosts."""
+
+    key: AbsolutePath | None = None
+    """The private key of `certificate`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

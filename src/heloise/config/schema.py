@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 
 from heloise.config.addressing import DomainRoute, Forward, Local, MailingList, Srs, User
 from heloise.config.agents import Hook, Pipe
+from heloise.config.authentication import Auth
+from heloise.config.credentials import HostCredentials
 from heloise.config.encrypting import Tls
 from heloise.config.filtering import Milter, Rspamd
 from heloise.config.judging import Greylisting, Policy
 from heloise.config.kinds import MOST_PROCESSES, AbsolutePath, AliasTarget, Domain, Processes
-from heloise.config.listening import Auth, Etrn, Limits, Listener, Odmr, Relay
+from heloise.config.listening import Etrn, Limits, Listener, Odmr, Relay
 from heloise.config.maps import Map
 from heloise.config.neighbours import Xclient, Xforward
 from heloise.config.networks import NetworkRules
@@ -94,6 +96,7 @@ class Configuration:
     retry: Retry = Retry()
     delivery: Delivery = Delivery()
     destinations: tuple[DestinationLimits, ...] = field(default=(), metadata={"key": "destination"})
+    credentials: tuple[HostCredentials, ...] = ()
     pipes: tuple[Pipe, ...] = field(default=(), metadata={"key": "pipe"})
     hooks: tuple[Hook, ...] = field(default=(), metadata={"key": "hook"})
     etrn: Etrn = Etrn()

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from heloise.delivery.allowance import Bounds
 from heloise.delivery.hook import Hook
 from heloise.delivery.journal import HostTried
+from heloise.delivery.logins import Logins
 from heloise.delivery.next_hop import Found, NextHopGroup
 from heloise.delivery.sessions import Sessions
 from heloise.delivery.troubles import Troubles
@@ -113,6 +114,7 @@ class DeliveryDoors:
     verbose_peers: Sequence[str] = ()
     tls_for: Callable[[str], OutgoingTls] = lambda name: OutgoingTls()
     forwards_to: Callable[[str], bool] = lambda name: False
+    logins: Logins | None = None
     programs: Mapping[str, PipeProgram] = field(default_factory=dict)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
 

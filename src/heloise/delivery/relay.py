@@ -32,7 +32,7 @@ from heloise.link.dial import DialFailure, dial
 from heloise.mail.attributes import NO_ATTRIBUTES
 from heloise.mail.envelope import Envelope
 from heloise.mail.hints import NO_HINTS
-from heloise.mail.outcome import Action, Outcome
+from heloise.mail.outcome import Action, Outcome, Stage
 from heloise.mail.reply import Reply
 from heloise.mail.route import Transport
 from heloise.queue.model import QueuedRecipient
@@ -40,6 +40,7 @@ from heloise.smtp import client_replies
 from heloise.smtp.client_plan import WireForm
 from heloise.smtp.extensions import deliverby, mt_priority, requiretls
 from heloise.smtp.extensions.deliverby import DeliverBy
+from heloise.smtp.sasl.choosing import ClientLogin
 from heloise.smtp.transaction import ClientOptions, Offers, RecipientAnswer
 from heloise.world import TlsLevel
 
@@ -47,11 +48,11 @@ _POLICY = 7  # RFC 3463 §3.8
 MAXIMUM_RECIPIENTS = 100  # RFC 5321 §4.5.3.1.8: what every server takes in one transaction
 
 
-async def relay(doors: DeliveryDoors, attempt: DeliveryAttempt, *, lmtp: bool = False) -> None:
+async def relay(doors: DeliveryDoors, attempt: DeliveryAttempt, *, lmtp: bool = False, tls_first: bool = False) -> None:
     """Try the next hops that were found for `attempt`, until each of its recipients is decided."""
     assert attempt.group is not None  # the agent found it
     hops = _prefer_open_ones(in_order(attempt.group, doors.world.entropy), doors.sessions, lmtp=lmtp)
-    relaying = _Relaying(doors, attempt, lmtp=lmtp)
+    relaying = _Relaying(doors, attempt, lmtp=lmtp, tls_first=tls_first)
     for number, hop in enumerate(hops, start=1):
         relaying.is_choosy = number < len(hops)
         await relaying.try_hop(hop)
@@ -85,7 +86,7 @@ class _Relaying:
     While it `is_choosy`, a host for which a signature would have to be broken is passed over.
     """
 
-    def __init__(self, doors: DeliveryDoors, attempt: DeliveryAttempt, *, lmtp: bool) -> None:
+    def __init__(self, doors: DeliveryDoors, attempt: DeliveryAttempt, *, lmtp: bool, tls_first: bool = False) -> None:
         self.pending: list[QueuedRecipient] = list(attempt.message.recipients)
         self._doors = doors
         self._attempt = attempt
@@ -97,6 +98,7 @@ class _Relaying:
         for item in attempt.message.parameters.items:
             if item.keyword == requiretls.KEYWORD:
                 self._requires_tls = not lmtp
+        self._tls_first = tls_first
         self._fitter = Fitter(attempt.message, attempt.content, doors.hostname)
         self._recorder: NarratingRecorder | None = None
         self._may_be_dead = False  # an open session that has not answered yet
@@ -148,6 +150,12 @@ class _Relaying:
             attempt.tried.append(HostTried(hop, HowTried.SKIPPED, known))
             self._trouble(self.pending, known)
             return None
+        login = None if self._doors.logins is None else await self._doors.logins.of(hop.name)
+        if isinstance(login, Reply):
+            outcome = classify_failure(DialFailure(stage=Stage.HELLO, reply=login), peer=hop.mta, shown=hop.shown)
+            attempt.tried.append(HostTried(hop, HowTried.FAILED, outcome))
+            self._trouble(self.pending, outcome)
+            return None
         self._recorder = NarratingRecorder(attempt.narrate, peer=hop.shown) if attempt.told else None
         if attempt.told:
             attempt.narrate(connecting(self.pending, f"{hop.shown} via {'lmtp' if self._lmtp else 'esmtp'}"))
@@ -155,12 +163,13 @@ class _Relaying:
         dialled = await dial(
             self._doors.world,
             hop.endpoint,
-            self._options(hop),
+            self._options(hop, login),
             self._doors.extensions,
             recorder=self._recorder,
             connect_timeout=self._doors.connect_timeout,
             tls=replace(tls, level=TlsLevel.VERIFY) if self._requires_tls else tls,
             server_name=hop.name,
+            tls_first=self._tls_first,
         )
         if not isinstance(dialled, DialFailure):
             attempt.tried.append(HostTried(hop, HowTried.CONNECTED, encryption=dialled.encryption))
@@ -193,7 +202,7 @@ class _Relaying:
             else:
                 self._doors.background(conversation.quit())
 
-    def _options(self, hop: NextHop) -> ClientOptions:
+    def _options(self, hop: NextHop, login: ClientLogin | None) -> ClientOptions:
         return ClientOptions(
             hello_name=self._doors.hostname,
             lmtp=self._lmtp,
@@ -201,6 +210,7 @@ class _Relaying:
             # The promise of ONEX: one recipient can not need a second transaction, and nobody else waits for one.
             only_transaction=len(self.pending) == 1 and self._attempt.is_last(),
             timeouts=self._doors.timeouts,
+            login=login,
         )
 
     def _is_ours(self, hop: NextHop) -> bool:

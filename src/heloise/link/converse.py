@@ -24,6 +24,7 @@ from heloise.smtp.client_events import (
     ConversationReady,
     ConversationRefused,
     Progress,
+    ResponseWanted,
     TlsWanted,
     TransactionDone,
 )
@@ -32,7 +33,7 @@ from heloise.smtp.client_states import ClientState, ContentDemand
 from heloise.smtp.command import Plain
 from heloise.smtp.errors import LocalProtocolError
 from heloise.smtp.transaction import Offers, RecipientAnswer
-from heloise.world import ClientTls, LinkError, Stream
+from heloise.world import Blocking, ClientTls, LinkError, Stream
 
 HANDSHAKE_TIME = 60.0  # seconds for TLS
 
@@ -93,11 +94,12 @@ class Conversation:
         return self._session.judged(refusal)
 
     async def hello(
-        self, tls: ClientTls | None = None, *, tls_first: bool = False
+        self, tls: ClientTls | None = None, *, tls_first: bool = False, blocking: Blocking | None = None
     ) -> ConversationReady | ConversationRefused:
-        """Hear the greeting and say EHLO. Called once, by `dial`.
+        """Hear the greeting and say EHLO, and AUTH where that is wanted. Called once, by `dial`.
 
-        `tls` is for when STARTTLS was said, or with `tls_first` before anything is (RFC 8314 §3).
+        `tls` is for when STARTTLS was said, or with `tls_first` before anything is (RFC 8314 §3). What AUTH has to
+        compute is done by `blocking`, or here when there is none.
         """
         if tls_first:
             await self._secure(tls)
@@ -107,6 +109,9 @@ class Conversation:
                 return event
             if isinstance(event, TlsWanted):
                 await self._secure(tls)
+            elif isinstance(event, ResponseWanted):
+                compute = event.compute
+                self._session.respond(compute() if blocking is None else await blocking.run(compute))
 
     async def _secure(self, tls: ClientTls | None) -> None:
         if tls is None:
@@ -193,7 +198,9 @@ class Conversation:
                         self._progress(reply)
                 case ConversationEnded():
                     pass  # it had gone before; the answers follow
-                case ConversationReady() | ConversationRefused() | TlsWanted() | Answered() as event:
+                case (
+                    ConversationReady() | ConversationRefused() | TlsWanted() | ResponseWanted() | Answered()
+                ) as event:
                     raise LocalProtocolError(f"no such event belongs into a transaction: {event}")
 
     async def _next_event(self) -> ClientEvent:

@@ -5,6 +5,7 @@ EHLO is connected to once more and spoken to with HELO; one whose TLS does not w
 allowed.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -20,6 +21,7 @@ from heloise.smtp.transaction import ClientOptions
 from heloise.smtp.transcript import Recorder
 from heloise.world import (
     NO_TLS,
+    Blocking,
     ClientTls,
     Endpoint,
     LinkError,
@@ -31,6 +33,7 @@ from heloise.world import (
     World,
 )
 
+_NONCE = 18  # octets; as base64 it has no "="
 CONNECT_TIMEOUT = 30.0  # seconds; RFC 5321 has none, hosts give up after two minutes
 
 
@@ -89,9 +92,10 @@ async def dial(
             _note(recorder, f"{endpoint}: {failure.reply.text}")
             return failure
         _note(recorder, f"connected to {endpoint}")
-        session = ClientSession(options, registry, recorder=recorder)
+        nonce = "" if options.login is None else b64encode(world.entropy.octets(_NONCE)).decode()
+        session = ClientSession(options, registry, recorder=recorder, nonce=nonce)
         conversation = Conversation(session, stream, quit_timeout=options.timeouts.quit, progress=progress)
-        answer = await _hello(conversation, demand, tls_first=tls_first)
+        answer = await _hello(conversation, demand, tls_first=tls_first, blocking=world.blocking)
         if isinstance(answer, ConversationReady):
             return conversation
         if answer.start_over_in_plaintext:
@@ -117,11 +121,15 @@ async def converse_over(
 
 
 async def _hello(
-    conversation: Conversation, tls: ClientTls | None = None, *, tls_first: bool = False
+    conversation: Conversation,
+    tls: ClientTls | None = None,
+    *,
+    tls_first: bool = False,
+    blocking: Blocking | None = None,
 ) -> ConversationReady | ConversationRefused:
     """Greeting and hello; the connection is closed when they lead nowhere."""
     try:
-        answer = await conversation.hello(tls, tls_first=tls_first)
+        answer = await conversation.hello(tls, tls_first=tls_first, blocking=blocking)
     except BaseException:
         conversation.abort()
         raise

@@ -17,7 +17,7 @@ from heloise.smtp.extension import Extension
 from heloise.smtp.server import content_facts
 from heloise.smtp.transaction import ClientOptions, RecipientAnswer
 from heloise.smtp.transcript import Recorder
-from heloise.world import Endpoint, LinkError, LinkFault, UnixEndpoint, World
+from heloise.world import NO_TLS, Endpoint, LinkError, LinkFault, OutgoingTls, UnixEndpoint, World
 
 _LINE_ENDING = re.compile(rb"\r\n|\r|\n")
 _FAULTS = {
@@ -36,6 +36,8 @@ async def send(
     options: ClientOptions,
     registry: Iterable[Extension],
     recorder: Recorder | None = None,
+    tls: OutgoingTls = NO_TLS,
+    tls_first: bool = False,
 ) -> tuple[RecipientAnswer, ...]:
     """Send `message` (header and body; line endings of any sort become CRLF).
 
@@ -46,7 +48,7 @@ async def send(
         SmtpRefusal: the server refused, or the message does not fit it; nobody gets it.
         LinkError: no connection, or it was lost; after the final dot the server may have the message all the same.
     """
-    conversation = await dial(world, endpoint, options, registry, recorder=recorder)
+    conversation = await dial(world, endpoint, options, registry, recorder=recorder, tls=tls, tls_first=tls_first)
     if isinstance(conversation, DialFailure):
         _raise(conversation.reply, conversation.stage, (), conversation.fault)
     octets = _LINE_ENDING.sub(b"\r\n", message)

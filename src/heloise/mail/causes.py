@@ -393,6 +393,40 @@ AUTH_SENDER = _kind(
     "Send from an address of this user. They stand behind the keys in the file of [auth] users.",
 )
 
+# AUTH, where we are the client
+LOGIN_NOT_OFFERED = _kind(
+    "login.not-offered",
+    "RFC 4954 §4",
+    "There are credentials for this host, and it offers no AUTH, or none by a mechanism that they are good for.",
+    "Look at what it says to EHLO: many offer AUTH under TLS only. `mechanisms` beside the credentials chooses. "
+    + LATER,
+)
+LOGIN_NEEDS_TLS = _kind(
+    "login.needs-tls",
+    "RFC 4954 §4",
+    "The host wants the password by a mechanism that shows it, and the connection is not encrypted.",
+    'Write tls = "encrypt" or "verify" for the host; or allow_plaintext = true beside the credentials, if nobody can '
+    "read along.",
+)
+LOGIN_REFUSED = _kind(
+    "login.refused",
+    "RFC 4954 §6",
+    "The host does not take our name and password. Mail is kept and tried again, since who wrote it can not mend that.",
+    "Mend the credentials; `heloise send --user` tries them. Then `heloise queue retry`.",
+)
+LOGIN_FAILED = _kind(
+    "login.failed",
+    "RFC 4954 §4",
+    "The exchange of AUTH has broken off: the host could not prove that it knows the password, or is out of step.",
+    'Make sure that it is the host you mean: write tls = "verify". Another mechanism may help.',
+)
+LOGIN_UNKNOWN = _kind(
+    "login.unknown",
+    "RFC 4954 §4",
+    "The file with the password for this host can not be read.",
+    "Look at `password_file`, and who may read it. The next attempt reads it again.",
+)
+
 TLS_NOT_OFFERED = _kind(
     "tls.not-offered",
     "RFC 3207 §4.1",

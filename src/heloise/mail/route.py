@@ -13,6 +13,7 @@ class Transport(Enum):
     __hash__ = object.__hash__  # Enum has one in Python, which would be called for each look into a table
 
     SMTP = "smtp"  # to a given host and port
+    SMTPS = "smtps"  # the same under TLS from the first octet (RFC 8314)
     LMTP = "lmtp"  # RFC 2033; host and port or a Unix socket
     MX = "mx"  # to the mail exchangers of a domain
     MAILDIR = "maildir"  # into a local user's Maildir
@@ -32,8 +33,9 @@ class Transport(Enum):
 class Route:
     """A transport and its target. Recipients of one message with equal routes go in one attempt.
 
-    `smtp:127.0.0.1:2525`, `smtp:[::1]:25`, `smtp:one:25,two:25` (in this order), `lmtp:unix:/run/lmtp`,
-    `mx:example.org`, `maildir:alice`, `atrn:example.org`, `pipe:procmail`, `http:tickets`, `catch:`, `discard:`. With
+    `smtp:127.0.0.1:2525`, `smtp:[::1]:25`, `smtp:one:25,two:25` (in this order), `smtps:one:465`,
+    `lmtp:unix:/run/lmtp`, `mx:example.org`, `maildir:alice`, `atrn:example.org`, `pipe:procmail`, `http:tickets`,
+    `catch:`, `discard:`. With
     `on_request` (written `smtp:host:25?on-request`) mail waits until somebody asks for it, by ETRN or by hand.
     """
 

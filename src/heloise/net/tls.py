@@ -3,14 +3,23 @@
 The ciphers are those of Mozilla's recommendation: forward secrecy and AEAD, the client chooses among them.
 """
 
+import os
+import re
 import ssl
+import warnings
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-from heloise.mail.encryption import Encryption
+from heloise.mail.encryption import ChannelBinding, Encryption
+from heloise.net.certificate import end_point
 from heloise.world.errors import LinkError, LinkFault
 from heloise.world.tls import CertificateFiles, ClientTls, ServerTls, TlsDemand, TlsFileError, TlsProfile
 
+_EXPORTER: Final = "tls-exporter"
+_FIRST: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_OLD_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:RSA+AESGCM:RSA+AES:@SECLEVEL=0"
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
 _EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _ROUNDS: Final = 10  # flights of a handshake; TLS 1.2 needs four
@@ -20,13 +29,19 @@ def context_for(demand: TlsDemand) -> ssl.SSLContext:
     """The context that makes a handshake as it is wanted. Blocks when it is the first time. Raises TlsFileError."""
     if isinstance(demand, ServerTls):
         return server_context(demand)
-    return client_context(demand.verify, demand.ca_file)
+    files = demand.certificate
+    stamp = None if files is None else (_changed(files.chain), _changed(files.key))
+    return client_context(demand.verify, demand.ca_file, files, stamp)
 
 
 @lru_cache(maxsize=32)
 def server_context(demand: ServerTls) -> ssl.SSLContext:
     """Of the first certificate; when a client names a server that another one is for, that one takes over."""
     contexts = [_certified(files, demand.profile) for files in demand.certificates]
+    if demand.client_ca is not None:
+        for context in contexts:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            _trust(context, demand.client_ca)
     by_name: dict[str, ssl.SSLContext] = {}
     for files, context in zip(demand.certificates, contexts, strict=True):
         for name in files.names or (certificate_names(files) if len(contexts) > 1 else ()):
@@ -45,8 +60,14 @@ def server_context(demand: ServerTls) -> ssl.SSLContext:
 
 
 @lru_cache(maxsize=32)
-def client_context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
-    """Raises TlsFileError: `ca_file` can not be used."""
+def client_context(
+    verify: bool,
+    ca_file: str | None,
+    certificate: CertificateFiles | None = None,
+    stamp: object = None,
+) -> ssl.SSLContext:
+    """`stamp` is another one when the files of `certificate` have changed. Raises TlsFileError: a file can not be
+    used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if not verify:
         context.check_hostname = False
@@ -55,6 +76,8 @@ def client_context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
         context.load_default_certs()
     else:
         _trust(context, ca_file)
+    if certificate is not None:
+        _load(context, certificate)
     return context
 
 
@@ -78,8 +101,39 @@ def certificate_names(files: CertificateFiles) -> tuple[str, ...]:
 def encryption_of(connection: "ssl.SSLObject", demand: TlsDemand) -> Encryption:
     """What a handshake has agreed upon."""
     cipher = connection.cipher()
-    verified = isinstance(demand, ClientTls) and demand.verify
-    return Encryption(connection.version() or "TLS", cipher[0] if cipher is not None else "unknown", verified)
+    names: tuple[str, ...] = ()
+    if isinstance(demand, ClientTls):
+        shown = connection.getpeercert(binary_form=True)
+        binding = None if shown is None else end_point(shown)
+        verified = demand.verify
+    else:
+        binding = getattr(connection.context, "binding", None)
+        verified = False
+        if demand.client_ca is not None:
+            names = _names_of(connection.getpeercert() or {})
+            verified = bool(names)
+    return Encryption(
+        connection.version() or "TLS",
+        cipher[0] if cipher is not None else "unknown",
+        verified,
+        binding=_exported(connection) or binding,
+        peer_names=names,
+    )
+
+
+def _exported(connection: "ssl.SSLObject") -> ChannelBinding | None:
+    """What RFC 9266 wants for TLS 1.3, from a Python that can give it."""
+    if _EXPORTER not in ssl.CHANNEL_BINDING_TYPES:
+        return None
+    octets = connection.get_channel_binding(_EXPORTER)
+    return None if octets is None else ChannelBinding(_EXPORTER, octets)
+
+
+def _names_of(certificate: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those that a client's certificate has: addresses and hosts, then the common name."""
+    others = [str(name) for kind, name in certificate.get("subjectAltName", ()) if kind in ("email", "DNS", "URI")]
+    common = [str(value) for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    return (*others, *common)
 
 
 def certificate_of(connection: "ssl.SSLObject | None") -> bytes | None:
@@ -96,12 +150,39 @@ def tls_error(error: OSError) -> LinkError:
     return LinkError(LinkFault.TLS, error.strerror or str(error) or "the peer hung up")
 
 
+class _ServerContext(ssl.SSLContext):
+    """One that knows which certificate it shows."""
+
+    binding: ChannelBinding | None = None
+
+
 def _certified(files: CertificateFiles, profile: TlsProfile) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    modern = profile is TlsProfile.MODERN
-    context.minimum_version = ssl.TLSVersion.TLSv1_3 if modern else ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(_CIPHERS)
-    context.options |= ssl.OP_NO_RENEGOTIATION
+    context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    if profile is TlsProfile.OLD:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that is what it is for
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        context.set_ciphers(_OLD_CIPHERS)
+        context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    else:
+        modern = profile is TlsProfile.MODERN
+        context.minimum_version = ssl.TLSVersion.TLSv1_3 if modern else ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(_CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    _load(context, files)
+    context.binding = _binding(files.chain)
+    return context
+
+
+def _binding(chain: str) -> ChannelBinding | None:
+    found = _FIRST.search(Path(chain).read_text("latin-1"))
+    try:
+        return None if found is None else end_point(ssl.PEM_cert_to_DER_cert(found[0]))
+    except ValueError:
+        return None
+
+
+def _load(context: ssl.SSLContext, files: CertificateFiles) -> None:
     _must_be_readable(files.chain)
     _must_be_readable(files.key)
     try:
@@ -112,7 +193,13 @@ def _certified(files: CertificateFiles, profile: TlsProfile) -> ssl.SSLContext:
         raise TlsFileError(*_what_is_wrong(files)) from None
     except ValueError as error:
         raise TlsFileError(files.key, str(error)) from None
-    return context
+
+
+def _changed(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError as error:
+        raise TlsFileError(path, error.strerror or str(error)) from None
 
 
 def _no_password() -> str:
@@ -133,6 +220,11 @@ def _what_is_wrong(files: CertificateFiles) -> tuple[str, str]:
     except ssl.SSLError:
         return files.chain, "there is no certificate in PEM in it"
     return files.key, "there is no private key in PEM in it"
+
+
+def authorities(path: str) -> None:
+    """Looks whether authorities can be read from this file. Blocks. Raises TlsFileError."""
+    _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), path)
 
 
 def _trust(context: ssl.SSLContext, path: str) -> None:

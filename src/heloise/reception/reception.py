@@ -436,6 +436,8 @@ class Reception:
     async def _begin(self, envelope: Envelope, message_id: MessageId | None = None) -> Reply:
         """Open the deposit and write our trace field on top. RFC 5321 §4.4."""
         world, transaction = self._desk.world, self._transaction
+        if self._view.author_unproven:
+            envelope = replace(envelope, parameters=envelope.parameters.without("AUTH"))
         now = world.clock.now()
         origin = Origin(
             hello_name=self._view.hello_name,

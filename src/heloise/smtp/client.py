@@ -12,7 +12,7 @@ Deadlines are data: `patience` says how many seconds the peer may take for what 
 import sys
 from collections import deque
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import assert_never
 
 from heloise.mail import causes
@@ -33,6 +33,7 @@ from heloise.smtp.client_events import (
     ConversationReady,
     ConversationRefused,
     Progress,
+    ResponseWanted,
     TlsWanted,
     TransactionDone,
 )
@@ -45,17 +46,20 @@ from heloise.smtp.extension import Extension
 from heloise.smtp.extensions.xforward import KEYWORD as XFORWARD
 from heloise.smtp.extensions.xforward import commands as xforward_commands
 from heloise.smtp.reply_reader import ReplyReader
+from heloise.smtp.sasl.choosing import ClientExchange, ClientLogin, begin_login
 from heloise.smtp.stuffing import BareLineEndingError
 from heloise.smtp.transaction import NO_OFFERS, ClientOptions, Offers
 from heloise.smtp.transcript import Recorder
 
 _CLOSING = 421  # RFC 5321 §3.8: may come at any time
+_BEGINNING = (ClientState.GREETING, ClientState.HELLO, ClientState.AUTHENTICATING)
 _OVER = (ClientState.CLOSED, ClientState.TURNED)
 _REFUSALS = (Severity.TRANSIENT, Severity.PERMANENT)
 _GREETING = Expectation(Expected.GREETING)
 _EHLO = Expectation(Expected.EHLO)
 _HELO = Expectation(Expected.HELO)
 _STARTTLS = Expectation(Expected.STARTTLS)
+_AUTH = Expectation(Expected.AUTH)
 _ASIDE = Expectation(Expected.ASIDE)
 _QUESTION = Expectation(Expected.QUESTION)
 _TURN = Expectation(Expected.TURN)
@@ -67,6 +71,7 @@ _NO_END = Expectation(Expected.NO_END)
 _QUIT = Expectation(Expected.QUIT)
 _SAY_DATA = Step(b"DATA\r\n", (_DATA,), b"DATA\r\n")
 _CONTENT_WANTED = ContentWanted()
+_SECRET = b"****"  # what transcripts have of a response
 
 
 class ClientSession:
@@ -75,20 +80,29 @@ class ClientSession:
     Args:
         options: how to speak.
         registry: the extensions; each gives the parameters it wants to send.
-        recorder: is told what is said.
+        recorder: is told what is said, but for what AUTH says.
+        nonce: for AUTH: printable ASCII without a comma, new for each session and not to be guessed.
     """
 
     def __init__(
-        self, options: ClientOptions, registry: Iterable[Extension], *, recorder: Recorder | None = None
+        self,
+        options: ClientOptions,
+        registry: Iterable[Extension],
+        *,
+        recorder: Recorder | None = None,
+        nonce: str = "",
     ) -> None:
         self.state = ClientState.GREETING
         self.offers: Offers = NO_OFFERS
         self.encryption: Encryption | None = None
+        self.authenticated_as: str | None = None
         self.peer_name = ""
         self.transactions = 0
         self._options = options
         self._registry = registry
         self._recorder = recorder
+        self._nonce = nonce
+        self._exchange: ClientExchange | None = None
         self._reader = ReplyReader()
         self._expected: deque[Expectation] = deque((_GREETING,))
         self._steps: deque[Step] = deque()  # not sent yet
@@ -192,6 +206,16 @@ class ClientSession:
                 start_over_in_plaintext=again,
             )
         )
+
+    def respond(self, line: bytes) -> None:
+        """What ResponseWanted has computed: a line with its CRLF.
+
+        Raises:
+            LocalProtocolError: no response is wanted.
+        """
+        if self.state is not ClientState.AUTHENTICATING or self._expected:
+            raise LocalProtocolError(f"no response is wanted now ({self.state.value})")
+        self._issue(Step(line, (_AUTH,), _SECRET))
 
     def ask(self, command: Plain) -> None:
         """Say ETRN or ATRN, outside a transaction; its reply comes as `Answered`. RFC 1985, RFC 2645.
@@ -368,6 +392,8 @@ class ClientSession:
     def _stage(self) -> Stage:
         if self.state is ClientState.CONTENT:
             return Stage.CONTENT
+        if self.state is ClientState.AUTHENTICATING:
+            return Stage.HELLO
         return STAGE[self._expected[0].kind] if self._expected else Stage.MAIL
 
     def _take(self, reply: Reply) -> None:
@@ -409,6 +435,8 @@ class ClientSession:
                 self._helo_answered(reply)
             case Expected.STARTTLS:
                 self._starttls_answered(self._decided(reply))
+            case Expected.AUTH:
+                self._auth_answered(reply)
             case Expected.QUESTION | Expected.TURN:
                 self._question_answered(expectation.kind, self._decided(reply))
             case Expected.CHUNK:
@@ -478,9 +506,45 @@ class ClientSession:
         else:
             self._begin_with(offers)
 
+    def _authenticate(self, login: ClientLogin) -> None:
+        """RFC 4954 §4. Who we are is told before any mail is."""
+        exchange = begin_login(login, self.offers.argument("AUTH"), self.encryption, self._nonce)
+        if isinstance(exchange, Reply):
+            self._refused(Stage.HELLO, exchange, said_by_peer=False)
+            return
+        self._exchange = exchange
+        self.state = ClientState.AUTHENTICATING
+        octets, record = exchange.command()
+        self._issue(Step(octets, (_AUTH,), record))
+
+    def _auth_answered(self, reply: Reply) -> None:
+        exchange, login = self._exchange, self._options.login
+        assert exchange is not None
+        assert login is not None
+        if reply.severity is Severity.INTERMEDIATE:
+            self._events.append(ResponseWanted(partial(exchange.answer, reply.lines[0].strip())))
+        elif exchange.trouble is not None:
+            self._refused(Stage.HELLO, exchange.trouble, said_by_peer=False)
+        elif reply.severity is not Severity.COMPLETED:
+            refusal = client_replies.login_refused(exchange.name, login.credentials.user, reply)
+            self._refused(Stage.HELLO, refusal, said_by_peer=False)
+        elif not exchange.mechanism.is_complete:
+            # RFC 5802 §5: before its proof a server may be anybody.
+            refusal = client_replies.login_failed(exchange.name, "it lets us in without having proven itself")
+            self._refused(Stage.HELLO, refusal, said_by_peer=False)
+        else:
+            self.authenticated_as = login.credentials.user
+            self._begin_with(self.offers)
+
     def _begin_with(self, offers: Offers) -> None:
         self.offers = offers
-        self._planner = Planner(self._registry, offers, prefer_chunking=self._options.chunking)
+        login = self._options.login
+        if login is not None and self.authenticated_as is None:
+            self._authenticate(login)
+            return
+        self._planner = Planner(
+            self._registry, offers, prefer_chunking=self._options.chunking, is_known=login is not None
+        )
         self.state = ClientState.READY
         self._pipelining = offers.has("PIPELINING")
         self._dsn_offered = offers.has("DSN")
@@ -583,7 +647,7 @@ class ClientSession:
             self._transaction.decide_rest(self._stage, reply)
             self._farewell = reply
             self._done(ClientState.CLOSED)
-        elif self.state in (ClientState.GREETING, ClientState.HELLO):
+        elif self.state in _BEGINNING:
             stage = self._stage
             self.state = ClientState.CLOSED
             self._events.append(ConversationRefused(stage=stage, reply=reply))
@@ -609,9 +673,11 @@ class ClientSession:
         if self._transaction is not None:
             self._transaction.decide_rest(stage, reply, said_by_peer=False, ambiguous=self._end_is_out)
             self._done(ClientState.CLOSED)
-        elif self.state in (ClientState.GREETING, ClientState.HELLO):
+        elif self.state in _BEGINNING:
             # Some servers hang up on EHLO, or after they refused it: they are to be asked by HELO alone.
-            start_over = dropped and not self._options.lmtp and not self._options.start_with_helo
+            # Under TLS it is something else: our certificate was refused, for one.
+            plain = self.encryption is None and not self._options.lmtp
+            start_over = dropped and plain and not self._options.start_with_helo
             self.state = ClientState.CLOSED
             self._events.append(
                 ConversationRefused(stage=stage, reply=reply, said_by_peer=False, start_over_with_helo=start_over)

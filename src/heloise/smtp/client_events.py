@@ -1,6 +1,7 @@
 """What the client engine tells its driver. All are facts; after each TransactionDone the driver may begin another."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from heloise.mail.outcome import Stage
@@ -33,6 +34,13 @@ class ConversationRefused:
 @dataclass(frozen=True, slots=True)
 class TlsWanted:
     """220 to STARTTLS: shake hands, and say `secured` or `not_secured`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseWanted:
+    """334 to AUTH: call `compute`, which may take its time and never raises, and give what it gives to `respond`."""
+
+    compute: Callable[[], bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,7 @@ ClientEvent: TypeAlias = (
     ConversationReady
     | ConversationRefused
     | TlsWanted
+    | ResponseWanted
     | Progress
     | ContentWanted
     | TransactionDone

@@ -50,8 +50,11 @@ class Planner:
     """Plans the transactions of one session: sorts the extensions once into those the peer offers and the others, and
     passes over those that have nothing to say about any message."""
 
-    def __init__(self, registry: Iterable[Extension], offers: Offers, *, prefer_chunking: bool) -> None:
+    def __init__(
+        self, registry: Iterable[Extension], offers: Offers, *, prefer_chunking: bool, is_known: bool = False
+    ) -> None:
         self._offers = offers
+        self._is_known = is_known  # the peer knows who we are, by AUTH
         self._prefer_chunking = prefer_chunking
         self._size_limit = offers.size_limit
         self._utf8 = offers.has("SMTPUTF8")
@@ -135,6 +138,8 @@ class Planner:
         for extension, argument in self._asked_at_mail:
             for parameter in extension.mail_arguments(argument, envelope, facts):
                 found[parameter.keyword] = parameter
+        if self._is_known and "AUTH" not in found:
+            found["AUTH"] = Parameter("AUTH", "<>")  # RFC 4954 §5: we do not vouch for who wrote it
         return Parameters(tuple(found.values())) if found else NO_PARAMETERS
 
     def _recipient(self, envelope: Envelope, recipient: Recipient) -> Rcpt | Reply:

@@ -4,9 +4,11 @@ Neighbour of replies.py, for the client: these words never go over the wire but 
 report to the sender. Codes follow what a peer would have said.
 """
 
+from collections.abc import Sequence
+
 from heloise.mail import causes
 from heloise.mail.path import ForwardPath
-from heloise.mail.reply import Reply
+from heloise.mail.reply import Reply, printable
 from heloise.smtp.replies import reply
 
 CONTENT_LINE_ENDING = reply(554, "5.6.0", "Bare CR or LF in the message", causes.CONTENT_LINE_ENDING)
@@ -72,6 +74,39 @@ def tls_demanded(trouble: Reply) -> Reply:
     """For a message with REQUIRETLS, where TLS came to nothing, or the certificate was not for the host."""
     cause = causes.DELIVERY_NEEDS_TLS.because(trouble=trouble)
     return reply(550, "5.7.10", f"The sender requires TLS: {trouble.text}", cause)
+
+
+LOGIN_NOT_OFFERED = reply(454, "4.7.0", "The next hop does not offer AUTH now", causes.LOGIN_NOT_OFFERED)
+
+
+def no_mechanism(offered: str, known: Sequence[str]) -> Reply:
+    """AUTH is offered, by mechanisms that we can not use."""
+    cause = causes.LOGIN_NOT_OFFERED.because(offered=printable(offered), usable=" ".join(known))
+    return reply(454, "4.7.0", f"The next hop offers no AUTH that fits: {printable(offered)}", cause)
+
+
+def login_needs_tls(mechanism: str) -> Reply:
+    """The password would be shown to whoever reads along."""
+    cause = causes.LOGIN_NEEDS_TLS.because(mechanism=mechanism)
+    return reply(454, "4.7.11", f"AUTH {mechanism} would show the password, and there is no TLS", cause)
+
+
+def login_refused(mechanism: str, user: str, said: Reply) -> Reply:
+    """The server does not let us in. For now only, whatever it says: who wrote the mail can not mend it."""
+    cause = causes.LOGIN_REFUSED.because(mechanism=mechanism, user=printable(user), said=str(said))
+    return reply(454, "4.7.0", f"The next hop refuses our login: {said}", cause)
+
+
+def login_failed(mechanism: str, problem: str) -> Reply:
+    """The exchange has broken off: the server is not whom we take it for, or out of step."""
+    cause = causes.LOGIN_FAILED.because(mechanism=mechanism, problem=problem)
+    return reply(454, "4.7.0", f"No login at the next hop: {problem}", cause)
+
+
+def login_unknown(trouble: str) -> Reply:
+    """The password can not be read."""
+    cause = causes.LOGIN_UNKNOWN.because(trouble=trouble)
+    return reply(454, "4.7.0", "The password for the next hop can not be read", cause)
 
 
 def nonsense(stage: str, problem: str) -> Reply:

@@ -18,6 +18,7 @@ class ClientState(Enum):
     GREETING = "greeting"
     HELLO = "hello"
     SECURING = "securing"  # 220 to STARTTLS: the driver shakes hands
+    AUTHENTICATING = "authenticating"  # AUTH is out, or a response is wanted of the driver
     READY = "ready"  # no transaction
     COMMANDS = "commands"  # MAIL, RCPT and DATA are on their way
     CONTENT = "content"  # the driver gives the content
@@ -39,6 +40,7 @@ class Expected(Enum):
     HELO = "HELO"
     STARTTLS = "STARTTLS"
     ASIDE = "aside"  # RSET, VERB, ONEX, XFORWARD: whatever is said changes nothing, but for 421
+    AUTH = "AUTH"
     QUESTION = "question"  # ETRN
     TURN = "ATRN"
     MAIL = "MAIL"
@@ -83,6 +85,7 @@ STAGE: dict[Expected, Stage] = {
     Expected.EHLO: Stage.HELLO,
     Expected.HELO: Stage.HELLO,
     Expected.STARTTLS: Stage.HELLO,
+    Expected.AUTH: Stage.HELLO,
     Expected.ASIDE: Stage.MAIL,
     Expected.QUESTION: Stage.MAIL,
     Expected.TURN: Stage.MAIL,
@@ -101,6 +104,7 @@ PATIENCE: dict[Expected, str] = {
     Expected.EHLO: "hello",
     Expected.HELO: "hello",
     Expected.STARTTLS: "hello",
+    Expected.AUTH: "hello",
     Expected.ASIDE: "mail",
     Expected.QUESTION: "mail",
     Expected.TURN: "final_dot",  # RFC 2645 §5.2.1: at least ten minutes

@@ -327,7 +327,8 @@ _COMPANIONS = (
         "After AUTH: the server could not ask who has which password. After STARTTLS: it can not do TLS now.",
         _AGAIN,
         "RFC 4954 §6; RFC 3207 §4",
-        "auth.locked auth.trouble tls.unavailable tls.not-offered tls.failed",
+        "auth.locked auth.trouble tls.unavailable tls.not-offered tls.failed "
+        "login.not-offered login.needs-tls login.refused login.failed login.unknown",
     ),
     _code(
         455,

@@ -69,6 +69,7 @@ class ServerView:
     claim: Attributes = NO_ATTRIBUTES
     forwarded: Attributes | None = None
     errors: int = 0
+    author_unproven: bool = False  # AUTH= was given by a client that is not known
 
     @property
     def is_secured(self) -> bool:

@@ -1,7 +1,7 @@
 """How much a session takes. Frozen, one per session: no session changes another's. RFC 5321 §4.5.3."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -17,12 +17,14 @@ NO_RULES: Rules = MappingProxyType({})
 class AuthRules:
     """Who has to prove who he is, and how. `mechanisms` are those there are, the best first; none: no AUTH at all.
 
-    Those that show the password (PLAIN, LOGIN) are offered under TLS, and in clear where `in_clear` is True.
+    Those that show the password (PLAIN, LOGIN) or a token are offered under TLS, and in clear where `in_clear` is True.
+    `certificates` says for EXTERNAL which user a name in a client's certificate stands for, in lower case.
     """
 
     mechanisms: tuple[str, ...] = ()
     in_clear: bool = False
     is_required: bool = False
+    certificates: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_AUTH = AuthRules()

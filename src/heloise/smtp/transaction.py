@@ -14,6 +14,7 @@ from heloise.mail.envelope import Recipient
 from heloise.mail.outcome import Stage
 from heloise.mail.reply import Reply
 from heloise.mail.status import Severity
+from heloise.smtp.sasl.choosing import ClientLogin
 
 _OFFER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:[ =]+(.*))?")
 _LIMIT = re.compile(r"([A-Za-z0-9-]+)=([1-9][0-9]{0,18})", re.ASCII)
@@ -42,6 +43,7 @@ class ClientOptions:
     after the dot (RFC 2033). `start_with_helo` is for peers that drop the connection at EHLO. `verbose` asks for 050
     lines with VERB, `only_transaction` promises with ONEX that no second one follows; both only where offered.
     `starttls` goes on under TLS where that is offered, `tls_required` goes on in no other way (RFC 3207 §4.1).
+    With `login` nothing is sent before the server has let us in by AUTH (RFC 4954).
     `chunking` prefers BDAT to DATA where CHUNKING is offered (RFC 3030); binary content is sent by BDAT anyway.
     Raises AddressError for a bad name.
     """
@@ -54,6 +56,7 @@ class ClientOptions:
     chunking: bool = False
     starttls: bool = False
     tls_required: bool = False
+    login: ClientLogin | None = None
     timeouts: ClientTimeouts = field(default=ClientTimeouts())
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ class TlsProfile(Enum):
 
     MODERN = "modern"  # TLS 1.3 only
     INTERMEDIATE = "intermediate"  # TLS 1.2 with forward secrecy, and 1.3
+    OLD = "old"  # from TLS 1.0 on, with ciphers that are broken or nearly so, for machines that can nothing better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,21 +30,25 @@ class CertificateFiles:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTls:
     """Ours is the server's side. The first certificate is for clients that name no server (RFC 6066 §3), or one that
-    no certificate has. `version` tells files that have changed from those that were read before."""
+    no certificate has. `version` tells files that have changed from those that were read before. With `client_ca`
+    (PEM) clients are asked for a certificate by one of these authorities; one that shows none may go on."""
 
     certificates: tuple[CertificateFiles, ...]
     profile: TlsProfile = TlsProfile.INTERMEDIATE
     version: int = 0
+    client_ca: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientTls:
     """Ours is the client's side. `server_name` is told to the server, and with `verify` it has to be in a certificate
-    that leads to one of `ca_file` (PEM), or of the system's authorities."""
+    that leads to one of `ca_file` (PEM), or of the system's authorities. `certificate` is shown to a server that asks
+    who we are."""
 
     server_name: str
     verify: bool = False
     ca_file: str | None = None
+    certificate: CertificateFiles | None = None
 
 
 class TlsLevel(Enum):
@@ -57,10 +62,12 @@ class TlsLevel(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingTls:
-    """How connections that we make are protected. `ca_file` is in the place of the system's authorities."""
+    """How connections that we make are protected. `ca_file` is in the place of the system's authorities, `certificate`
+    is ours."""
 
     level: TlsLevel = TlsLevel.MAY
     ca_file: str | None = None
+    certificate: CertificateFiles | None = None
 
     @property
     def is_required(self) -> bool:
@@ -70,7 +77,7 @@ class OutgoingTls:
     def demand(self, server_name: str) -> ClientTls:
         """Of a handshake with the host of this name."""
         verify = self.level is TlsLevel.VERIFY
-        return ClientTls(server_name=server_name, verify=verify, ca_file=self.ca_file)
+        return ClientTls(server_name=server_name, verify=verify, ca_file=self.ca_file, certificate=self.certificate)
 
 
 NO_TLS = OutgoingTls(level=TlsLevel.NONE)

@@ -42,7 +42,7 @@ def test_both_sides_say_what_the_rfc_shows(example: tuple[str, str, str, str, st
     name, hash_name, client_nonce, server_nonce, salt, *said = example
     client, server = ScramClient(name, PENCIL, client_nonce), ScramServer(name, server_nonce)
     assert client.initial == said[0]
-    assert server.respond(said[0]) == KeysWanted("user")
+    assert server.respond(said[0]) == KeysWanted("user", hash_name)
     keys = make_keys("pencil", salt=bytes.fromhex(salt), iterations=4096, hash_name=hash_name)
     assert server.supply(keys) == Challenge(said[1])
     assert client.answer(said[1]) == said[2]

@@ -6,24 +6,40 @@ Input: the words after AUTH, and lines of the client. Output: replies, and quest
 from base64 import b64decode
 from collections.abc import Callable
 
+from heloise.mail.encryption import ChannelBinding
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
 from heloise.smtp.events import CredentialsProposed
+from heloise.smtp.sasl import cram_md5, external, oauth
 from heloise.smtp.sasl.login import LoginServer
 from heloise.smtp.sasl.mechanism import Challenge, MalformedResponse, ServerMechanism, Step
 from heloise.smtp.sasl.plain import PlainServer
 from heloise.smtp.sasl.scram import HASHES, ScramServer
 
-IN_CLEAR = frozenset({"PLAIN", "LOGIN"})  # whoever reads along has the password
+IN_CLEAR = frozenset({"PLAIN", "LOGIN", *oauth.NAMES})  # whoever reads along has the password or the token
 MECHANISMS = ("SCRAM-SHA-256", "PLAIN", "LOGIN")  # those that users with SCRAM-SHA-256 keys can use, the best first
+ALL_MECHANISMS = (*HASHES, cram_md5.NAME, *oauth.NAMES, external.NAME, "PLAIN", "LOGIN")
 
 
-def server_mechanism(name: str, nonce: str) -> ServerMechanism:
-    """The server's side. Raises KeyError for a mechanism that there is not."""
+def server_mechanism(
+    name: str, nonce: str, *, hostname: str = "", binding: ChannelBinding | None = None, certified: str = ""
+) -> ServerMechanism:
+    """The server's side. Raises KeyError for a mechanism that there is not.
+
+    `binding` is that of the connection, if the client was offered to use it; `certified` is whom its certificate
+    stands for.
+    """
     if name in HASHES:
-        return ScramServer(name, nonce)
-    plain: dict[str, Callable[[], ServerMechanism]] = {"PLAIN": PlainServer, "LOGIN": LoginServer}
-    return plain[name]()
+        return ScramServer(name, nonce, binding)
+    if name in oauth.NAMES:
+        return oauth.OAuthServer(name)
+    others: dict[str, Callable[[], ServerMechanism]] = {
+        "PLAIN": PlainServer,
+        "LOGIN": LoginServer,
+        cram_md5.NAME: lambda: cram_md5.CramMd5Server(nonce, hostname),
+        external.NAME: lambda: external.ExternalServer(certified),
+    }
+    return others[name]()
 
 
 class Exchange:

@@ -1,12 +1,12 @@
 """LOGIN: user and password, each asked for. draft-murchison-sasl-login-00. Obsolete, and what many programs speak."""
 
-from heloise.smtp.sasl.mechanism import Challenge, Credentials, MalformedResponse, PasswordOffered, ScramKeys, Step
+from heloise.smtp.sasl.mechanism import AsksOnce, Challenge, Credentials, MalformedResponse, PasswordOffered, Step
 
 NAME = "LOGIN"
 _ASK_USER, _ASK_PASSWORD = b"Username:", b"Password:"  # clients compare them, though the draft has other words
 
 
-class LoginServer:
+class LoginServer(AsksOnce):
     """Two responses. The user may come with the command."""
 
     def __init__(self) -> None:
@@ -27,10 +27,6 @@ class LoginServer:
             return Challenge(_ASK_PASSWORD)
         return PasswordOffered(self._user, text)
 
-    def supply(self, keys: ScramKeys) -> Challenge:
-        """Never asked for."""
-        raise AssertionError("LOGIN wants no keys")
-
 
 class LoginClient:
     """What is asked for first is the user, whatever the server calls it."""
@@ -48,3 +44,8 @@ class LoginClient:
         if not self._left:
             raise MalformedResponse("LOGIN has two responses")
         return self._left.pop(0)
+
+    @property
+    def is_complete(self) -> bool:
+        """See `ClientMechanism`."""
+        return not self._left

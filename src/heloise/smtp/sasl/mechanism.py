@@ -18,10 +18,11 @@ class ServerNotProven(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client proves itself with. The password is in no repr."""
+    """What a client proves itself with; `token` is one of OAuth 2.0. The secrets are in no repr."""
 
     user: str
-    password: str = field(repr=False)
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,27 @@ class PasswordOffered:
 
 @dataclass(frozen=True, slots=True)
 class KeysWanted:
-    """What are the keys of this user? `ServerMechanism.supply` goes on with them."""
+    """What are the keys of this user for this hash? `ServerMechanism.supply` goes on with them."""
 
     user: str
+    hash_name: str = "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class DigestOffered:
+    """Is this the digest (CRAM-MD5) of what the server has said, made with the secret of the user?"""
+
+    user: str
+    said: bytes = field(repr=False)
+    digest: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOffered:
+    """Is this a token (OAuth 2.0) of the user? When it is not, `ServerMechanism.refuse` says so first."""
+
+    user: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +83,27 @@ class Proven:
     is_genuine: bool
 
 
-Question: TypeAlias = PasswordOffered | KeysWanted | Proven
-Step: TypeAlias = Challenge | PasswordOffered | KeysWanted | Proven
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The client has heard why its token was refused; what is left is to say so once more."""
+
+    user: str
+
+
+Question: TypeAlias = PasswordOffered | KeysWanted | DigestOffered | TokenOffered | Proven | Refused
+Step: TypeAlias = Challenge | Question
+
+
+class AsksOnce:
+    """The part of a server side that ends in one question: no keys are wanted, and a refusal needs no words before."""
+
+    def supply(self, keys: ScramKeys) -> Challenge:
+        """Never asked for."""
+        raise AssertionError("this mechanism wants no keys")
+
+    def refuse(self) -> Challenge | None:
+        """Nothing."""
+        return None
 
 
 class ServerMechanism(Protocol):
@@ -76,7 +114,11 @@ class ServerMechanism(Protocol):
         ...
 
     def supply(self, keys: ScramKeys) -> Challenge:
-        """The answer to KeysWanted."""
+        """The answer to KeysWanted. Others are never asked."""
+        ...
+
+    def refuse(self) -> Challenge | None:
+        """What is to be said before a refusal; None when nothing is."""
         ...
 
 
@@ -90,4 +132,9 @@ class ClientMechanism(Protocol):
 
     def answer(self, challenge: bytes) -> bytes:
         """The response. Raises MalformedResponse, ServerNotProven."""
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Has everything been said and seen, so that the server may let us in?"""
         ...

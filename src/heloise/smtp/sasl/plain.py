@@ -1,11 +1,11 @@
 """PLAIN: user and password in one response. RFC 4616. Only as safe as the connection it goes over."""
 
-from heloise.smtp.sasl.mechanism import Challenge, Credentials, MalformedResponse, PasswordOffered, ScramKeys, Step
+from heloise.smtp.sasl.mechanism import AsksOnce, Challenge, Credentials, MalformedResponse, PasswordOffered, Step
 
 NAME = "PLAIN"
 
 
-class PlainServer:
+class PlainServer(AsksOnce):
     """One response: who to act as, who one is, the password; parted by NUL."""
 
     def respond(self, response: bytes | None) -> Step:
@@ -19,10 +19,6 @@ class PlainServer:
         if not user or not password or acting not in ("", user):
             raise MalformedResponse("PLAIN has a user, a password, and nobody else to act as")
         return PasswordOffered(user, password)
-
-    def supply(self, keys: ScramKeys) -> Challenge:
-        """Never asked for."""
-        raise AssertionError("PLAIN wants no keys")
 
 
 class PlainClient:
@@ -39,3 +35,8 @@ class PlainClient:
     def answer(self, challenge: bytes) -> bytes:
         """A server that asks once more has not understood."""
         raise MalformedResponse("PLAIN has one response")
+
+    @property
+    def is_complete(self) -> bool:
+        """See `ClientMechanism`."""
+        return True

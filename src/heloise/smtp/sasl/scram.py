@@ -1,6 +1,8 @@
 """SCRAM: both sides prove that they know the password, and neither says it. RFC 5802, RFC 7677.
 
-No channel binding: a client that would have used it says so ("y"), and finds that we never offered it.
+With -PLUS the proof covers what only the two ends of this TLS connection know (RFC 5056, RFC 5929), so that nobody sits
+in between. A client that could have used it, and was not offered it, says so ("y"): where it was offered, somebody has
+taken the offer away (RFC 5802 §6).
 """
 
 import hashlib
@@ -8,6 +10,7 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 
+from heloise.mail.encryption import ChannelBinding
 from heloise.smtp.sasl.mechanism import (
     Challenge,
     Credentials,
@@ -20,13 +23,21 @@ from heloise.smtp.sasl.mechanism import (
 )
 from heloise.smtp.sasl.saslprep import saslprep
 
-HASHES = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256"}
+PLUS = "-PLUS"
+HASHES = {
+    "SCRAM-SHA-256-PLUS": "sha256",
+    "SCRAM-SHA-1-PLUS": "sha1",
+    "SCRAM-SHA-256": "sha256",
+    "SCRAM-SHA-1": "sha1",
+}
 LEAST_ITERATIONS = 4096  # RFC 5802 §5.1, RFC 7677 §4; a server that asks for less wants the password guessed
 MOST_ITERATIONS = 10_000_000  # more than this would keep a client busy for a server's fun
 
 # RFC 5802 §7. Extensions that are not understood ("m=") are refused; those at the ends are let pass.
 _ATTRIBUTES = r"(?:,[A-Za-z]=[^,\0]+)*"
-_CLIENT_FIRST = re.compile(rf"([ny]),(?:a=([^,\0]+))?,(n=([^,\0]+),r=([\x21-\x2b\x2d-\x7e]+){_ATTRIBUTES})")
+_CLIENT_FIRST = re.compile(
+    rf"([ny]|p=[A-Za-z0-9.-]+),(?:a=([^,\0]+))?,(n=([^,\0]+),r=([\x21-\x2b\x2d-\x7e]+){_ATTRIBUTES})"
+)
 _CLIENT_FINAL = re.compile(rf"(c=([A-Za-z0-9+/=]+),r=([\x21-\x2b\x2d-\x7e]+){_ATTRIBUTES}),p=([A-Za-z0-9+/=]+)")
 _SERVER_FIRST = re.compile(rf"r=([\x21-\x2b\x2d-\x7e]+),s=([A-Za-z0-9+/=]+),i=([1-9][0-9]{{0,8}}){_ATTRIBUTES}")
 _NAME = re.compile(r"(?:[^=]|=2C|=3D)+")
@@ -42,14 +53,17 @@ def make_keys(password: str, *, salt: bytes, iterations: int, hash_name: str = "
 class ScramServer:
     """Three responses: who one is, the proof, and an empty one after the proof of the server.
 
-    `nonce` are printable ASCII octets without a comma, new for each exchange.
+    `nonce` are printable ASCII octets without a comma, new for each exchange. `binding` is that of the connection;
+    without -PLUS it is given when the client was offered to use it.
     """
 
-    def __init__(self, name: str, nonce: str) -> None:
+    def __init__(self, name: str, nonce: str, binding: ChannelBinding | None = None) -> None:
         self._hash = HASHES[name]
+        self._plus = name.endswith(PLUS)
+        self._binding = binding
         self._nonce = nonce
         self._user = ""
-        self._header = ""
+        self._bound = b""
         self._bare = ""
         self._first = ""
         self._keys: ScramKeys | None = None
@@ -74,21 +88,37 @@ class ScramServer:
     def _read_first(self, response: bytes) -> Step:
         found = _CLIENT_FIRST.fullmatch(_text(response))
         if found is None or _NAME.fullmatch(found[4]) is None:
-            raise MalformedResponse("not a client-first-message without channel binding")
+            raise MalformedResponse("not a client-first-message")
+        self._check_flag(found[1])
         try:
             self._user = saslprep(found[4].replace("=2C", ",").replace("=3D", "="))
         except ValueError as error:
             raise MalformedResponse(str(error)) from None
         if found[2] is not None and found[2] != found[4]:
             raise MalformedResponse("there is nobody else to act as")
-        self._header = f"{found[1]},{'' if found[2] is None else 'a=' + found[2]},"
+        header = f"{found[1]},{'' if found[2] is None else 'a=' + found[2]},".encode()
+        self._bound = _bound(header, self._binding if self._plus else None)
         self._bare = found[3]
         self._nonce = found[5] + self._nonce
-        return KeysWanted(self._user)
+        return KeysWanted(self._user, self._hash)
+
+    def _check_flag(self, flag: str) -> None:
+        """RFC 5802 §6, §7."""
+        if self._plus and (self._binding is None or flag != f"p={self._binding.kind}"):
+            kind = "none" if self._binding is None else self._binding.kind
+            raise MalformedResponse(f"the channel binding here is {kind}")
+        if not self._plus and flag.startswith("p"):
+            raise MalformedResponse(f"channel binding goes with {PLUS}")
+        if not self._plus and flag == "y" and self._binding is not None:
+            raise MalformedResponse(f"{PLUS} was offered, and somebody has taken it away")
+
+    def refuse(self) -> Challenge | None:
+        """Nothing: RFC 5802 §7 has e=, which no client waits for."""
+        return None
 
     def _read_final(self, response: bytes, keys: ScramKeys) -> Step:
         found = _CLIENT_FINAL.fullmatch(_text(response))
-        if found is None or found[3] != self._nonce or _octets(found[2]) != self._header.encode():
+        if found is None or found[3] != self._nonce or _octets(found[2]) != self._bound:
             raise MalformedResponse("not the client-final-message of this exchange")
         spoken = f"{self._bare},{self._first},{found[1]}".encode()
         proof = _octets(found[4])
@@ -103,10 +133,28 @@ class ScramServer:
 
 
 class ScramClient:
-    """`nonce` as for the server."""
+    """`nonce` as for the server. `binding` is that of the connection, None when it has none; `plus_offered`: does the
+    server offer a mechanism with it?"""
 
-    def __init__(self, name: str, credentials: Credentials, nonce: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        credentials: Credentials,
+        nonce: str,
+        binding: ChannelBinding | None = None,
+        *,
+        plus_offered: bool = False,
+    ) -> None:
         self._hash = HASHES[name]
+        self._header = b"n,,"
+        if name.endswith(PLUS):
+            if binding is None:
+                raise ValueError("a mechanism with channel binding wants one")
+            self._header = f"p={binding.kind},,".encode()
+        elif binding is not None and not plus_offered:
+            self._header = b"y,,"  # RFC 5802 §6
+        self._bound = _bound(self._header, binding if name.endswith(PLUS) else None)
+        self._is_proven = False
         self._credentials = credentials
         self._nonce = nonce
         name_sent = saslprep(credentials.user).replace("=", "=3D").replace(",", "=2C")
@@ -116,7 +164,7 @@ class ScramClient:
     @property
     def initial(self) -> bytes:
         """The client-first-message."""
-        return f"n,,{self._bare}".encode()
+        return self._header + self._bare.encode()
 
     def answer(self, challenge: bytes) -> bytes:
         """See `ClientMechanism`. Takes its time for the first challenge."""
@@ -125,7 +173,13 @@ class ScramClient:
         # RFC 5802 §5.1: e= and a wrong v= both mean that we do not talk to whom we think.
         if not hmac.compare_digest(challenge, self._server_proof):
             raise ServerNotProven("the server does not know the password")
+        self._is_proven = True
         return b""
+
+    @property
+    def is_complete(self) -> bool:
+        """Has the server shown that it knows the password, too?"""
+        return self._is_proven
 
     def _prove(self, challenge: bytes) -> bytes:
         found = _SERVER_FIRST.fullmatch(_text(challenge))
@@ -134,7 +188,7 @@ class ScramClient:
         iterations = int(found[3])
         if not LEAST_ITERATIONS <= iterations <= MOST_ITERATIONS:
             raise MalformedResponse("a count of iterations that is not safe")
-        final = f"c=biws,r={found[1]}"
+        final = f"c={b64encode(self._bound).decode()},r={found[1]}"
         spoken = f"{self._bare},{challenge.decode()},{final}".encode()
         password = saslprep(self._credentials.password).encode()
         salted = hashlib.pbkdf2_hmac(self._hash, password, _octets(found[2]), iterations)
@@ -143,6 +197,10 @@ class ScramClient:
         proof = _xor(client_key, _hmac(self._hash, stored_key, spoken))
         self._server_proof = b"v=" + b64encode(_hmac(self._hash, _hmac(self._hash, salted, b"Server Key"), spoken))
         return f"{final},p={b64encode(proof).decode()}".encode()
+
+
+def _bound(header: bytes, binding: ChannelBinding | None) -> bytes:
+    return header if binding is None else header + binding.octets
 
 
 def _hmac(hash_name: str, key: bytes, octets: bytes) -> bytes:
