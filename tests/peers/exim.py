@@ -39,6 +39,9 @@ maildir:
 
 begin retry
 * * F,1h,1s
+
+begin authenticators
+{authenticators}
 """
 
 _ROUTER = """\
@@ -65,6 +68,7 @@ class Exim(Peer):
     local_domains: delivered into the maildirs of `users`; any other local part there is refused with 550.
     hold: accepts into the queue and delivers nothing.
     extra: options of the main section, over those written here.
+    authenticators: the section of that name.
     files: further files for /etc/exim4, by name.
     """
 
@@ -78,6 +82,7 @@ class Exim(Peer):
         users: Collection[str] = ("alice", "bob", "carol"),
         hold: bool = False,
         extra: Mapping[str, str] | None = None,
+        authenticators: str = "",
         files: Mapping[str, bytes] | None = None,
     ) -> None:
         super().__init__(require("exim"))
@@ -86,6 +91,7 @@ class Exim(Peer):
         self._users = list(users)
         self._hold = hold
         self._extra = dict(extra or {})
+        self._authenticators = authenticators
         self._files = dict(files or {})
         self._etc = self.jail.bind("/etc/exim4")
         self._spool = self.jail.bind("/var/spool/exim4", owner=_EXIM, group=_EXIM, mode=0o750)
@@ -101,6 +107,7 @@ class Exim(Peer):
             transports="".join(_TRANSPORT.format(number=n, port=port) for n, (_, (_, port)) in hops),
             local_domains=" : ".join(self._local_domains),
             users=" : ".join(self._users),
+            authenticators=self._authenticators,
         )
         write_files(self._etc, {"exim4.conf": text.encode(), **self._files})
         return ["/usr/sbin/exim4", "-bdf", *([] if self._hold else ["-q1s"])]
