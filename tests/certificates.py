@@ -22,10 +22,12 @@ class Authority:
         self.ca_file = str(directory / "authority.pem")
         self._authority.cert_pem.write_to_path(self.ca_file)
 
-    def issue(self, *names: str, file: str = "", expired: bool = False) -> CertificateFiles:
-        """A certificate for these names, in the files `<file>.pem` and `<file>.key`."""
+    def issue(self, *names: str, file: str = "", expired: bool = False, days: int | None = None) -> CertificateFiles:
+        """A certificate for these names, in the files `<file>.pem` and `<file>.key`; good for so many days, or no more
+        when it has `expired`."""
         file = file or names[0]
-        until = datetime.now(UTC) - timedelta(days=1) if expired else None
+        until = None if days is None else datetime.now(UTC) + timedelta(days=days, hours=1)
+        until = datetime.now(UTC) - timedelta(days=1) if expired else until
         since = datetime.now(UTC) - timedelta(days=30) if expired else None
         made = self._authority.issue_cert(*names, not_after=until, not_before=since)
         chain, key = self._directory / f"{file}.pem", self._directory / f"{file}.key"

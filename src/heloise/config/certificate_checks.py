@@ -7,8 +7,11 @@ from heloise.config.errors import Problem
 from heloise.config.names import problem
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
-from heloise.net.tls import certificate_names, client_context
+from heloise.net.tls import CertificateFacts, certificate_facts, certificate_names, client_context
 from heloise.world.tls import CertificateFiles, TlsFileError
+
+_DAY = 86400
+_SOON = 14  # days; who renews by a program does so a month before
 
 
 def certificates(draft: Configuration) -> Iterator[Problem]:
@@ -45,11 +48,30 @@ def _shown(draft: Configuration, at: Path, chain: str | None, key: str | None) -
 
 
 def advise_certificates(configuration: Configuration) -> Iterator[Problem]:
-    """A certificate that is no longer good for those who look at it; others do not mind."""
+    """A certificate that is no longer good for those who look at it, or soon will not be, or is for other names; those
+    who do not look do not mind."""
+    known: list[CertificateFacts] = []
     for index, each in enumerate(configuration.tls.certificates):
-        trouble = _trouble(each)
-        if trouble is not None:
-            yield problem(configuration, _place(index, each, trouble), str(trouble))
+        path: Path = ("tls", "certificate", index, "chain")
+        try:
+            facts = certificate_facts(files_of(each))
+        except TlsFileError as error:
+            yield problem(configuration, _place(index, each, error), str(error))
+            continue
+        known.append(facts)
+        days = int(facts.seconds_left / _DAY)
+        if days < _SOON:
+            text = f"{each.chain} expires in {days} day{'' if days == 1 else 's'}"
+            yield problem(configuration, path, text, "it is read again when a new one is there")
+        for number, name in enumerate(each.names):
+            if not facts.is_for(name):
+                text = (
+                    f'{each.chain} is shown to who asks for "{name}", and is for {", ".join(facts.names) or "nobody"}'
+                )
+                yield problem(configuration, ("tls", "certificate", index, "names", number), text)
+    if known and not any(facts.is_for(configuration.hostname) for facts in known):
+        text = f"no certificate is for {configuration.hostname}, which clients that look at it expect"
+        yield problem(configuration, ("tls", "certificate", 0, "chain"), text, f"names: {', '.join(known[0].names)}")
 
 
 def _trouble(each: Certificate) -> TlsFileError | None:

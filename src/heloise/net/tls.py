@@ -6,8 +6,10 @@ The ciphers are those of Mozilla's recommendation: forward secrecy and AEAD, the
 import os
 import re
 import ssl
+import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -81,8 +83,26 @@ def client_context(
     return context
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What is in a certificate: its DNS names, and for how many seconds it is still good."""
+
+    names: tuple[str, ...]
+    seconds_left: float
+
+    def is_for(self, name: str) -> bool:
+        """Would a client that asks for this name take it? RFC 6125 §6.4.3."""
+        name, others = name.lower(), [each.lower() for each in self.names]
+        return name in others or f"*.{name.partition('.')[2]}" in others
+
+
 def certificate_names(files: CertificateFiles) -> tuple[str, ...]:
-    """The DNS names in a certificate. Blocks.
+    """The DNS names in a certificate. Blocks. Raises TlsFileError as `certificate_facts` does."""
+    return certificate_facts(files).names
+
+
+def certificate_facts(files: CertificateFiles) -> CertificateFacts:
+    """What is in a certificate. Blocks.
 
     Read by a handshake in memory with a client that trusts just this certificate: the only way that Python's `ssl`
     documents to look into a certificate of one's own. So time and purpose of it are checked as well.
@@ -95,7 +115,8 @@ def certificate_names(files: CertificateFiles) -> tuple[str, ...]:
     client.verify_flags = ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     _trust(client, files.chain)
     certificate = _shown(_certified(files, TlsProfile.INTERMEDIATE), client, files.chain)
-    return tuple(name for kind, name in certificate if kind == "DNS")
+    names = tuple(str(name) for kind, name in certificate.get("subjectAltName", ()) if kind == "DNS")
+    return CertificateFacts(names, ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time())
 
 
 def encryption_of(connection: "ssl.SSLObject", demand: TlsDemand) -> Encryption:
@@ -235,7 +256,7 @@ def _trust(context: ssl.SSLContext, path: str) -> None:
         raise TlsFileError(path, "there is no certificate in PEM in it") from None
 
 
-def _shown(server: ssl.SSLContext, client: ssl.SSLContext, path: str) -> list[tuple[str, str]]:
+def _shown(server: ssl.SSLContext, client: ssl.SSLContext, path: str) -> Mapping[str, Any]:
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     near = client.wrap_bio(to_client, to_server)
     far = server.wrap_bio(to_server, to_client, server_side=True)
@@ -251,6 +272,5 @@ def _shown(server: ssl.SSLContext, client: ssl.SSLContext, path: str) -> list[tu
             except ssl.SSLError as error:
                 raise TlsFileError(path, str(tls_error(error))) from None
             if side is near:
-                shown = near.getpeercert() or {}
-                return list(shown.get("subjectAltName", ()))  # type: ignore[arg-type]
+                return near.getpeercert() or {}
     raise TlsFileError(path, "no handshake can be made with it")
