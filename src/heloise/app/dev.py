@@ -19,7 +19,7 @@ from heloise.reception.door import Door, RecorderFactory
 from heloise.reception.reception import ReceptionDesk
 from heloise.smtp.limits import SessionLimits
 from heloise.smtp.registry import discover
-from heloise.world import Endpoint, World
+from heloise.world import CertificateFiles, Endpoint, ServerTls, World
 
 _STOP_PATIENCE = 5.0
 _SESSIONS = 10_000
@@ -30,12 +30,14 @@ class CatchOptions:
     """Where to listen, and as whom. Safe by default: loopback, and nothing is ever sent on.
 
     `faults` are rules to fail by, chance among them from `seed`; with `magic` recipients may ask for faults themselves.
+    With a `certificate` STARTTLS is offered.
     """
 
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 1025))
     hostname: str = "localhost"
     lmtp: bool = False
     limits: SessionLimits = field(default=SessionLimits())
+    certificate: CertificateFiles | None = None
     faults: tuple[FaultRule, ...] = ()
     seed: int = 0
     magic: bool = True
@@ -60,6 +62,7 @@ async def catching(
         LinkError: the address can not be listened on.
     """
     inbox = Inbox()
+    tls = None if options.certificate is None else ServerTls(certificates=(options.certificate,))
     desk = ReceptionDesk(
         hostname=options.hostname,
         sink=inbox,
@@ -69,10 +72,11 @@ async def catching(
         journal=journal,
         world=world,
         words="ESMTP heloise dev",
+        tls=lambda: tls,
     )
     faults = FaultBook(options.faults, seed=options.seed, started=world.clock.monotonic())
     registry = discover()
-    keywords = registry.keywords - {"STARTTLS"}  # there is no certificate
+    keywords = registry.keywords if tls is not None else registry.keywords - {"STARTTLS"}
     everything = dict.fromkeys(keywords, Audience.ANY)
     door = Door(
         desk=desk,

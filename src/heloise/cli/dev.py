@@ -1,8 +1,15 @@
 """`heloise dev`: catch everything on this machine and show each session as a dialogue."""
 
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from heloise.cli.terminal import ExitCode
+
+if TYPE_CHECKING:
+    from heloise.world import CertificateFiles
 
 
 @click.command(short_help="Catch all mail, send nothing anywhere, show each session.")
@@ -13,6 +20,7 @@ from heloise.cli.terminal import ExitCode
 @click.option("--body", is_flag=True, help="Show the text of each message, too.")
 @click.option("--faults", "faults", metavar="FILE", help="Fail as the [[fault]] rules of this file say.")
 @click.option("--fault-seed", type=int, help="Other choices of faults by chance than those of the file's seed.")
+@click.option("--no-tls", is_flag=True, help="Do not offer STARTTLS.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines instead of dialogues.")
 @click.pass_context
 def dev(
@@ -23,15 +31,16 @@ def dev(
     lmtp: bool,
     explain: bool,
     body: bool,
+    no_tls: bool,
     as_json: bool,
     faults: str | None,
     fault_seed: int | None,
 ) -> None:
     """Catch all mail that comes, send nothing anywhere, and show each session as an annotated dialogue.
 
-    Needs no configuration. The messages are kept in memory until it is stopped. Some recipients fail on purpose, such
-    as 451-twice.you@example.test, 450.rcpt@…, 552.message@…, drop.data@…, reset.message@… and slow-3s.rcpt@…; others
-    fail by the rules of a file.
+    Needs no configuration. STARTTLS is offered, with a certificate that is made once and kept. The messages are kept in
+    memory until it is stopped. Some recipients fail on purpose, such as 451-twice.you@example.test, 450.rcpt@…,
+    552.message@…, drop.data@…, reset.message@… and slow-3s.rcpt@…; others fail by the rules of a file.
     """
     import asyncio
 
@@ -45,6 +54,7 @@ def dev(
     options = CatchOptions(
         endpoint=Endpoint(host, port),
         lmtp=lmtp,
+        certificate=None if no_tls else _certificate(),
         faults=plan.rules,
         seed=plan.seed if fault_seed is None else fault_seed,
     )
@@ -53,3 +63,16 @@ def dev(
     except LinkError as error:
         click.echo(f"Not started: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
+
+
+def _certificate() -> "CertificateFiles | None":
+    """That of this user; None, and a word about it, when it can not be kept."""
+    from heloise.net.self_signed import kept
+    from heloise.world import TlsFileError
+
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    try:
+        return kept(Path(state) / "heloise", "localhost")
+    except (OSError, RuntimeError, TlsFileError) as error:
+        click.echo(f"Without STARTTLS, since its certificate can not be kept: {error}", err=True)
+        return None
