@@ -46,7 +46,8 @@ def test_each_is_another_one_and_can_be_bound_to(tmp_path: Path) -> None:
 @pytest.mark.interop
 def test_openssl_agrees_with_its_signature(tmp_path: Path) -> None:
     for number in range(8):
-        (tmp_path / f"{number}.pem").write_text(make(("localhost",))[0])
+        file = tmp_path / f"{number}.pem"
+        file.write_text(make(("localhost",))[0])
         program = [
             str(require("openssl")),
             "verify",
@@ -56,5 +57,5 @@ def test_openssl_agrees_with_its_signature(tmp_path: Path) -> None:
             f"{number}.pem",
             f"{number}.pem",
         ]
-        done = subprocess.run(program, cwd=tmp_path, capture_output=True, check=False)
+        done = subprocess.run(program, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
