@@ -11,7 +11,7 @@ from tests.codes.test_codes import SCENARIOS
 from tests.extensions.scenarios import BY_KEYWORD
 from tests.pages.codes import codes_page
 from tests.pages.extensions import extensions_page
-from tests.pages.markdown import Shown
+from tests.pages.markdown import Shown, steady
 from tests.staging import Scenario, check, perform
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "protocol"
@@ -31,8 +31,8 @@ def write_pages() -> dict[Path, str]:
         of_extensions = iter(list(pool.map(play, (each for uses in BY_KEYWORD.values() for each in uses))))
     by_keyword = {keyword: [next(of_extensions) for _ in uses] for keyword, uses in BY_KEYWORD.items()}
     return {
-        FOLDER / "status-codes.md": codes_page(codes),
-        FOLDER / "extensions.md": extensions_page(by_keyword),
+        FOLDER / "status-codes.md": steady(codes_page(codes)),
+        FOLDER / "extensions.md": steady(extensions_page(by_keyword)),
     }
 
 

@@ -9,6 +9,7 @@ from tests.staging import Played, Scenario
 
 _MESSAGE_ID = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{15}\b")
 _UPTIME = re.compile(r"up for \d+ seconds")
+_OFFERED_MOMENT = re.compile(r"(FUTURERELEASE \d+ )\d{4}-\d\d-\d\dT[\d:]+Z")
 _CLAUSE = re.compile(r"RFC (\d+)(?: (§[\d.]+(?:, §[\d.]+)*))?")
 _UNSEEN = str.maketrans({"\r": "␍", "\n": "␊", "\0": "␀"})
 _SAMPLE_ID = "1JQ4W8ZD0GKX5T7"
@@ -20,6 +21,11 @@ class Shown:
 
     scenario: Scenario
     played: Played
+
+
+def steady(page: str) -> str:
+    """The page without what differs from run to run: until when a message could be held (RFC 4865)."""
+    return _OFFERED_MOMENT.sub(r"\g<1>2030-01-15T12:00:00Z", page)
 
 
 def dialogue(shown: Shown) -> str:
