@@ -197,6 +197,13 @@ class Journal:
         """A file of a certificate can not be used as it is now; what was read before still holds."""
         self._emit("error", "tls.certificates-broken", {"problem": problem})
 
+    def pressure(self, cause: Cause | None) -> None:
+        """There is too little memory, or are too few descriptors, for more; with None there are enough again."""
+        if cause is None:
+            self._emit("info", "server.relieved", {})
+        else:
+            self._emit("error", "server.pressed", _cause_fields(cause))
+
     def hooks_read(self, path: str, stages: Sequence[str]) -> None:
         """The file of hooks has changed, and holds from now on."""
         self._emit("info", "hooks.read", {"file": path, "stages": list(stages)})

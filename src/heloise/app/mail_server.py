@@ -5,6 +5,7 @@ accepted can be kept, and what is kept can be delivered. Takes no part in any de
 """
 
 import asyncio
+import resource
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,6 +29,7 @@ from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.passports import make_office, retention_of
 from heloise.app.policies import completing_domain, greylist_times, listener_policy, make_greylist, metering_of, waiting
 from heloise.app.regime import Regime
+from heloise.app.resources import Budgets, ResourceWatch, descriptors_allowed
 from heloise.app.retiring import when_all_are_empty
 from heloise.app.stopping import close_doors
 from heloise.app.tables import admission_policy, provider_policy, proxy_rules, session_rules
@@ -47,6 +49,7 @@ from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
 from heloise.reception.census import Census
 from heloise.reception.door import Door, RecorderFactory, nobody_watches
+from heloise.reception.pressure import Pressure
 from heloise.reception.reception import ReceptionDesk
 from heloise.smtp.registry import Registry, discover
 from heloise.smtp.transaction import ClientOptions
@@ -116,6 +119,8 @@ class MailServer:
         self._adopted: list[tuple[Queue, Deliverer]] = []
         self._census = Census(**census_limits(configuration, part))
         self._allow_networks(configuration)
+        self._pressure = Pressure()
+        self._resources = ResourceWatch(budgets(configuration, part), self._pressure, world, journal)
         self._entrances = Entrances(world.network, self._door, has_unix_sockets=part.is_first)
         self._running = _Running()
 
@@ -174,6 +179,7 @@ class MailServer:
         try:
             self.deliverer.start()
             self._regime.start()
+            self._resources.start()
             await self._adopt()
             await self._listen()
         except BaseException:
@@ -187,6 +193,7 @@ class MailServer:
             await running.control.close()
         await close_doors(self._entrances.listening, self._doors, patience=STOP_PATIENCE)
         await self._regime.stop()
+        await self._resources.stop()
         await asyncio.gather(
             *(each.stop(STOP_PATIENCE) for each in (self.deliverer, *(each for _, each in self._adopted)))
         )
@@ -277,6 +284,7 @@ class MailServer:
         self._census.allow(**census_limits(configuration, part))
         self._allow_networks(configuration)
         self._greylist.times = greylist_times(configuration)
+        self._resources.budgets = budgets(configuration, part)
         for queue, deliverer in [(self.queue, self.deliverer), *self._adopted]:
             queue.keep_free(configuration.limits.minimum_free)
             doors = delivery_doors(configuration, self._world, self._registry, regime.mailboxes, self._background)
@@ -390,6 +398,7 @@ class MailServer:
             world=self._world,
             route_report=regime.router.route_own,
             rewriting=regime.rewriting,
+            pressure=self._pressure,
             tls=partial(regime.certificates.tls, client_ca) if client_ca is not None else regime.certificates.tls,
             authority=regime.authority,
             extensions=self._registry,
@@ -420,6 +429,16 @@ class CensusLimits(TypedDict):
     per_client: int
     total_rule: Rule | None
     per_client_rule: Rule | None
+
+
+def budgets(configuration: Configuration, part: Part) -> Budgets:
+    """What this process may have."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return Budgets(
+        memory=part.share(configuration.limits.memory),
+        descriptors=0 if limit == resource.RLIM_INFINITY else descriptors_allowed(limit),
+        memory_rule=configuration.rule("limits", "memory"),
+    )
 
 
 def census_limits(configuration: Configuration, part: Part) -> CensusLimits:

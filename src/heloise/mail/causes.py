@@ -20,6 +20,18 @@ SESSION_CLOSING = _kind("session.closing", "RFC 5321 §4.1.1.10", "The client sa
 SESSION_REFUSED = _kind(
     "session.refused", "RFC 5321 §3.1", "This server takes no mail from this client.", "Say QUIT; try another server."
 )
+BUDGET_MEMORY = _kind(
+    "budget.memory",
+    "RFC 5321 §3.8",
+    "The server has as much memory as it may, and takes nobody and nothing in until there is less.",
+    "The budget is [limits] memory. " + LATER,
+)
+BUDGET_DESCRIPTORS = _kind(
+    "budget.descriptors",
+    "RFC 5321 §3.8",
+    "The server has nearly as many files and connections open as the system allows.",
+    "The operator allows more (ulimit -n, LimitNOFILE), or fewer sessions ([limits] connections). " + LATER,
+)
 SESSION_EARLY = _kind(
     "session.early-talker",
     "RFC 5321 §3.1",

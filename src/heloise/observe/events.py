@@ -30,6 +30,13 @@ def _kind(name: str, level: LogLevel, meaning: str, fields: str) -> EventKind:
 _EVENTS = (
     _kind("server.started", LogLevel.INFO, "The server is about to listen.", "hostname version state"),
     _kind("server.listening", LogLevel.INFO, "A listener is open; `address` has the real port.", "address protocol"),
+    _kind(
+        "server.pressed",
+        LogLevel.ERROR,
+        "Memory or descriptors are nearly used up: new sessions get 421, new messages 452.",
+        _CAUSE,
+    ),
+    _kind("server.relieved", LogLevel.INFO, "There are memory and descriptors for more again.", ""),
     _kind("server.stopping", LogLevel.INFO, "A stop was asked for; sessions end with 421.", "sessions"),
     _kind(
         "server.stopping-at-once",

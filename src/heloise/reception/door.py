@@ -131,6 +131,8 @@ class Door:
         greeting = self._census.enter(admission.address)
         if admission.refusal is not None:
             greeting = replies.session_refused(self._desk.hostname, admission.refusal)
+        if greeting is None:
+            greeting = self._desk.pressure.greeting
         if self._closing is not None:
             greeting = self._closing
         if greeting is None and len(self._open) >= self._maximum_sessions:

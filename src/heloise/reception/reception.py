@@ -5,7 +5,7 @@ goes, and when responsibility is taken: 250 only after the sink says so (RFC 532
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
 from heloise.dsn.submission import RouteReport
@@ -28,6 +28,7 @@ from heloise.reception.completing import CompletingDeposit, Completion
 from heloise.reception.held import HeldContent, disposing, next_chunk
 from heloise.reception.judging import Judging
 from heloise.reception.owed import Owed, owed_report
+from heloise.reception.pressure import Pressure
 from heloise.reception.spokesmen import Spokesmen
 from heloise.reception.transaction import Transaction
 from heloise.reception.waiting import Waiting
@@ -186,8 +187,8 @@ class ReceptionDesk:
     that is forwarded another reverse path; None where it keeps the one it has. `tls` is asked for each handshake.
     `authority` knows who has which password; None where nobody has one. `policy` is asked about everything that would
     be taken otherwise; None where nobody objects. Messages of users are completed with the domain `completes_in`.
-    `waiting` says what strangers have to wait for. `extensions` say what the parameters of a message ask of the queue;
-    None where it is not kept in one.
+    `waiting` says what strangers have to wait for, `pressure` whether there are memory and descriptors for more.
+    `extensions` say what the parameters of a message ask of the queue; None where it is not kept in one.
     """
 
     hostname: str
@@ -206,6 +207,7 @@ class ReceptionDesk:
     completes_in: str | None = None
     waiting: Waiting | None = None
     extensions: Registry | None = None
+    pressure: Pressure = field(default_factory=Pressure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +311,8 @@ class Reception:
                 return await self._recipient(Recipient(command.forward_path, command.parameters), reverse_path, say)
             case MailProposed(command=command):
                 return (
-                    self._desk.queue.room_for(_declared_size(command.parameters.value("SIZE")))
+                    self._desk.pressure.mail
+                    or self._desk.queue.room_for(_declared_size(command.parameters.value("SIZE")))
                     or await self._sender_refused(command)
                     or replies.SENDER_OK
                 )

@@ -140,7 +140,7 @@ _CLASSIC = (
         "RFC 5321 §3.8, §4.2.3",
         "session.shutdown session.idle session.too-many-errors session.too-many-connections session.flood "
         "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot tls.injected "
-        "quota.exceeded milter.later",
+        "quota.exceeded milter.later budget.memory budget.descriptors",
     ),
     _code(
         450,
@@ -168,7 +168,7 @@ _CLASSIC = (
         "There is no room for the message now.",
         _AGAIN,
         "RFC 5321 §4.2.3",
-        "storage.full recipient.too-many",
+        "storage.full recipient.too-many budget.memory budget.descriptors",
         also="To RCPT: the transaction has as many recipients as are taken; send to those, then to the rest at once "
         "(§4.5.3.1.10).",
     ),

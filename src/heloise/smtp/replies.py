@@ -663,3 +663,13 @@ def in_words_of(said: str | None, usual: Reply, cause: Cause) -> Reply:
         lines=tuple(texts),
         cause=cause,
     )
+
+
+def no_resources_for_session(cause: Cause) -> Reply:
+    """421 4.3.2 at the greeting, before something is used up."""
+    return reply(421, "4.3.2", "The server is busy, try again later", cause)
+
+
+def no_resources_for_message(cause: Cause) -> Reply:
+    """452 4.3.1 to MAIL, before something is used up."""
+    return reply(452, "4.3.1", "The server is busy, try again later", cause)
