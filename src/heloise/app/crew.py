@@ -86,7 +86,7 @@ class Crew:
             self._control = await serve_control(
                 self._network,
                 self._configuration.control_socket,
-                OperationsDesk(CrewDesk(self._network, self._sockets), self.operations),
+                self.desk,
             )
         except BaseException:
             await self.stop()
@@ -104,7 +104,12 @@ class Crew:
             place.give_up()
 
     @property
-    def _sockets(self) -> list[str]:
+    def desk(self) -> OperationsDesk:
+        """What operators may ask."""
+        return OperationsDesk(CrewDesk(self._network, self.sockets), self.operations)
+
+    @property
+    def sockets(self) -> list[str]:
         """Where each process is spoken to."""
         return [member.part.control_socket(self._configuration) for member in self._members]
 
@@ -113,7 +118,7 @@ class Crew:
         places = place_listeners(configuration, self._configuration, self._places)
         change = CrewChange(self, source, configuration, places)
         try:
-            await asyncio.gather(*(ask_process(self._network, path, change.request) for path in self._sockets))
+            await asyncio.gather(*(ask_process(self._network, path, change.request) for path in self.sockets))
         except BaseException:
             await change.abandon()
             raise
@@ -124,14 +129,14 @@ class Crew:
         before, self._places = self._places, change.places
         # From here on a process that dies is started again under the new one, whatever it answers now.
         self._source, self._configuration = change.source, change.configuration
-        await asyncio.gather(*(self._have_adopted(path, change.request) for path in self._sockets))
+        await asyncio.gather(*(self._have_adopted(path, change.request) for path in self.sockets))
         for place in before:
             if place not in self._places:
                 place.give_up()
 
     async def drop(self, change: "CrewChange") -> None:
         """See `CrewChange.abandon`."""
-        for path in self._sockets:
+        for path in self.sockets:
             with contextlib.suppress(ControlError):
                 await ask_process(self._network, path, {"do": "abandon"})
         for place in change.places:
@@ -155,7 +160,7 @@ class Crew:
 
     async def reopen_logs(self) -> None:
         """Have all processes go on in a new file."""
-        for path in self._sockets:
+        for path in self.sockets:
             with contextlib.suppress(ControlError):
                 await ask_process(self._network, path, {"do": "reopen-log"})
 

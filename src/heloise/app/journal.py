@@ -1,5 +1,6 @@
 """From what happens to the log and the passports: the journal of sessions and deliveries. Never content or secrets."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TypeAlias
@@ -14,6 +15,7 @@ from heloise.mail.ids import MessageId
 from heloise.mail.outcome import Outcome
 from heloise.mail.reply import Reply, printable
 from heloise.mail.sink import Submission
+from heloise.observe.counts import BOUNDS, Counts
 from heloise.passport.entries import (
     OWN_SESSION,
     Accepted,
@@ -38,8 +40,14 @@ class Journal:
     """See `heloise.reception.reception.Journal`; the deliverer tells its part here as well."""
 
     def __init__(self, emit: Emit) -> None:
+        self.counts = Counts()
         self._emit = emit
         self._office: PassportOffice | None = None
+        self._now: Callable[[], float] | None = None
+
+    def keep_time(self, now: Callable[[], float]) -> None:
+        """From now on durations are counted; `now` gives seconds since the epoch."""
+        self._now = now
 
     def keep_passports(self, office: PassportOffice) -> None:
         """From now on `office` is told as well."""
@@ -47,6 +55,7 @@ class Journal:
 
     def opened(self, session: str, peer: str) -> None:
         """A client has connected."""
+        self.counts.sessions += 1
         self._emit("debug", "session.opened", {"session": session, "peer": peer})
         if self._office is not None:
             self._office.record(Opened(session, self._office.now(), peer))
@@ -54,6 +63,7 @@ class Journal:
     def granted(self, session: str, proposal: Proposal, reply: Reply) -> None:
         """A hello, a user or a recipient was accepted."""
         if isinstance(proposal, CredentialsProposed):
+            self.counts.authenticated[proposal.mechanism] += 1
             fields = {"mechanism": proposal.mechanism, "user": printable(proposal.question.user)}
             self._emit("info", "session.authenticated", {"session": session, **fields})
         if self._office is not None:
@@ -61,6 +71,10 @@ class Journal:
 
     def accepted(self, session: str, submission: Submission, facts: ContentFacts) -> None:
         """Responsibility was taken."""
+        counts = self.counts
+        counts.messages += 1
+        counts.recipients += len(submission.envelope.recipients)
+        counts.octets += facts.size
         fields: dict[str, object] = {
             "session": session,
             "message": submission.message_id,
@@ -103,10 +117,12 @@ class Journal:
 
     def secured(self, session: str, encryption: Encryption) -> None:
         """A session runs under TLS now."""
+        self.counts.tls[encryption.version] += 1
         self._emit("debug", "session.secured", {"session": session, "tls": str(encryption)})
 
     def not_secured(self, session: str, peer: str, error: LinkError) -> None:
         """A handshake has failed; the internet is full of clients that try some."""
+        self.counts.not_secured += 1
         fields: dict[str, object] = {"session": session, "peer": peer, "cause": "tls.failed", "trouble": str(error)}
         self._emit("info", "session.not-secured", fields)
 
@@ -124,18 +140,22 @@ class Journal:
 
     def ended(self, session: str, *, lost: bool) -> None:
         """A session is over."""
+        self.counts.sessions_ended += 1
+        self.counts.sessions_lost += lost
         self._emit("debug", "session.ended", {"session": session, "lost": lost})
         if self._office is not None:
             self._office.record(Ended(session, self._office.now(), lost))
 
     def fault(self, session: str, error: Exception) -> None:
         """A trouble of our own."""
+        self.counts.faults["session"] += 1
         self._emit("error", "session.fault", {"session": session, "error": f"{type(error).__name__}: {error}"})
         if self._office is not None:
             self._office.record(Faulted(session, self._office.now(), error))
 
     def attempted(self, message: QueuedMessage, recipient: QueuedRecipient, outcome: Outcome) -> None:
         """One attempt for one recipient."""
+        self.counts.attempts[outcome.action.value, outcome.stage.value] += 1
         level = "info" if outcome.is_final else "warning"
         fields: dict[str, object] = {
             "message": message.message_id,
@@ -153,6 +173,10 @@ class Journal:
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
         """The whole of an attempt, with the reports that are sent about it."""
+        if self._now is not None:
+            seconds, durations = self._now() - attempt.begun, self.counts.attempt_seconds
+            durations.buckets[bisect_left(BOUNDS, seconds)] += 1
+            durations.total += seconds
         if self._office is None:
             return
         now = self._office.now()
@@ -172,6 +196,7 @@ class Journal:
 
     def delivery_fault(self, message_id: str, error: Exception) -> None:
         """An attempt ended by a bug or an unexpected trouble; the recipients are tried again."""
+        self.counts.faults["delivery"] += 1
         self._emit("error", "delivery.fault", {"message": message_id, "error": f"{type(error).__name__}: {error}"})
         if self._office is not None and message_id != "-":
             self._office.record(Faulted(message_id, self._office.now(), error))

@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 
 from heloise.app.authentication import auth_rules
 from heloise.app.control import serve_control
-from heloise.app.control_desk import ControlDesk
+from heloise.app.control_desk import ControlDesk, ControlError
 from heloise.app.crew_control import ShardDesk
 from heloise.app.crew_queue import CrewQueue
 from heloise.app.delivering import delivery_doors, delivery_options, make_deliverer
@@ -23,11 +23,14 @@ from heloise.app.desk import ServerDesk
 from heloise.app.entrances import Entrance, Entrances
 from heloise.app.fetching import CountingRecorder, Fetched, fetch, fetched_json
 from heloise.app.filtering import configured_filters
+from heloise.app.health import health
 from heloise.app.journal import Journal
+from heloise.app.metrics import measured
 from heloise.app.operations import Operation, OperationsDesk
 from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.passports import make_office, retention_of
 from heloise.app.policies import completing_domain, greylist_times, listener_policy, make_greylist, metering_of, waiting
+from heloise.app.queue_json import Json
 from heloise.app.regime import Regime
 from heloise.app.resources import Budgets, ResourceWatch, descriptors_allowed
 from heloise.app.retiring import when_all_are_empty
@@ -44,7 +47,7 @@ from heloise.mail.cause import Rule
 from heloise.policy.filter import Filter
 from heloise.policy.meters import Meters
 from heloise.policy.pipeline import PolicyPipeline
-from heloise.queue.errors import StoreInUse
+from heloise.queue.errors import StoreFault, StoreInUse
 from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
 from heloise.reception.census import Census
@@ -99,7 +102,10 @@ class MailServer:
         part: Part = ALONE,
         filters: Sequence[Filter] = (),
     ) -> None:
-        self.operations: dict[str, Operation] = {}  # what operators may ask beside what is done with the queue
+        # What operators may ask beside what is done with the queue.
+        self.operations: dict[str, Operation] = {"health": self._health, "metrics": self._metrics}
+        self._why_not_ready: str | None = "the server is being started"
+        journal.keep_time(world.clock.now)
         store = store if store is not None else StoreOptions()
         self._configuration = configuration
         self._part = part
@@ -126,7 +132,9 @@ class MailServer:
 
     def _queue_in(self, directory: str) -> Queue:
         options, world = self._store_options, self._world
-        sqlite = SqliteStore(directory, world, vfs=options.vfs, exclusive=options.exclusive)
+        sqlite = SqliteStore(
+            directory, world, vfs=options.vfs, exclusive=options.exclusive, counts=self._journal.counts
+        )
         return Queue(
             sqlite,
             world,
@@ -182,13 +190,14 @@ class MailServer:
             self._resources.start()
             await self._adopt()
             await self._listen()
+            self._why_not_ready = None
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """End sessions with 421, let running attempts end, close the queue. Nothing that was accepted is lost."""
-        running = self._running
+        running, self._why_not_ready = self._running, "the server is being stopped"
         if running.control is not None:
             await running.control.close()
         await close_doors(self._entrances.listening, self._doors, patience=STOP_PATIENCE)
@@ -301,6 +310,24 @@ class MailServer:
         await self._entrances.abandon(entrances)
         await regime.close()
 
+    async def _health(self, request: Json) -> Json:
+        """See `heloise.app.health`."""
+        try:
+            await self.queue.counts()
+        except StoreFault as error:
+            return health(f"the queue: {error}")
+        return health(self._why_not_ready)
+
+    async def _metrics(self, request: Json) -> Json:
+        """See `heloise.app.metrics`."""
+        queues = [self.queue, *(each for each, _ in self._adopted)]
+        dropped = 0 if self.passports is None else self.passports.dropped
+        now = self._world.clock.now()
+        try:
+            return {"families": await measured(self._journal.counts, queues, now=now, passports_dropped=dropped)}
+        except StoreFault as error:
+            raise ControlError(str(error)) from error
+
     async def _forget(self, regime: Regime) -> None:
         self._running.retired.pop(regime, None)
         await regime.close()
@@ -308,12 +335,15 @@ class MailServer:
     async def _listen(self) -> None:
         network, configuration = self._world.network, self._configuration
         await self._entrances.commit(await self._entrances.prepare(self._regime))
-        self._running.control = await serve_control(
-            network, self._part.control_socket(configuration), OperationsDesk(self.control_desk(), self.operations)
-        )
+        self._running.control = await serve_control(network, self._part.control_socket(configuration), self.desk)
         if self._part.is_first:
             for listener, endpoint in zip(configuration.listeners, self.endpoints, strict=True):
                 self._journal.server("listening", address=str(endpoint), protocol=listener.spoken.value)
+
+    @property
+    def desk(self) -> OperationsDesk:
+        """What operators may ask."""
+        return OperationsDesk(self.control_desk(), self.operations)
 
     def control_desk(self) -> ShardDesk:
         """What an operator asks, by the control socket or from the same process."""
@@ -353,6 +383,7 @@ class MailServer:
             census=self._census,
             maximum_sessions=listener.max_connections,
             recorder_for=self._recorder_for,
+            refusals=self._journal.counts.refusals,
             proxies=proxy_rules(configuration, index),
         )
 

@@ -6,7 +6,9 @@ import resource
 import signal
 from collections.abc import Callable, Sequence
 
+from heloise.app.admin import serve_admin
 from heloise.app.crew import Crew, with_ports
+from heloise.app.health import CrewHealth
 from heloise.app.journal import Journal
 from heloise.app.mail_server import MailServer
 from heloise.app.operations import Operation
@@ -36,9 +38,12 @@ async def serve_crew(source: Source, standing: Standing, *, ready: Ready) -> Non
     """
     log, manager, configuration = standing.log, standing.manager, standing.configuration
     journal, background = Journal(log.emit), Background()
-    crew = Crew(source, configuration, SocketNetwork(), journal, standing.places)
+    network = SocketNetwork(handed=standing.sockets)
+    crew = Crew(source, configuration, network, journal, standing.places)
     reloader = Reloader(source, configuration, crew.prepare, journal, log, manager)
+    whole = CrewHealth(network, crew.sockets)
     crew.operations |= {"reload": reloader.reload, "compare": reloader.compare}
+    crew.operations |= {"health": whole.health, "metrics": whole.metrics}
 
     def reopen() -> None:
         _reopen(log, journal)
@@ -51,14 +56,18 @@ async def serve_crew(source: Source, standing: Standing, *, ready: Ready) -> Non
     with stop_signals(at_once(journal, log)) as stop, signals(acts):
         _tell_of_root(standing, journal)
         await crew.start()
+        admin = await serve_admin(network, configuration.admin, crew.desk, journal)
         ready(crew.endpoints)
         async with watched(manager, crew.is_alive):
             manager.ready(_status(crew.endpoints))
             await stop.wait()
             manager.stopping()
+            whole.is_stopping = True
             journal.server("stopping")
             await background.close()
             await crew.stop()
+        if admin is not None:
+            await admin.close()
     journal.server("stopped")
 
 
@@ -98,6 +107,10 @@ async def serve(
             if part.is_alone:
                 _tell_of_root(standing, journal)
             await server.start()
+            # To the end: that the server is being stopped has to be asked of somebody.
+            admin = (
+                await serve_admin(world.network, configuration.admin, server.desk, journal) if part.is_alone else None
+            )
             _settle_collector()
             ready(server.endpoints)
             if not part.is_alone:
@@ -110,6 +123,8 @@ async def serve(
                     journal.server("stopping", sessions=server.sessions)
                 await background.close()
                 await server.stop()
+            if admin is not None:
+                await admin.close()
         if part.is_alone:
             journal.server("stopped")
     finally:

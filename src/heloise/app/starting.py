@@ -16,10 +16,11 @@ from heloise.config.errors import ConfigError, Problem
 from heloise.config.names import problem
 from heloise.config.schema import Configuration
 from heloise.config.source import Source
+from heloise.net.binding import bind
 from heloise.net.clock import SystemClock
 from heloise.net.privileges import PrivilegeError, RunAs, become, give_directory, is_root, look_up
 from heloise.net.service_manager import ServiceManager, handed_sockets
-from heloise.world import AnyEndpoint
+from heloise.world import AnyEndpoint, Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,8 @@ def stand(source: Source, configuration: Configuration, environment: MutableMapp
         places = place_listeners(configuration, configuration, (), placing)
     else:
         sockets = place_alone(configuration, handed, binds=binds)
+    if binds and isinstance(configuration.admin.address, Endpoint):
+        sockets = [*sockets, (configuration.admin.address, _bound(configuration))]
     log = ServerLog(configuration.log, SystemClock())
     if run_as is not None:
         configuration = _give_up_root(source, configuration, run_as)
@@ -67,6 +70,17 @@ def stand(source: Source, configuration: Configuration, environment: MutableMapp
         places=places,
         runs_as_root=is_root(),
     )
+
+
+def _bound(configuration: Configuration) -> socket.socket:
+    """The socket of [admin]. Raises ConfigError."""
+    address = configuration.admin.address
+    assert isinstance(address, Endpoint)
+    try:
+        return bind(address)
+    except OSError as error:
+        text = f"can not listen on {address}: {error.strerror}"
+        raise ConfigError([problem(configuration, ("admin", "address"), text)]) from error
 
 
 def _run_as(configuration: Configuration) -> RunAs | None:

@@ -11,6 +11,7 @@ import click
 _COMMANDS = {
     "serve": ("heloise.cli.serve", "serve"),
     "reload": ("heloise.cli.reload", "reload"),
+    "health": ("heloise.cli.health", "health"),
     "dev": ("heloise.cli.dev", "dev"),
     "send": ("heloise.cli.send", "send"),
     "etrn": ("heloise.cli.etrn", "etrn"),

@@ -20,6 +20,7 @@ from heloise.config import (
     onward,
     role_checks,
 )
+from heloise.config.admin import admin_listener
 from heloise.config.credential_checks import check_credentials
 from heloise.config.errors import Problem, did_you_mean
 from heloise.config.kinds import read_route_domain
@@ -269,6 +270,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"etrn"}), etrn),
     (frozenset({"odmr", "local"}), odmr),
     (frozenset({"dns"}), nameservers),
+    (frozenset({"admin"}), admin_listener),
     (frozenset(), smarthost),
     (_NAMES, names.users),
     (_NAMES, names.aliases),

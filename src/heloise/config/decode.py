@@ -8,7 +8,8 @@ go on; the draft that comes out of it is used only when nothing was noted.
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from pathlib import PurePosixPath
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, NewType, Union, cast, get_args, get_origin, get_type_hints
@@ -196,5 +197,4 @@ def without_none(kind: Any) -> Any:
     """`T` of `T | None`; a union of other types is a kind of its own."""
     if isinstance(kind, NewType) or get_origin(kind) not in (Union, UnionType) or NoneType not in get_args(kind):
         return kind
-    (inner,) = (part for part in get_args(kind) if part is not NoneType)
-    return inner
+    return reduce(or_, (part for part in get_args(kind) if part is not NoneType))

@@ -15,10 +15,10 @@ from heloise.config.names import problem
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
 
-_SECRETS = frozenset({"secret", "postgresql", "headers"})
+_SECRETS = frozenset({"secret", "postgresql", "headers", "token"})
 _NOTHING = object()
 # What a server is made with, once: where its state is, how many processes have a queue there, whom it asks about names.
-FIXED: tuple[Path, ...] = (("state",), ("processes",), ("run_as",), ("dns",), ("passport", "off"))
+FIXED: tuple[Path, ...] = (("state",), ("processes",), ("run_as",), ("dns",), ("admin",), ("passport", "off"))
 Item: TypeAlias = Any  # a dataclass of the schema
 
 
@@ -66,6 +66,7 @@ def taken_over(old: Configuration, new: Configuration) -> Configuration:
         processes=old.processes,
         run_as=old.run_as,
         dns=old.dns,
+        admin=old.admin,
         passport=replace(new.passport, off=old.passport.off),
     )
     if made.process_count != old.process_count:

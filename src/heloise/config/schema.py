@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heloise.config.addressing import DomainRoute, Forward, Local, MailingList, Srs, User
+from heloise.config.admin import Admin
 from heloise.config.agents import Hook, Pipe
 from heloise.config.authentication import Auth
 from heloise.config.credentials import HostCredentials
@@ -104,6 +105,7 @@ class Configuration:
     dns: Dns = Dns()
     passport: Passport = Passport()
     log: Log = Log()
+    admin: Admin = Admin()
     places: Places = field(default=Places(), compare=False, repr=False, metadata={"key": None})
 
     def rule(self, *path: str | int) -> Rule | None:

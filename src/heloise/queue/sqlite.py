@@ -14,6 +14,7 @@ import apsw
 
 from heloise.mail.content import Content, MemoryContent
 from heloise.mail.ids import MessageId
+from heloise.observe.counts import Counts
 from heloise.queue import owed, questions, statements
 from heloise.queue.errors import StoreFault
 from heloise.queue.leases import Leases
@@ -51,10 +52,19 @@ class SqliteStore:
     """A store in `directory`: queue.db, the spool of large contents, and the lock of the owner.
 
     `vfs` names an apsw VFS (the simulated disk has one; there is no lock file then); `exclusive` keeps the WAL index
-    in memory, for a VFS without shared memory.
+    in memory, for a VFS without shared memory. Commits are counted in `counts`.
     """
 
-    def __init__(self, directory: str, world: World, *, vfs: str | None = None, exclusive: bool = False) -> None:
+    def __init__(
+        self,
+        directory: str,
+        world: World,
+        *,
+        vfs: str | None = None,
+        exclusive: bool = False,
+        counts: Counts | None = None,
+    ) -> None:
+        self._counts = counts if counts is not None else Counts()
         self._shard = Shard(directory, world.files, vfs=vfs, exclusive=exclusive)
         self.spool_directory = self._shard.spool_directory
         self._world = world
@@ -314,4 +324,10 @@ class SqliteStore:
         assert connection is not None
         self._tally = questions.tally(connection)
         self._next_number = questions.next_number(connection)
-        self._writer = Writer(connection, self._lane, checkpoint=self._shard.checkpoint_pages())
+        self._writer = Writer(
+            connection,
+            self._lane,
+            checkpoint=self._shard.checkpoint_pages(),
+            counts=self._counts,
+            now=self._world.clock.monotonic,
+        )

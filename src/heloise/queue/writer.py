@@ -9,6 +9,7 @@ together, a statement for each table: a settlement is of what was inserted in an
 import asyncio
 import errno
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 import apsw
 
+from heloise.observe.counts import BOUNDS, Counts
 from heloise.queue.errors import StoreFault, StoreFull
 from heloise.queue.rows import NewRows
 from heloise.queue.settling import Settled, ToSettle, settle
@@ -43,14 +45,25 @@ class _Job:
 class Writer:
     """Runs operations on `connection` in `lane`, many in one transaction.
 
-    The log is written back when it has `checkpoint` pages: after those who wait for the commit were told.
+    The log is written back when it has `checkpoint` pages: after those who wait for the commit were told. How long
+    commits take is counted in `counts`, in seconds of the clock `now`.
     """
 
-    def __init__(self, connection: apsw.Connection, lane: Blocking, *, checkpoint: int) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        lane: Blocking,
+        *,
+        checkpoint: int,
+        counts: Counts | None = None,
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._connection = connection
         self._lane = lane
         self._loop: asyncio.AbstractEventLoop | None = None  # of who gives work; to ask for it is a system call
         self._checkpoint_at = checkpoint
+        self._counts = counts if counts is not None else Counts()
+        self._now = now
         self._log_pages = 0
         connection.set_wal_hook(self._note_log)
         self._waiting: list[_Job] = []
@@ -94,11 +107,16 @@ class Writer:
             while self._waiting:
                 batch = self._waiting[:BATCH]
                 del self._waiting[:BATCH]
+                begun = self._now()
                 try:
                     await self._lane.run(self._commit, batch)
                 except Exception as error:  # the lane is closed: nothing was done
                     for job in batch:
                         job.error = job.error or StoreFault(str(error))
+                seconds, durations = self._now() - begun, self._counts.commit_seconds
+                durations.buckets[bisect_left(BOUNDS, seconds)] += 1
+                durations.total += seconds
+                self._counts.committed += len(batch)
                 for job in batch:
                     self._tell(job)
                 if self._log_pages >= self._checkpoint_at:

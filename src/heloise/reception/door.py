@@ -73,6 +73,7 @@ class Door:
         auth: AuthRules = NO_AUTH,
         maximum_sessions: int = 10_000,
         recorder_for: RecorderFactory = nobody_watches,
+        refusals: dict[tuple[int, str], int] | None = None,
         proxies: ProxyRules | None = None,
         attend: Attend | None = None,
     ) -> None:
@@ -92,6 +93,7 @@ class Door:
         self._maximum_sessions = maximum_sessions
         self._recorder_for = recorder_for
         self._spokesmen = Spokesmen(policy, registry, census, auth)
+        self._refusals = refusals
         told = desk.journal.not_introduced
         self._proxies = None if proxies is None else Proxies(proxies, policy, told, maximum_sessions)
         self._open: dict[ServerConversation, None] = {}  # in the order they came: a set would order them by chance
@@ -127,6 +129,7 @@ class Door:
             auth_nonce=b64encode(world.entropy.octets(_NONCE)).decode() if self._auth.mechanisms else "",
             now=world.clock.now,
             recorder=recorder,
+            refusals=self._refusals,
         )
         greeting = self._census.enter(admission.address)
         if admission.refusal is not None:

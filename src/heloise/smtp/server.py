@@ -91,6 +91,7 @@ class ServerSession:
         auth_nonce: str = "",
         now: Callable[[], float] = no_time,
         recorder: Recorder | None = None,
+        refusals: dict[tuple[int, str], int] | None = None,
     ) -> None:
         limits = limits if limits is not None else SessionLimits()
         keywords = registry.keywords - FOR_SPOKESMEN if permitted is None else permitted
@@ -109,6 +110,7 @@ class ServerSession:
         self._registry = registry
         self._limits = limits
         self._recorder = recorder
+        self._refusals = refusals
         self._input = InputBuffer(command_line=limits.command_line, endless_line=limits.endless_line)
         self._output: list[bytes] = []
         self._facts: deque[Fact] = deque()
@@ -726,6 +728,11 @@ class ServerSession:
         self._output.append(reply.encode())
         if self._recorder is not None:
             self._recorder.reply(reply)
+        if reply.code < 400:
+            return
+        if self._refusals is not None:
+            key = (reply.code, reply.cause.id)
+            self._refusals[key] = self._refusals.get(key, 0) + 1
         if reply.code == _CLOSING:
             self._end(lost=False)
         elif 500 <= reply.code <= 504:

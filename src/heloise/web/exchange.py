@@ -1,0 +1,55 @@
+"""Requests and answers of HTTP. RFC 9110."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request. Names of `headers` are in lower case; `path` and `query` are decoded."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    peer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer; a `body` that is made while it is sent goes in chunks."""
+
+    status: int = 200
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | AsyncIterator[bytes] = b""
+
+
+class HttpProblem(Exception):
+    """Ends a request with this status; the text is for people. RFC 9457 says how it is written."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.headers = headers if headers is not None else {}
+
+
+def as_json(value: Any, status: int = 200) -> Answer:
+    """An answer in JSON."""
+    return Answer(status=status, body=json.dumps(value, ensure_ascii=False).encode() + b"\n")
+
+
+def as_text(text: str, status: int = 200, content_type: str = "text/plain; charset=utf-8") -> Answer:
+    """An answer in plain text."""
+    return Answer(status=status, content_type=content_type, body=text.encode())
+
+
+def as_problem(problem: HttpProblem) -> Answer:
+    """An answer that says what is wrong."""
+    body = json.dumps({"status": problem.status, "detail": str(problem)}, ensure_ascii=False).encode() + b"\n"
+    return Answer(status=problem.status, content_type="application/problem+json", headers=problem.headers, body=body)
