@@ -2,9 +2,12 @@
 
 import ast
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
+import heloise
 from heloise.app import journal
 from heloise.observe.events import EVENTS
 
@@ -25,3 +28,12 @@ def _said() -> list[tuple[str, str]]:
 def test_every_event_of_the_journal_is_in_the_vocabulary(level: str, event: str) -> None:
     assert event in EVENTS
     assert level in ("", EVENTS[event].level.value)
+
+
+def test_every_event_of_the_server_itself_is_in_the_vocabulary() -> None:
+    """Those that are said by `journal.server("stopping", …)` anywhere in the source."""
+    source = Path(heloise.__file__).parent
+    texts = [path.read_text() for path in source.rglob("*.py")]
+    said = {word for text in texts for word in re.findall(r'journal\.server\(\s*"([a-z-]+)"', text)}
+    assert "stopping" in said
+    assert {f"server.{word}" for word in said} <= set(EVENTS)

@@ -1,12 +1,15 @@
 """The admin listener: what operators and their programs see of a server by HTTP."""
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
+from heloise.app.api import api_routes
 from heloise.app.control import Desk
 from heloise.app.control_desk import ControlError
 from heloise.app.journal import Journal
+from heloise.app.metrics import VERSION
+from heloise.app.openapi import document_route
 from heloise.config.admin import Admin, is_open
 from heloise.observe.exposition import CONTENT_TYPE, render
 from heloise.web.exchange import JSON, Answer, HttpProblem, Request, as_json, as_text
@@ -19,13 +22,11 @@ _FOR_EVERYBODY = frozenset({"/live", "/ready"})
 _HERE = ("localhost", "127.0.0.1", "[::1]")
 
 
-async def serve_admin(
-    network: Network, admin: Admin, desk: Desk, journal: Journal, more: Sequence[Route] = ()
-) -> Listening | None:
+async def serve_admin(network: Network, admin: Admin, desk: Desk, journal: Journal) -> Listening | None:
     """Listen where [admin] says; None where it says nothing. Raises LinkError."""
     if admin.address is None:
         return None
-    routes = Routes([*health_routes(desk), *more])
+    routes = Routes([*health_routes(desk), *api_routes(desk), document_route(VERSION)])
     server = WebServer(Guard(admin, routes), fault=lambda error: journal.fault("admin", error))
     return await network.listen(admin.address, server.serve)
 
