@@ -54,8 +54,8 @@ def test_openssl_agrees_with_its_signature(tmp_path: Path) -> None:
             "-x509_strict",
             "-check_ss_sig",
             "-CAfile",
-            f"{number}.pem",
-            f"{number}.pem",
+            str(file),
+            str(file),
         ]
         done = subprocess.run(program, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
