@@ -86,3 +86,19 @@ def test_it_is_shown_how_to_make_it_fail(capsys: pytest.CaptureFixture[str]) -> 
     assert "  <450.rcpt@example.test>         always refused for now\n" in text
     assert "   │ fault.rule · RFC 5321 §4.2.1\n" in text
     assert "fault = 450.rcpt@example.test" in text
+
+
+def test_what_clients_did_against_the_rules_is_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    run_dev(Showing(lint=True))
+    text = capsys.readouterr().out
+    assert "\n5 violations of the rules by clients.\n" in text
+    assert "   lint.date · RFC 5322 §3.6 · command 4\n" in text
+    assert "   command.unknown · RFC 5321 §4.2.4 · command 5\n" in text
+    assert "     'FOO'\n" in text
+
+
+def test_violations_are_json_lines_for_programs(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    run_dev(Showing(lint=True, as_json=True))
+    events = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    found = [event["id"] for event in events if event["event"] == "client.violation"]
+    assert found == ["lint.pipelining", "lint.date", "lint.from", "lint.message-id", "command.unknown"]

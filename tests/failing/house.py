@@ -89,7 +89,12 @@ Play = Callable[[Stage], Awaitable[None]]
 
 
 def play(
-    act: Play, *rules: FaultRule | str, seed: int = 0, magic: bool = False, lmtp: bool = False
+    act: Play,
+    *rules: FaultRule | str,
+    seed: int = 0,
+    magic: bool = False,
+    lmtp: bool = False,
+    pedantic: bool = False,
 ) -> list[Transcript]:
     """Run `act` beside a server that fails by `rules`; what was said in all sessions, in the order they came."""
     transcripts: list[Transcript] = []
@@ -100,7 +105,9 @@ def play(
 
     async def scenario(simulation: SimulatedWorld) -> None:
         server, host = simulation.host("mx.test", "192.0.2.1"), simulation.host("client.test", "192.0.2.2")
-        options = CatchOptions(endpoint=SERVER, faults=read(rules), seed=seed, magic=magic, lmtp=lmtp)
+        options = CatchOptions(
+            endpoint=SERVER, faults=read(rules), seed=seed, magic=magic, lmtp=lmtp, pedantic=pedantic
+        )
         journal = Journal(lambda level, event, fields: None)
 
         async def connect() -> Client:

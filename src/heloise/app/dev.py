@@ -1,7 +1,7 @@
 """`heloise dev`: the development mail server. The same server with another sink: everything is caught."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -12,17 +12,27 @@ from heloise.app.stopping import close_doors
 from heloise.faults.book import FaultBook
 from heloise.faults.receiver import Failing
 from heloise.faults.rule import FaultRule
-from heloise.inbox.inbox import Inbox
-from heloise.reception.admission import AdmissionPolicy, Audience
+from heloise.inbox.inbox import Inbox, Retention
+from heloise.inbox.mailboxes import BY_ADDRESS, Grouping
+from heloise.inbox.sessions import SessionBook, Together
+from heloise.lint.attending import SessionLint
+from heloise.mail.violation import Violation
+from heloise.reception.admission import Admission, AdmissionPolicy, Audience
+from heloise.reception.authority import Authority
 from heloise.reception.census import Census
-from heloise.reception.door import Door, RecorderFactory
+from heloise.reception.door import Door, RecorderFactory, Visit
 from heloise.reception.reception import ReceptionDesk
-from heloise.smtp.limits import SessionLimits
+from heloise.reception.users import Login
+from heloise.smtp.limits import NO_AUTH, AuthRules, SessionLimits
 from heloise.smtp.registry import discover
+from heloise.smtp.sasl.exchange import MECHANISMS
+from heloise.smtp.sasl.scram import LEAST_ITERATIONS, make_keys
+from heloise.smtp.transcript import Recorder
 from heloise.world import CertificateFiles, Endpoint, ServerTls, World
 
 _STOP_PATIENCE = 5.0
 _SESSIONS = 10_000
+_SALT = 16  # octets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +40,8 @@ class CatchOptions:
     """Where to listen, and as whom. Safe by default: loopback, and nothing is ever sent on.
 
     `faults` are rules to fail by, chance among them from `seed`; with `magic` recipients may ask for faults themselves.
-    With a `certificate` STARTTLS is offered.
+    `pedantic` refuses what other servers bear. With a `certificate` there is STARTTLS, and implicit TLS at
+    `tls_endpoint` if that is given. `users` and their passwords may log in, nobody has to.
     """
 
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 1025))
@@ -41,15 +52,59 @@ class CatchOptions:
     faults: tuple[FaultRule, ...] = ()
     seed: int = 0
     magic: bool = True
+    pedantic: bool = False
+    retention: Retention = field(default=Retention())
+    grouping: Grouping = BY_ADDRESS
+    tls_endpoint: Endpoint | None = None
+    users: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Catching:
-    """A development server that is running."""
+    """A development server that is running. `violations` are those of all its sessions, the first of them."""
 
     endpoint: Endpoint
+    tls_endpoint: Endpoint | None
     inbox: Inbox
+    sessions: SessionBook
     faults: FaultBook
+    violations: list[Violation]
+
+
+VIOLATIONS = 10_000
+
+
+class _Watch:
+    """Knows what each session needs to be kept, looked at, and made to fail."""
+
+    def __init__(self, world: World, options: CatchOptions, journal: Journal, watched_by: RecorderFactory) -> None:
+        clock = world.clock
+        self.sessions = SessionBook()
+        self.faults = FaultBook(options.faults, seed=options.seed, started=clock.monotonic())
+        self.violations: list[Violation] = []
+        self._failing = Failing(self.faults, clock.monotonic, journal, magic=options.magic)
+        self._now = clock.now
+        self._pedantic = options.pedantic
+        self._watched_by = watched_by
+        self._lints: dict[str, SessionLint] = {}
+
+    def recorder_for(self, session_id: str, admission: Admission) -> Recorder:
+        """Who takes the session down."""
+        session = self.sessions.begin(session_id, admission.address, self._now())
+
+        def tell(violation: Violation) -> None:
+            session.violated(violation)
+            if len(self.violations) < VIOLATIONS:
+                self.violations.append(violation)
+
+        lint = self._lints[session_id] = SessionLint(session_id, tell, pedantic=self._pedantic)
+        watching = self._watched_by(session_id, admission)
+        return Together([session.transcript, lint] if watching is None else [session.transcript, lint, watching])
+
+    def attend(self, visit: Visit) -> Visit:
+        """What fails stands next to reception; the lint and the book of sessions see what it makes of it."""
+        lint = self._lints.pop(visit.session_id)
+        return self.sessions.attend(lint.attend(self._failing(visit)))
 
 
 @asynccontextmanager
@@ -59,9 +114,10 @@ async def catching(
     """Run a development server while the context is open.
 
     Raises:
-        LinkError: the address can not be listened on.
+        LinkError: an address can not be listened on.
     """
-    inbox = Inbox()
+    inbox = Inbox(retention=options.retention, grouping=options.grouping, now=world.clock.now)
+    watch = _Watch(world, options, journal, recorder_for)
     tls = None if options.certificate is None else ServerTls(certificates=(options.certificate,))
     desk = ReceptionDesk(
         hostname=options.hostname,
@@ -73,25 +129,62 @@ async def catching(
         world=world,
         words="ESMTP heloise dev",
         tls=lambda: tls,
+        authority=Authority(_users(world, options.users), world) if options.users else None,
     )
-    faults = FaultBook(options.faults, seed=options.seed, started=world.clock.monotonic())
+    async with AsyncExitStack() as open_doors:
+        endpoint = await _open(world, open_doors, _door(desk, options, watch), options.endpoint)
+        tls_endpoint = None
+        if tls is not None and options.tls_endpoint is not None:
+            door = _door(desk, options, watch, tls_first=True)
+            tls_endpoint = await _open(world, open_doors, door, options.tls_endpoint)
+        yield Catching(
+            endpoint=endpoint,
+            tls_endpoint=tls_endpoint,
+            inbox=inbox,
+            sessions=watch.sessions,
+            faults=watch.faults,
+            violations=watch.violations,
+        )
+
+
+def _door(desk: ReceptionDesk, options: CatchOptions, watch: _Watch, *, tls_first: bool = False) -> Door:
     registry = discover()
-    keywords = registry.keywords if tls is not None else registry.keywords - {"STARTTLS"}
+    keywords = registry.keywords if options.certificate is not None else registry.keywords - {"STARTTLS"}
     everything = dict.fromkeys(keywords, Audience.ANY)
-    door = Door(
+    return Door(
         desk=desk,
         policy=AdmissionPolicy(keywords=keywords, audiences=everything),
         registry=registry,
         limits=options.limits,
         census=Census(total=_SESSIONS, per_client=_SESSIONS),
         lmtp=options.lmtp,
-        recorder_for=recorder_for,
-        attend=Failing(faults, world.clock.monotonic, journal, magic=options.magic),
+        tls_first=tls_first,
+        auth=AuthRules(mechanisms=MECHANISMS, in_clear=True) if options.users else NO_AUTH,
+        recorder_for=watch.recorder_for,
+        attend=watch.attend,
     )
-    listening = await world.network.listen(options.endpoint, door.serve)
-    try:
-        local = listening.local
-        assert isinstance(local, Endpoint)
-        yield Catching(local, inbox, faults)
-    finally:
+
+
+async def _open(world: World, open_doors: AsyncExitStack, door: Door, endpoint: Endpoint) -> Endpoint:
+    listening = await world.network.listen(endpoint, door.serve)
+
+    async def close() -> None:
         await close_doors([listening], [door], patience=_STOP_PATIENCE)
+
+    open_doors.push_async_callback(close)
+    local = listening.local
+    assert isinstance(local, Endpoint)
+    return local
+
+
+def _users(world: World, passwords: Mapping[str, str]) -> Callable[[str], Awaitable[Login | None]]:
+    """Keys that are made fast, since they protect nothing."""
+    users = {
+        name: Login(name=name, keys=make_keys(password, salt=world.entropy.octets(_SALT), iterations=LEAST_ITERATIONS))
+        for name, password in passwords.items()
+    }
+
+    async def known(name: str) -> Login | None:
+        return users.get(name)
+
+    return known

@@ -9,6 +9,7 @@ import click
 from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
+    from heloise.inbox.mailboxes import Grouping
     from heloise.world import CertificateFiles
 
 
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 @click.option("--faults", "faults", metavar="FILE", help="Fail as the [[fault]] rules of this file say.")
 @click.option("--fault-seed", type=int, help="Other choices of faults by chance than those of the file's seed.")
 @click.option("--no-tls", is_flag=True, help="Do not offer STARTTLS.")
+@click.option(
+    "--lint", is_flag=True, help="At the end tell what clients did against the rules; exit code 1 if anything."
+)
+@click.option("--pedantic", is_flag=True, help="Refuse what clients do against the rules and most servers bear.")
+@click.option(
+    "--api-port", type=click.IntRange(0, 65535), default=8025, show_default=True, help="The API; 0 takes a free port."
+)
+@click.option("--no-api", is_flag=True, help="Without the API.")
+@click.option(
+    "--mailboxes", default="address", show_default=True, metavar="BY", help="Mailboxes by user, domain, tag …"
+)
+@click.option("--keep", type=click.IntRange(1), default=10_000, show_default=True, help="Keep so many messages.")
+@click.option("--keep-for", metavar="TIME", help="Keep messages for so long, such as 2h.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines instead of dialogues.")
 @click.pass_context
 def dev(
@@ -35,6 +49,13 @@ def dev(
     as_json: bool,
     faults: str | None,
     fault_seed: int | None,
+    lint: bool,
+    pedantic: bool,
+    api_port: int,
+    no_api: bool,
+    mailboxes: str,
+    keep: int,
+    keep_for: str | None,
 ) -> None:
     """Catch all mail that comes, send nothing anywhere, and show each session as an annotated dialogue.
 
@@ -47,9 +68,12 @@ def dev(
     from heloise.app.dev import CatchOptions
     from heloise.cli.developing import Showing, develop
     from heloise.cli.reading import faults_or_leave
+    from heloise.inbox.inbox import Retention
     from heloise.world import Endpoint, LinkError
 
-    showing = Showing(explain=explain, body=body, as_json=as_json)
+    showing = Showing(
+        explain=explain, body=body, as_json=as_json, lint=lint, api=None if no_api else Endpoint("127.0.0.1", api_port)
+    )
     plan = faults_or_leave(faults)
     options = CatchOptions(
         endpoint=Endpoint(host, port),
@@ -57,9 +81,14 @@ def dev(
         certificate=None if no_tls else _certificate(),
         faults=plan.rules,
         seed=plan.seed if fault_seed is None else fault_seed,
+        pedantic=pedantic,
+        retention=Retention(messages=keep, age=None if keep_for is None else _duration(keep_for)),
+        grouping=_grouping(mailboxes),
     )
     try:
-        asyncio.run(develop(options, showing=showing))
+        violations = asyncio.run(develop(options, showing=showing))
+        if lint and violations:
+            ctx.exit(ExitCode.REFUSED)
     except LinkError as error:
         click.echo(f"Not started: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
@@ -76,3 +105,21 @@ def _certificate() -> "CertificateFiles | None":
     except (OSError, RuntimeError, TlsFileError) as error:
         click.echo(f"Without STARTTLS, since its certificate can not be kept: {error}", err=True)
         return None
+
+
+def _duration(text: str) -> float:
+    from heloise.config.kinds import read_duration
+
+    try:
+        return read_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(f'"{text}" {error}', param_hint="--keep-for") from None
+
+
+def _grouping(text: str) -> "Grouping":
+    from heloise.inbox.mailboxes import Grouping
+
+    try:
+        return Grouping.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--mailboxes") from None

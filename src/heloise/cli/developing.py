@@ -1,15 +1,21 @@
 """The development server while it runs: what is printed of its sessions and of the mail it caught."""
 
+import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from email import policy
 from email.parser import BytesParser
+from importlib.metadata import version
+from itertools import groupby
 
 from rich.console import Console
 from rich.text import Text
 
-from heloise.app.dev import CatchOptions, catching
+from heloise.app.dev import Catching, CatchOptions, catching
+from heloise.app.dev_api import serving_api
+from heloise.app.dev_json import violation_json
 from heloise.app.journal import Journal
 from heloise.app.stopping import signalled
 from heloise.cli.terminal import console, paragraph
@@ -18,20 +24,24 @@ from heloise.config.kinds import write_size
 from heloise.faults.magic import EXAMPLES
 from heloise.inbox.inbox import CaughtMessage
 from heloise.mail.reply import printable
+from heloise.mail.violation import Violation
 from heloise.net import real_world
 from heloise.observe.log import Log, LogFormat, LogLevel, standard_error
 from heloise.reception.admission import Admission
 from heloise.smtp.transcript import Recorder
-from heloise.world import Endpoint, World
+from heloise.world import Endpoint, LinkError, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showing:
-    """What is printed. `body` shows messages whole, `as_json` prints events instead of dialogues."""
+    """What is printed. `body` shows messages whole, `as_json` prints events instead of dialogues, and
+    `lint` at the end what clients did against the rules. Where `api` listens, if it can."""
 
     explain: bool = False
     body: bool = False
     as_json: bool = False
+    lint: bool = False
+    api: Endpoint | None = None
 
 
 async def develop(
@@ -40,8 +50,9 @@ async def develop(
     showing: Showing,
     world: World | None = None,
     until: Callable[[], Awaitable[None]] = signalled,
-) -> None:
-    """Run until Ctrl-C, or whatever `until` waits for. Raises LinkError when the address can not be listened on."""
+) -> Sequence[Violation]:
+    """Run until Ctrl-C, or whatever `until` waits for; what clients did against the rules. Raises LinkError when the
+    address can not be listened on."""
     world = world if world is not None else real_world()
     out = console()
     stage = Stage(out, explain_all=showing.explain)
@@ -55,10 +66,12 @@ async def develop(
     else:
         log = Log(standard_error, world.clock, level=LogLevel.ERROR)
     try:
-        async with catching(world, options, Journal(log), recorder_for) as running:
+        async with catching(world, options, Journal(log), recorder_for) as running, AsyncExitStack() as besides:
+            api = await _begin_api(besides, world, running, showing.api)
             if not showing.as_json:
                 _print_welcome(out, running.endpoint, lmtp=options.lmtp)
                 _print_faults(out, options)
+                _print_api(out, showing.api, api)
                 running.inbox.on_caught(lambda message: _print_caught(out, message, body=showing.body))
             await until()
     finally:
@@ -67,6 +80,52 @@ async def develop(
         count = len(running.inbox.messages)
         out.print()
         paragraph(out, f"Stopped. {count} message{'' if count == 1 else 's'} had been caught.")
+    if showing.lint:
+        _print_violations(out, running.violations, as_json=showing.as_json)
+    return running.violations
+
+
+def _print_violations(out: Console, violations: Sequence[Violation], *, as_json: bool) -> None:
+    """What clients did against the rules, by session."""
+    if as_json:
+        for each in violations:
+            _standard_output(json.dumps({"event": "client.violation", **violation_json(each)}).encode() + b"\n")
+        return
+    out.print()
+    count = len(violations)
+    paragraph(
+        out, f"{count} violation{'' if count == 1 else 's'} of the rules by clients." if count else "No violations."
+    )
+    for session, together in groupby(violations, key=lambda each: each.session):
+        out.print(Text(f"── session {session}", style="name"), soft_wrap=True)
+        for each in together:
+            head = Text.assemble((each.kind.id, "cause"), (f" · {each.kind.clause} · command {each.command}", "why"))
+            paragraph(out, head, indent=INDENT)
+            paragraph(out, Text(f"{each.kind.meaning} {each.kind.advice}", style="why"), indent=INDENT + 2)
+            paragraph(out, Text(repr(each.octets)[1:], style="client"), indent=INDENT + 2)
+
+
+async def _begin_api(
+    besides: AsyncExitStack, world: World, running: Catching, endpoint: Endpoint | None
+) -> Endpoint | None:
+    """Where the API is; None where there is none, also since another one has the port: mail is taken all the same."""
+    if endpoint is None:
+        return None
+    try:
+        return await besides.enter_async_context(serving_api(world, running, endpoint, version("heloise")))
+    except LinkError:
+        return None
+
+
+def _print_api(out: Console, wanted: Endpoint | None, api: Endpoint | None) -> None:
+    if wanted is None:
+        return
+    out.print()
+    if api is None:
+        paragraph(out, f"The API is not there: {wanted} is in use. --api-port takes another port, 0 a free one.")
+    else:
+        url = Text(f"http://{api}/api/v1/openapi.json", style="place")
+        paragraph(out, Text.assemble("Programs wait for mail, search it and set faults at ", url))
 
 
 def _print_welcome(out: Console, endpoint: Endpoint, *, lmtp: bool) -> None:

@@ -17,6 +17,7 @@ from heloise.mail.envelope import Envelope
 from heloise.mail.reply import Reply
 from heloise.mail.status import Severity
 from heloise.reception.door import Visit
+from heloise.reception.passing import Passing, PassingStream, Say
 from heloise.smtp import replies
 from heloise.smtp.events import (
     ConnectionProposed,
@@ -38,9 +39,9 @@ from heloise.smtp.events import (
     VerifyProposed,
 )
 from heloise.smtp.sasl.mechanism import Proven
-from heloise.world import LinkError, ServerTls, Stream
+from heloise.world import LinkError, LinkFault, Stream
+from heloise.world.tls import TlsDemand
 
-Say = Callable[[str], None]
 HALF_CLOSED = 30.0  # seconds that we listen after we have said that we say no more
 TLS_ALERT = bytes((21, 3, 3, 0, 2, 2, 40))  # RFC 8446 §6: alert, fatal, handshake_failure
 _STAGES: dict[type, Stage] = {
@@ -83,19 +84,42 @@ class Failing:
         """See `heloise.reception.door.Attend`. Nothing is put between while there is nothing to fail by."""
         if not self.book.rules and not self.magic:
             return visit
-        return replace(visit, receiver=FailingReceiver(self, visit))
+        receiver = FailingReceiver(self, visit)
+        return replace(visit, receiver=receiver, stream=_Spoiling(visit.stream, receiver))
 
 
-class FailingReceiver:
+class _Spoiling(PassingStream):
+    """A stream whose handshakes fail when they are to."""
+
+    def __init__(self, stream: Stream, receiver: "FailingReceiver") -> None:
+        super().__init__(stream)
+        self._receiver = receiver
+
+    async def start_tls(self, demand: TlsDemand, *, timeout: float, is_first: bool = False) -> Encryption:
+        """Hear the client's first words, and say that it will not do."""
+        if not self._receiver.spoils_handshake(is_first=is_first):
+            return await super().start_tls(demand, timeout=timeout, is_first=is_first)
+        try:
+            async with asyncio.timeout(timeout):
+                await self.receive()
+        except TimeoutError:
+            self.abort()
+            raise LinkError(LinkFault.TIMED_OUT, f"no TLS handshake within {timeout:g} seconds") from None
+        self.send(TLS_ALERT)
+        self.close()
+        raise LinkError(LinkFault.TLS, "refused on purpose")
+
+
+class FailingReceiver(Passing):
     """See `heloise.link.serve.Receiver`."""
 
     def __init__(self, failing: Failing, visit: Visit) -> None:
+        super().__init__(visit.receiver)
         self._failing = failing
         self._visit = visit
-        self._real = visit.receiver
         self._content: Strike | None = None  # what strikes while the content comes in
         self._seen = 0  # octets of it
-        self._spoils_tls = False
+        self.spoils_tls = False
 
     async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         """The reply of the real receiver, or what a rule says."""
@@ -120,28 +144,18 @@ class FailingReceiver:
         if self._content is not None and isinstance(fact, ContentReceived):
             await self._interrupt(self._content, fact)
 
-    def fault(self, error: Exception) -> None:
-        """See there."""
-        self._real.fault(error)
-
-    def tls(self) -> ServerTls | None:
-        """How to shake hands, or how not to."""
-        if not self._spoils_tls:
-            return self._real.tls()
-        self._visit.stream.send(TLS_ALERT)
-        return None
-
-    def secured(self, encryption: Encryption) -> None:
-        """See there."""
-        self._real.secured(encryption)
-
-    def not_secured(self, error: LinkError) -> None:
-        """See there."""
-        self._real.not_secured(error)
-
-    async def turned(self, stream: Stream, is_stopping: Callable[[], bool]) -> None:
-        """See there."""
-        await self._real.turned(stream, is_stopping)
+    def spoils_handshake(self, *, is_first: bool) -> bool:
+        """Is the handshake to fail that is due now? Before the greeting that is decided now, after STARTTLS it was."""
+        if not is_first:
+            return self.spoils_tls
+        view, visit = self._visit.session.view, self._visit
+        situation = Situation(
+            stage=Stage.TLS, client=visit.admission.address, session=visit.session_id, hello=view.hello_name
+        )
+        strike = self._decide(situation)
+        if strike is not None:
+            self._note(f"{Cut.TLS_FAILURE.value}: {strike.cause}")
+        return strike is not None and strike.rule.cut is Cut.TLS_FAILURE
 
     # What goes wrong
 
@@ -165,7 +179,7 @@ class FailingReceiver:
     async def _cut(self, strike: Strike, cut: Cut, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         self._note(f"{cut.value}: {strike.cause}")
         if cut is Cut.TLS_FAILURE:
-            self._spoils_tls = True
+            self.spoils_tls = True
             return await self._real.answer(proposal, say)
         say(f"{cut.value}...")  # what was answered before in this group goes out
         if cut is Cut.LOSE_REPLY:

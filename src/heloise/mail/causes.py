@@ -574,6 +574,56 @@ ONEX_PROMISED = _kind(
 )
 
 # What a hook, a sink or an operator's rule says in its own words
+# What clients do against the rules, and most servers bear: `heloise dev --lint` tells, `--pedantic` refuses
+LINT_PIPELINING = _kind(
+    "lint.pipelining",
+    "RFC 2920 §3.1",
+    "The client said more before it had the reply to a command that it has to wait for: one that ends a group, such as "
+    "EHLO or DATA, or any command while the server has not offered PIPELINING.",
+    "Wait for the reply to EHLO, HELO, DATA, AUTH, STARTTLS, VRFY, EXPN and NOOP.",
+)
+LINT_HELLO_NAME = _kind(
+    "lint.hello-name",
+    "RFC 5321 §4.1.2",
+    "The name in EHLO, HELO or LHLO is no domain: labels have letters, digits and hyphens, and no hyphen at an end.",
+    "Give the full name of the host, or its address as [192.0.2.1].",
+)
+LINT_AFTER_QUIT = _kind(
+    "lint.after-quit", "RFC 5321 §4.1.1.10", "The client said something after QUIT.", "Say QUIT last."
+)
+LINT_NO_QUIT = _kind(
+    "lint.no-quit",
+    "RFC 5321 §4.1.1.10",
+    "The client closed the connection without QUIT.",
+    "Say QUIT, and wait for its reply.",
+)
+LINT_TEXT_LINE = _kind(
+    "lint.text-line",
+    "RFC 5322 §2.1.1",
+    "A line of the message has more than 998 octets; other servers may cut or refuse it.",
+    "Encode the text as quoted-printable or base64.",
+)
+LINT_EIGHT_BIT = _kind(
+    "lint.eight-bit",
+    "RFC 6152 §3",
+    "The message has octets above 127, but MAIL had no BODY=8BITMIME.",
+    "Add the parameter where EHLO offers it; else encode the text.",
+)
+LINT_DATE = _kind("lint.date", "RFC 5322 §3.6", "The message has no Date field.", "Add one.")
+LINT_FROM = _kind("lint.from", "RFC 5322 §3.6", "The message has no From field.", "Add one.")
+LINT_MESSAGE_ID = _kind(
+    "lint.message-id", "RFC 5322 §3.6.4", "The message has no Message-ID field.", "Add one, new for each message."
+)
+LINT_FIELD_TWICE = _kind(
+    "lint.field-twice", "RFC 5322 §3.6", "A field that may be there once is there twice.", "Leave one out."
+)
+LINT_SIZE = _kind(
+    "lint.size",
+    "RFC 1870 §6.1",
+    "The message is not as long as MAIL has said by SIZE: it is longer.",
+    "Count the octets with CRLF, without transparency dots.",
+)
+
 FAULT_RULE = _kind(
     "fault.rule",
     "RFC 5321 §4.2.1",

@@ -30,6 +30,16 @@ def fault(code: int, status: EnhancedStatus | None, text: str, cause: Cause) -> 
     return Reply(code=code, status=status, lines=(printable(text),), cause=cause)
 
 
+def impatient(kind: CauseKind) -> Reply:
+    """421 for a client that does not wait where it has to: what it said is not to be taken for commands."""
+    return reply(421, "4.5.0", "You did not wait for the reply, closing", kind)
+
+
+def unfit_content(kind: CauseKind) -> Reply:
+    """554 for a message that is not as it should be, where that is looked at."""
+    return reply(554, "5.6.0", kind.meaning, kind)
+
+
 # 2yz and 3yz
 CLOSING = reply(221, "2.0.0", "Goodbye", causes.SESSION_CLOSING)
 RESET = reply(250, "2.0.0", "Reset", causes.RESET_DONE)

@@ -214,6 +214,11 @@ class ServerSession:
         self._end(lost=False)
 
     @property
+    def unread(self) -> int:
+        """How many octets have come in and were not looked at yet."""
+        return len(self._input)
+
+    @property
     def is_closed(self) -> bool:
         """True when the session has ended; what is left is to send the last words."""
         return self.state is ServerState.CLOSED

@@ -1,0 +1,283 @@
+"""The API of a development server, on loopback: messages, waiting, sessions, faults. Described by OpenAPI at
+`/api/v1/openapi.json`.
+
+Whoever can reach the port may read all. So that web pages in a browser on this machine can not, by a name that leads
+here, the Host has to be the address it listens on, and a request that changes something has no other Origin.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from heloise.app.dev import Catching
+from heloise.app.dev_json import fault_json, header_json, message_json, session_json, summary_json, violation_json
+from heloise.faults.phrase import parse_phrase
+from heloise.inbox.expecting import ExpectationFailed, wait_for
+from heloise.inbox.mailboxes import Grouping
+from heloise.inbox.message import CaughtMessage
+from heloise.inbox.wanted import Wanted
+from heloise.web.exchange import Answer, HttpProblem, Request, as_json
+from heloise.web.routes import Handle, Route, Routes
+from heloise.web.serving import WebServer
+from heloise.world import Endpoint, World
+
+LONGEST_WAIT = 300.0  # seconds
+MOST = 1000  # messages in one answer
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PATH = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that can be asked: where, by what, who answers, and how it is described. `parameters` are those of the
+    query, name to description."""
+
+    method: str
+    path: str
+    handle: Handle
+    summary: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+
+
+class DevApi:
+    """Answers requests about a development server that is running."""
+
+    def __init__(self, running: Catching, version: str, *, host: str = "127.0.0.1") -> None:
+        self._running = running
+        self._version = version
+        self._hosts = _LOOPBACK | {host}
+        self.operations = self._operations()
+        self._routes = Routes([Route(each.method, _PATH + each.path, each.handle) for each in self.operations])
+
+    async def answer(self, request: Request) -> Answer:
+        """See `heloise.web.serving.WebServer`. Raises HttpProblem."""
+        self._check(request)
+        return await self._routes(request)
+
+    def _check(self, request: Request) -> None:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+        if host not in self._hosts:
+            raise HttpProblem(403, "the Host of the request is not this server; use its address or localhost")
+        origin = request.headers.get("origin")
+        if request.method not in ("GET", "HEAD") and origin is not None:
+            named = urlsplit(origin)
+            if named.netloc != request.headers.get("host"):
+                raise HttpProblem(403, "a page of another origin may not change anything here")
+
+    def _operations(self) -> tuple[Operation, ...]:
+        query = ("query", "words and conditions, such as: invoice to:alice has:attachment")
+        wanted = [(name, f"pattern for {name}") for name in ("to", "sender", "subject", "body")]
+        return (
+            Operation(
+                "GET",
+                "/messages",
+                self._list,
+                "Messages that were caught, the newest first.",
+                (
+                    query,
+                    ("mailbox", "only those in this mailbox"),
+                    ("limit", f"at most so many, up to {MOST}"),
+                    ("start", "leave out so many of the newest"),
+                ),
+            ),
+            Operation("DELETE", "/messages", self._delete_all, "Forget messages: all, or those that fit.", (query,)),
+            Operation("GET", "/messages/{id}", self._show, "One message: envelope, header, text, parts."),
+            Operation("GET", "/messages/{id}/source", self._source, "One message, octet for octet."),
+            Operation("DELETE", "/messages/{id}", self._delete, "Forget one message."),
+            Operation(
+                "GET",
+                "/mailboxes",
+                self._mailboxes,
+                "The mailboxes, and how many messages are in each.",
+                (("by", "address, user, domain, tag or header:Name"),),
+            ),
+            Operation(
+                "GET",
+                "/wait",
+                self._wait,
+                "Wait for messages that fit, and answer at the moment they are there; 404 with transcripts and the "
+                "nearest misses when they do not come.",
+                (
+                    *wanted,
+                    ("count", "so many, 1 by default"),
+                    ("within", f"seconds, 5 by default, up to {LONGEST_WAIT:g}"),
+                ),
+            ),
+            Operation("GET", "/sessions", self._sessions, "Sessions, also those without mail, the newest first."),
+            Operation("GET", "/sessions/{id}", self._session, "One session with its transcript and violations."),
+            Operation("DELETE", "/sessions", self._forget_sessions, "Forget all sessions and violations."),
+            Operation("GET", "/violations", self._violations, "What clients did against the rules."),
+            Operation("GET", "/faults", self._faults, "The rules it fails by, and how often each has struck."),
+            Operation(
+                "POST",
+                "/faults",
+                self._add_faults,
+                "Fail by these besides.",
+                body='{"faults": ["451 twice, then accept", "drop at data to *@slow.test"]}',
+            ),
+            Operation("DELETE", "/faults", self._forget_faults, "Fail by no rule any more."),
+            Operation("GET", "/openapi.json", self._describe, "This description."),
+        )
+
+    # Messages
+
+    async def _list(self, request: Request, _: Mapping[str, str]) -> Answer:
+        found = self._found(request)
+        if mailbox := request.query.get("mailbox", ""):
+            names = self._running.inbox.grouping.names
+            found = tuple(message for message in found if mailbox.lower() in names(message))
+        start, limit = _number(request, "start", 0), min(_number(request, "limit", 100), MOST)
+        newest = found[::-1][start : start + limit]
+        return as_json({"total": len(found), "messages": [summary_json(message) for message in newest]})
+
+    def _found(self, request: Request) -> tuple[CaughtMessage, ...]:
+        try:
+            return self._running.inbox.search(request.query.get("query", ""))
+        except ValueError as error:
+            raise HttpProblem(400, f"query: {error}") from None
+
+    def _message(self, where: Mapping[str, str]) -> CaughtMessage:
+        message = self._running.inbox.get(where["id"])
+        if message is None:
+            raise HttpProblem(404, f"there is no message {where['id']} (any more)")
+        return message
+
+    async def _show(self, request: Request, where: Mapping[str, str]) -> Answer:
+        return as_json(message_json(self._message(where)))
+
+    async def _source(self, request: Request, where: Mapping[str, str]) -> Answer:
+        # Never shown as a page, whatever is in it.
+        headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
+        return Answer(content_type="message/rfc822", headers=headers, body=self._message(where).octets)
+
+    async def _delete(self, request: Request, where: Mapping[str, str]) -> Answer:
+        return as_json({"removed": self._running.inbox.remove([self._message(where).message_id])})
+
+    async def _delete_all(self, request: Request, _: Mapping[str, str]) -> Answer:
+        return as_json(
+            {"removed": self._running.inbox.remove([message.message_id for message in self._found(request)])}
+        )
+
+    async def _mailboxes(self, request: Request, _: Mapping[str, str]) -> Answer:
+        by = request.query.get("by")
+        try:
+            grouping = None if by is None else Grouping.parse(by)
+        except ValueError as error:
+            raise HttpProblem(400, str(error)) from None
+        mailboxes = self._running.inbox.mailboxes(grouping)
+        return as_json({"mailboxes": {name: len(messages) for name, messages in mailboxes.items()}})
+
+    async def _wait(self, request: Request, _: Mapping[str, str]) -> Answer:
+        query, running = request.query, self._running
+        wanted = Wanted(
+            to=query.get("to"), sender=query.get("sender"), subject=query.get("subject"), body=query.get("body")
+        )
+        count, within = max(1, _number(request, "count", 1)), _seconds(request)
+        try:
+            found = await wait_for(running.inbox, running.sessions, wanted, count=count, within=within)
+        except ExpectationFailed as failed:
+            nearest = [{**summary_json(message), "misses": list(missed)} for message, missed in failed.nearest]
+            return as_json({"status": 404, "detail": str(failed), "nearest": nearest}, 404)
+        return as_json({"messages": [summary_json(message) for message in found]})
+
+    # Sessions and faults
+
+    async def _sessions(self, request: Request, _: Mapping[str, str]) -> Answer:
+        return as_json({"sessions": [header_json(session) for session in self._running.sessions.sessions[::-1]]})
+
+    async def _session(self, request: Request, where: Mapping[str, str]) -> Answer:
+        session = self._running.sessions.get(where["id"])
+        if session is None:
+            raise HttpProblem(404, f"there is no session {where['id']} (any more)")
+        return as_json(session_json(session))
+
+    async def _forget_sessions(self, request: Request, _: Mapping[str, str]) -> Answer:
+        count = len(self._running.sessions.sessions)
+        self._running.sessions.clear()
+        self._running.violations.clear()
+        return as_json({"removed": count})
+
+    async def _violations(self, request: Request, _: Mapping[str, str]) -> Answer:
+        return as_json({"violations": [violation_json(each) for each in self._running.violations]})
+
+    async def _faults(self, request: Request, _: Mapping[str, str]) -> Answer:
+        book = self._running.faults
+        return as_json({"seed": book.seed, "faults": [fault_json(rule, book.struck(rule)) for rule in book.rules]})
+
+    async def _add_faults(self, request: Request, where: Mapping[str, str]) -> Answer:
+        try:
+            phrases = json.loads(request.body)["faults"]
+            self._running.faults.add(*[parse_phrase(str(phrase)) for phrase in phrases])
+        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+            raise HttpProblem(400, 'the body is JSON such as {"faults": ["451 twice, then accept"]}') from None
+        except ValueError as error:
+            raise HttpProblem(400, str(error)) from None
+        return await self._faults(request, where)
+
+    async def _forget_faults(self, request: Request, _: Mapping[str, str]) -> Answer:
+        count = len(self._running.faults.rules)
+        self._running.faults.use(())
+        return as_json({"removed": count})
+
+    async def _describe(self, request: Request, _: Mapping[str, str]) -> Answer:
+        return as_json(describe(self.operations, self._version))
+
+
+@asynccontextmanager
+async def serving_api(world: World, running: Catching, endpoint: Endpoint, version: str) -> AsyncIterator[Endpoint]:
+    """Serve the API while the context is open; where. Raises LinkError: the address can not be listened on."""
+    api = DevApi(running, version, host=endpoint.host)
+    listening = await world.network.listen(endpoint, WebServer(api.answer).serve)
+    try:
+        local = listening.local
+        assert isinstance(local, Endpoint)
+        yield local
+    finally:
+        await listening.close()
+
+
+def describe(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
+    """The description of the operations. OpenAPI 3.1."""
+    paths: dict[str, dict[str, Any]] = {}
+    for each in operations:
+        parameters: list[dict[str, Any]] = [
+            {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+            for name, text in each.parameters
+        ]
+        if "{id}" in each.path:
+            parameters.append({"name": "id", "in": "path", "required": True, "schema": {"type": "string"}})
+        described: dict[str, Any] = {
+            "summary": each.summary,
+            "operationId": f"{each.method.lower()}{each.path.replace('/', '_').replace('{', '').replace('}', '')}",
+            "parameters": parameters,
+            "responses": {"200": {"description": "Done."}, "default": {"description": "A problem, RFC 9457."}},
+        }
+        if each.body:
+            content = {"schema": {"type": "object"}, "example": json.loads(each.body)}
+            described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        paths.setdefault(_PATH + each.path, {})[each.method.lower()] = described
+    return {"openapi": "3.1.0", "info": {"title": "heloise dev", "version": version}, "paths": paths}
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise HttpProblem(400, f"{name} is a number")
+    return int(text)
+
+
+def _seconds(request: Request) -> float:
+    text = request.query.get("within", "5").removesuffix("s")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= LONGEST_WAIT:
+        raise HttpProblem(400, f"within is a number of seconds up to {LONGEST_WAIT:g}")
+    return seconds

@@ -1,0 +1,127 @@
+"""The sessions of a development server, also those that brought no mail: each with its transcript, the newest kept."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from heloise.mail.reply import Reply
+from heloise.mail.status import Severity
+from heloise.mail.violation import Violation
+from heloise.reception.door import Visit
+from heloise.reception.passing import Passing, Say
+from heloise.smtp.events import Fact, MessageProposed, Proposal, SessionEnded
+from heloise.smtp.transcript import Recorder, Transcript, render
+
+KEPT = 1000
+LINES = 500  # of a transcript
+_VIOLATIONS = 100  # of a session
+
+
+@dataclass(slots=True, kw_only=True)
+class CaughtSession:
+    """One session, as far as it has come. `started_at` in seconds since the epoch; `taken` and `refused` are counts."""
+
+    session_id: str
+    address: str
+    started_at: float
+    transcript: Transcript = field(default_factory=lambda: Transcript(LINES))
+    violations: list[Violation] = field(default_factory=list)
+    taken: int = 0
+    is_over: bool = False
+    is_lost: bool = False
+
+    @property
+    def refused(self) -> int:
+        """How often the server said no."""
+        negative = (Severity.TRANSIENT, Severity.PERMANENT)
+        return sum(line.reply is not None and line.reply.severity in negative for line in self.transcript)
+
+    @property
+    def text(self) -> str:
+        """What was said, with the cause of each reply."""
+        state = "lost" if self.is_lost else "over" if self.is_over else "open"
+        head = f"session {self.session_id} from {self.address} ({state}; {self.taken} taken, {self.refused} refused)\n"
+        return head + render(self.transcript, explained=True)
+
+    def violated(self, violation: Violation) -> None:
+        """The client has done something against a rule."""
+        if len(self.violations) < _VIOLATIONS:
+            self.violations.append(violation)
+
+
+class SessionBook:
+    """Knows the newest sessions."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._sessions: OrderedDict[str, CaughtSession] = OrderedDict()
+
+    def begin(self, session_id: str, address: str, now: float) -> CaughtSession:
+        """A session begins; the oldest one is forgotten when there are too many."""
+        session = CaughtSession(session_id=session_id, address=address, started_at=now)
+        self._sessions[session_id] = session
+        if len(self._sessions) > self._kept:
+            self._sessions.popitem(last=False)
+        return session
+
+    @property
+    def sessions(self) -> tuple[CaughtSession, ...]:
+        """Oldest first."""
+        return tuple(self._sessions.values())
+
+    def get(self, session_id: str) -> CaughtSession | None:
+        """The session of this id, or None when it is not there (any more)."""
+        return self._sessions.get(session_id)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._sessions.clear()
+
+    def attend(self, visit: Visit) -> Visit:
+        """See `heloise.reception.door.Attend`: know how a session ends."""
+        session = self._sessions.get(visit.session_id)
+        return visit if session is None else replace(visit, receiver=_Keeping(visit, session))
+
+
+class _Keeping(Passing):
+    def __init__(self, visit: Visit, session: CaughtSession) -> None:
+        super().__init__(visit.receiver)
+        self._session = session
+
+    async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
+        answers = await super().answer(proposal, say)
+        if isinstance(proposal, MessageProposed) and answers[0].severity is Severity.COMPLETED:
+            self._session.taken += 1
+        return answers
+
+    async def note(self, fact: Fact) -> None:
+        await super().note(fact)
+        if isinstance(fact, SessionEnded):
+            self._session.is_over, self._session.is_lost = True, fact.lost
+
+
+class Together:
+    """Several recorders as one. See `heloise.smtp.transcript.Recorder`."""
+
+    def __init__(self, recorders: Sequence[Recorder]) -> None:
+        self._recorders = recorders
+
+    def command(self, line: bytes) -> None:
+        """See there."""
+        for each in self._recorders:
+            each.command(line)
+
+    def reply(self, reply: Reply) -> None:
+        """See there."""
+        for each in self._recorders:
+            each.reply(reply)
+
+    def content(self, size: int) -> None:
+        """See there."""
+        for each in self._recorders:
+            each.content(size)
+
+    def note(self, text: str) -> None:
+        """See there."""
+        for each in self._recorders:
+            each.note(text)
