@@ -1,6 +1,7 @@
 """Real handshakes on the loopback interface, on asyncio and uvloop. RFC 3207, RFC 8446."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -277,3 +278,25 @@ def test_a_handshake_that_has_begun_before_we_looked_is_gone_on_with_where_it_is
         assert await server.receive() == b"EHLO client.test\r\n"
 
     run(new_loop, scenario)
+
+
+def test_a_session_that_sits_idle_under_tls_holds_little_memory(authority: Authority) -> None:
+    """asyncio's own buffer for TLS would be 256 KiB a session."""
+
+    async def scenario() -> None:
+        offer, demand = authority.server("mx.test"), authority.client("mx.test")
+        held = [await pair() for _ in range(11)]
+        await shake_hands(*held[0], demand, offer)
+        tracemalloc.start()
+        try:
+            for one in held[1:]:
+                await shake_hands(*one, demand, offer)
+            size, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert size / 20 < 64_000
+        for near, far in held:
+            near.abort()
+            far.abort()
+
+    asyncio.run(scenario())

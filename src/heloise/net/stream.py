@@ -17,6 +17,7 @@ import os
 import socket
 import ssl
 import struct
+from asyncio import sslproto
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -30,8 +31,13 @@ from heloise.world.tls import ClientTls, TlsDemand, TlsFileError
 HIGH_WATER: Final = 256 * 1024
 RECEIVE_BUFFER: Final = 256 * 1024
 TLS_FAREWELL: Final = 5.0  # seconds the peer gets to answer close_notify; few do
+TLS_BUFFER: Final = 32 * 1024  # two records (RFC 8446 §5.1)
 _NO_LINGERING: Final = struct.pack("ii", 1, 0)
 _UNKNOWN: Final = Endpoint("0.0.0.0", 0)
+
+# asyncio gives each session under TLS a buffer of its own, of 256 KiB, for as long as it lasts: ten times as much as
+# OpenSSL itself needs for one that sits idle.
+sslproto.SSLProtocol.max_size = TLS_BUFFER
 
 
 class SocketStream(asyncio.BufferedProtocol):
