@@ -6,6 +6,7 @@ starts the server within. Any other test has it in a thread. Each test has a ser
 
 import inspect
 import re
+import secrets
 from collections.abc import Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,8 @@ def mail_certificate(tmp_path_factory: pytest.TempPathFactory) -> "TestCertifica
     """The certificate of all mail servers of this run: `ca` is whom to believe."""
     from heloise.testing.certificate import make_certificate
 
-    return make_certificate(tmp_path_factory.mktemp("mail-certificate"))
+    # Never where another one has been in this process: what was read from files is remembered by their names.
+    return make_certificate(tmp_path_factory.mktemp(f"mail-certificate-{secrets.token_hex(8)}"))
 
 
 @pytest.fixture(scope="session")
