@@ -25,14 +25,17 @@ COMPILED = ("mail", "smtp", "world", "observe", "link", "queue", "routing", "rec
 
 _GENERATOR = "mypyc has no asynchronous generators"
 _AWAIT = "awaits in `except` or `finally`: compiled, the exception is then seen by whoever runs meanwhile"
+_SLOWER = "compiled with it a relay was slower than interpreted, a long chain of coroutines; to be measured by itself"
 _INSTEAD = "stands in for the store on disk; measures nothing"
 LEFT_INTERPRETED = {
     "mail/content.py": _GENERATOR,
     "queue/spool.py": _GENERATOR,
     "queue/watch.py": _GENERATOR,
+    "delivery/deliverer.py": _SLOWER,
     "delivery/tunnel.py": _GENERATOR,
     "delivery/downgrade": "seldom needed, and `convert` is an asynchronous generator",
     "delivery/on_demand.py": _AWAIT,
+    "link/converse.py": _SLOWER,
     "routing/asking.py": _AWAIT,
     "routing/sources": "waits for databases; drivers of others that must be there at run time only",
     "reception/web_login.py": "waits for other machines, with a semaphore around it",
