@@ -53,6 +53,17 @@ def test_waiting_for_what_never_happens_names_the_task_and_the_place() -> None:
         run_in_virtual_time(main())
 
 
+def test_what_goes_on_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heloise.testing.loop.ROUNDS", 1000)
+
+    async def for_ever() -> None:
+        while True:  # noqa: ASYNC110  # that it never ends is the point
+            await asyncio.sleep(0.1)
+
+    with pytest.raises(Stuck, match="no end of it"):
+        run_in_virtual_time(for_ever())
+
+
 def test_a_loop_that_spins_without_time_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heloise.testing.loop.ROUNDS_WITHOUT_TIME", 1000)
 

@@ -18,10 +18,12 @@ T = TypeVar("T")
 # Not zero, so that code which takes a moment for a duration is found out.
 START: Final = 10_000.0
 ROUNDS_WITHOUT_TIME: Final = 1_000_000
+ROUNDS: Final = 10_000_000  # in all: five days of a busy server are some hundred thousand; for ever is more
 
 
 class Stuck(Exception):
-    """Nothing can happen any more, or time does not go on. The message names the tasks that wait and where."""
+    """Nothing can happen any more, time does not go on, or it goes on without end. The message names the tasks that
+    wait and where."""
 
 
 class VirtualTime:
@@ -64,10 +66,15 @@ class _Jump:
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self._rounds = 0
+        self._rounds_in_all = 0
 
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
             raise Stuck(f"nothing is ready and no timer is left; waiting: {_describe_tasks(self._loop)}")
+        self._rounds_in_all += 1
+        if self._rounds_in_all > ROUNDS:
+            self._rounds_in_all = 0
+            raise Stuck(f"{ROUNDS} rounds, and no end of it; there are {_describe_tasks(self._loop)}")
         if timeout > 0:
             self._rounds = 0
             self._loop.advance(timeout)
