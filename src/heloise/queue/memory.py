@@ -76,11 +76,11 @@ class MemoryStore:
         self, *, now: float, until: float, limit: int, passing_over: PassingOver | None = None
     ) -> tuple[Lease, ...]:
         """Lease what is due, or was leased until now."""
-        if passing_over is not None:
+        # As in the store on disk: not while a lease has run out.
+        if not self._end_leases(now) and passing_over is not None:
             limit = min(limit, self._pass_over(passing_over, now))
             if not limit:
                 return ()
-        self._end_leases(now)
         due = sorted(
             (queued.due, queued.id, message_id)
             for message_id, message in self._messages.items()
@@ -122,7 +122,9 @@ class MemoryStore:
         leases = [self._lease(message_id, set(dues), until) for message_id in dict.fromkeys(each[1] for each in found)]
         return tuple(replace(lease, message=_as_it_was_due(lease.message, dues)) for lease in leases)
 
-    def _end_leases(self, now: float) -> None:
+    def _end_leases(self, now: float) -> bool:
+        """Was there one?"""
+        found = False
         for message_id, message in self._messages.items():
             if any(queued.state is _L and queued.due <= now for queued in message.recipients):
                 recipients = tuple(
@@ -130,6 +132,8 @@ class MemoryStore:
                     for queued in message.recipients
                 )
                 self._messages[message_id] = replace(message, recipients=recipients)
+                found = True
+        return found
 
     def _lease(self, message_id: MessageId, chosen: set[int], until: float) -> Lease:
         message = self._messages[message_id]

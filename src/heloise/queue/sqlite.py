@@ -134,12 +134,13 @@ class SqliteStore:
         self, *, now: float, until: float, limit: int, passing_over: PassingOver | None = None
     ) -> tuple[Lease, ...]:
         """See `QueueStore.lease`."""
-        if passing_over is not None:
+        expired = self._leases.take_expired(now)
+        # Not while a lease has run out: it is due as well, and whoever is not given it now would ask for ever.
+        if passing_over is not None and not expired:
             left = await self._pass_over(passing_over, now, limit)
             if left == 0:
                 return ()
             limit = limit if left is None else min(limit, left)  # behind those nobody was looked at
-        expired = self._leases.take_expired(now)
         return await self._lease(
             lambda connection: statements.lease(connection, now=now, until=until, limit=limit, expired=expired),
             until=until,

@@ -264,6 +264,17 @@ async def who_is_passed_over_is_due_later(open_store: OpenStore) -> None:
     await store.close()
 
 
+async def a_lease_that_runs_out_is_no_longer_due_when_all_are_passed_over(open_store: OpenStore) -> None:
+    """Else whoever delivers would ask for it again and again, and time would stand still for him."""
+    store = await open_store()
+    await store.insert(new_message("A", "a@full.test"), leased_until=NOW + 50)
+    await store.insert(new_message("B", "b@full.test"))
+    await store.lease(now=NOW + 50, until=LATER, limit=10, passing_over=_PassingOver(LATER))
+    await store.lease(now=NOW + 50, until=LATER, limit=10, passing_over=_PassingOver(LATER))
+    assert await store.next_due() == LATER, "it is leased or put off, and so is who waits beside it"
+    await store.close()
+
+
 async def a_lease_that_runs_out_is_given_again(open_store: OpenStore) -> None:
     """In whatever order leases were given."""
     store = await open_store()
@@ -756,6 +767,7 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     a_release_time_is_kept,
     the_earliest_are_leased_first,
     who_is_passed_over_is_due_later,
+    a_lease_that_runs_out_is_no_longer_due_when_all_are_passed_over,
     a_lease_that_runs_out_is_given_again,
     a_call_that_was_cancelled_leaves_no_lease,
     who_opens_gets_what_was_leased_before,
