@@ -12,6 +12,7 @@ from heloise.mail.cause import Cause, Rule
 from heloise.reception.pressure import Pressure
 from heloise.world import Blocking, Files, World
 
+_STATM = "/proc/self/statm"
 _PAGE = 4096
 _RELIEVED_AT = 0.9  # of a budget: below it new clients are let in again
 _LEAST_LEFT = 64  # descriptors for the queue, deliveries and name servers
@@ -52,8 +53,9 @@ class ResourceWatch:
         self._watch = Watch("resources", world, self._refresh)
 
     def start(self) -> None:
-        """Begin to look."""
-        self._watch.start()
+        """Begin to look, where there is something to be seen."""
+        if self._files.exists(_STATM):
+            self._watch.start()
 
     async def stop(self) -> None:
         """Look no more. Idempotent."""
@@ -78,7 +80,7 @@ class ResourceWatch:
 def _look(files: Files) -> tuple[int, int] | None:
     """Octets in memory and open descriptors of this process. Blocks."""
     try:
-        resident = int(read_text(files, "/proc/self/statm").split()[1]) * _PAGE
+        resident = int(read_text(files, _STATM).split()[1]) * _PAGE
         return resident, len(files.names("/proc/self/fd"))
     except (OSError, ValueError, IndexError):
         return None
