@@ -54,6 +54,8 @@ SCHEMAS: Json = {
             "protocol": _TEXT,
             "session": _TEXT,
             "not_before": _MAYBE_NUMBER,
+            "warn_at": _MAYBE_NUMBER,
+            "priority": {**_COUNT, "description": "-9 to 9, RFC 6710"},
             "expires_at": _MAYBE_NUMBER,
             "recipients": {"type": "array", "items": _of("QueuedRecipient")},
         }
