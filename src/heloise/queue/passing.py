@@ -7,7 +7,7 @@ settlement; one that is passed over costs a look and a part of one statement.
 import json
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -40,7 +40,7 @@ def pass_over(connection: apsw.Connection, passing_over: PassingOver, now: float
     When a record among them can not be read, nobody is: the lease will find out which, and set it aside.
     """
     try:
-        found: list[Row] = json.loads(connection.execute(LOOK, (now, min(_LEAST + _FOR_EACH * limit, _MOST))).get)
+        found: list[list[Any]] = json.loads(connection.execute(LOOK, (now, min(_LEAST + _FOR_EACH * limit, _MOST))).get)
     except (ValueError, apsw.SQLError, apsw.CorruptError):
         return PassedOver([], None)
     put_off: list[tuple[str, float]] = []

@@ -109,10 +109,11 @@ def _look(connection: apsw.Connection, settlements: Sequence[Settlement]) -> _Fo
     return found
 
 
-def _rows(connection: apsw.Connection, statement: str, keys: Sequence[int | str]) -> list[Row]:
+def _rows(connection: apsw.Connection, statement: str, keys: Sequence[int | str]) -> list[list[Any]]:
+    """Of JSON, so each row is a list: what is compiled insists on it."""
     if not keys:
         return []
-    rows: list[Row] = json.loads(connection.execute(statement, (json.dumps(keys),)).get)
+    rows: list[list[Any]] = json.loads(connection.execute(statement, (json.dumps(keys),)).get)
     return rows
 
 
