@@ -39,7 +39,8 @@ def main() -> int:
 
 
 def joined(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One result of several: all experiments in their order, and of the settings and the load the worst.
+    """One result of several, in the order in which they were made: all experiments, and the worst of the settings. The
+    load before is that of the first: what comes behind it finds the load of its own benchmark.
 
     Raises:
         ValueError: they are not of the same programs on the same machine.
@@ -54,7 +55,6 @@ def joined(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **first,
         "machine": {
             **first["machine"],
-            "load_before": max(each["load_before"] for each in machines),
             "load_after": max(each["load_after"] for each in machines),
         },
         "settings": {
