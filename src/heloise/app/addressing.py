@@ -42,18 +42,16 @@ def lookup_sources(configuration: Configuration, world: World) -> Sources:
     for index, each in enumerate(configuration.maps):
         if each.query is None:
             continue
-        source: Source
-        if each.sqlite is not None:
-            source = SqliteSource(
-                each.sqlite,
-                each.query,
-                timeout=each.timeout,
-                blocking=world.blocking,
-                files=world.files,
-                clock=world.clock,
-            )
-        else:
-            assert each.postgresql is not None  # checked when the configuration was read
-            source = PostgresSource(each.postgresql, each.query, timeout=each.timeout)
+        source = database_source(each.sqlite, each.postgresql, each.query, timeout=each.timeout, world=world)
         asked[index] = Asked(source, timeout=each.timeout, keep=each.keep)
     return Sources(asked, world.clock)
+
+
+def database_source(sqlite: str | None, postgresql: str | None, query: str, *, timeout: float, world: World) -> Source:
+    """The one database that is named, asked by `query` within `timeout` seconds; opened when it is first asked."""
+    if sqlite is not None:
+        return SqliteSource(
+            sqlite, query, timeout=timeout, blocking=world.blocking, files=world.files, clock=world.clock
+        )
+    assert postgresql is not None  # checked when the configuration was read
+    return PostgresSource(postgresql, query, timeout=timeout)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from heloise.app.addressing import database_source
 from heloise.app.journal import Journal
 from heloise.app.users_file import UsersFile, trouble
 from heloise.config.authentication import Auth, AuthTokens
@@ -14,7 +15,6 @@ from heloise.reception.database_users import DatabaseUsers
 from heloise.reception.guessing import Guesses
 from heloise.reception.users import Login
 from heloise.reception.web_login import PasswordService, TokenRules, TokenService, WebService, basic
-from heloise.routing.sources import PostgresSource, Source, SqliteSource
 from heloise.smtp.limits import NO_AUTH, AuthRules
 from heloise.smtp.sasl.exchange import IN_CLEAR
 from heloise.smtp.sasl.external import NAME as EXTERNAL
@@ -115,19 +115,7 @@ class UserSources:
 def _database(auth: Auth, world: World) -> DatabaseUsers | None:
     if auth.query is None:
         return None
-    source: Source
-    if auth.sqlite is not None:
-        source = SqliteSource(
-            auth.sqlite,
-            auth.query,
-            timeout=auth.timeout,
-            blocking=world.blocking,
-            files=world.files,
-            clock=world.clock,
-        )
-    else:
-        assert auth.postgresql is not None  # checked when the configuration was read
-        source = PostgresSource(auth.postgresql, auth.query, timeout=auth.timeout)
+    source = database_source(auth.sqlite, auth.postgresql, auth.query, timeout=auth.timeout, world=world)
     return DatabaseUsers(source, timeout=auth.timeout)
 
 
