@@ -20,6 +20,7 @@ from heloise.smtp.registry import discover
 from heloise.smtp.server import content_facts
 from heloise.smtp.transaction import ClientOptions
 from heloise.world import Endpoint, World
+from tests.peers import free_port
 from tests.serving import Served, start, until_empty
 
 CONFIGURATION = """\
@@ -91,10 +92,7 @@ async def a_full_disk(directory: Path, size: int) -> None:
     prefix = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=12m tmpfs "$0" && exec "$@"']
     world = real_world()
     quiet = Journal(lambda level, event, fields: None)
-    options = CatchOptions(endpoint=Endpoint("127.0.0.1", 0))
-    # The next hop is not there yet: its port is taken, then given up until the disk has been filled.
-    async with catching(world, options, quiet, lambda session_id, admission: None) as reserved:
-        sink_endpoint = reserved.endpoint
+    sink_endpoint = Endpoint("127.0.0.1", free_port())  # nobody is there until the disk has been filled
     configuration.write_text(CONFIGURATION.format(sink=sink_endpoint.port))
     server = await asyncio.to_thread(
         start, configuration, directory, log=log, prefix=[*prefix, str(directory / "disk")]

@@ -156,12 +156,13 @@ class Postfix(Peer):
         """The ids of all messages in the queue, held, deferred or under way.
 
         Read off the queue's file names. A message moves between the queue directories while they are read, so one
-        reading may miss it: wait for a number with `wait_for_queue`.
+        reading may miss it: wait for a number with `wait_for_queue`. A name with a dot is a file that is still being
+        written (microseconds.pid, renamed to the queue id afterwards).
         """
         found: set[str] = set()
         for queue in _QUEUES:
             for _, _, files in os.walk(self._spool / queue):
-                found.update(files)
+                found.update(name for name in files if "." not in name)
         return found
 
     def wait_for_queue(self, count: int, timeout: float = 20.0) -> set[str]:
