@@ -36,7 +36,7 @@ def serve(act: Callable[[Ask, Send], Awaitable[None]]) -> None:
         ):
 
             async def ask(method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
-                return await asyncio.to_thread(fetch, f"http://{api}/api/v1{path}", method, body, headers)
+                return await asyncio.to_thread(fetch, f"http://{api}/api/heloise/v1{path}", method, body, headers)
 
             async def send(subject: str, recipient: str = "c@d.test") -> None:
                 content = LETTER % subject.encode()
@@ -154,7 +154,7 @@ def test_every_operation_is_described_and_can_be_asked() -> None:
         assert len(places) >= 15
         for path, method in sorted(places, key=lambda place: (place[1] == "delete", -len(place[0]))):
             number = message["session"] if "sessions" in path else message["id"]
-            short = path.removeprefix("/api/v1").replace("{id}", number)
+            short = path.removeprefix("/api/heloise/v1").replace("{id}", number)
             body: object = {"faults": []} if method == "post" else None
             assert (await ask(method.upper(), short + ("?within=0" if "wait" in short else ""), body))[0] == 200
         assert threading.main_thread().is_alive()

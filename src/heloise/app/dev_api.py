@@ -1,5 +1,5 @@
 """The API of a development server, on loopback: messages, waiting, sessions, faults. Described by OpenAPI at
-`/api/v1/openapi.json`.
+`/api/heloise/v1/openapi.json`.
 
 Whoever can reach the port may read all. So that web pages in a browser on this machine can not, by a name that leads
 here, the Host has to be the address it listens on, and a request that changes something has no other Origin.
@@ -27,7 +27,7 @@ from heloise.world import Endpoint, World
 LONGEST_WAIT = 300.0  # seconds
 MOST = 1000  # messages in one answer
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_PATH = "/api/v1"
+_PATH = "/api/heloise/v1"
 
 
 @dataclass(frozen=True, slots=True)

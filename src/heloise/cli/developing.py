@@ -124,7 +124,7 @@ def _print_api(out: Console, wanted: Endpoint | None, api: Endpoint | None) -> N
     if api is None:
         paragraph(out, f"The API is not there: {wanted} is in use. --api-port takes another port, 0 a free one.")
     else:
-        url = Text(f"http://{api}/api/v1/openapi.json", style="place")
+        url = Text(f"http://{api}/api/heloise/v1/openapi.json", style="place")
         paragraph(out, Text.assemble("Programs wait for mail, search it and set faults at ", url))
 
 
