@@ -10,8 +10,8 @@ from typing import TypeGuard
 import pytest
 from click.testing import CliRunner, Result
 
-from heloise.cli.explanations import explain_text
 from heloise.cli.main import main
+from heloise.explain.explanations import explain_text
 from heloise.mail import causes
 from heloise.mail.causes import CATALOGUE
 from heloise.mail.reply import Reply

@@ -11,7 +11,7 @@ AMBIENT = frozenset(
 )
 
 
-@pytest.mark.parametrize("path", modules("mail", "smtp", "dsn"), ids=named)
+@pytest.mark.parametrize("path", modules("mail", "smtp", "dsn", "explain"), ids=named)
 def test_nothing_below_the_world_reaches_for_it(path: Path) -> None:
     found = [f"line {line}: {name}" for line, name in imports(tree(path)) if name.partition(".")[0] in AMBIENT]
     assert not found

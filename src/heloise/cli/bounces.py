@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from heloise.cli.explanations import Explanation, explain_code, explain_text
 from heloise.dsn.parse import parse_report
 from heloise.dsn.reading import ReadRecipient, ReadReport
+from heloise.explain.explanations import Explanation, explain_code, explain_text
 from heloise.mail.outcome import Action
 from heloise.mail.status import Severity
 

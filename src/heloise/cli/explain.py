@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from heloise.cli.bounces import Fate, read_bounce
-from heloise.cli.explanations import Explanation, all_names, explain_text
 from heloise.cli.terminal import STYLES, ExitCode, console, paragraph, rows
+from heloise.explain.explanations import Explanation, all_names, explain_text
 from heloise.mail.causes import CATALOGUE
 from heloise.smtp.codes import REPLY_CODES
 

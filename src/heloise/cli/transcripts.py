@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.text import Text
 
-from heloise.cli.explanations import explain_code
 from heloise.cli.terminal import STYLES, paragraph
-from heloise.mail.causes import PEER_NONSENSE, PEER_SAID
+from heloise.explain.explanations import Explanation
+from heloise.explain.story import tell
 from heloise.mail.reply import Reply
 from heloise.mail.status import Severity
-from heloise.smtp.status_codes import find_detail
 from heloise.smtp.transcript import Direction, Transcript, TranscriptLine
 
 INDENT = 3
@@ -28,27 +27,20 @@ def needs_words(reply: Reply) -> bool:
 
 def why(reply: Reply) -> Iterator[Text]:
     """The lines that explain a reply: its cause, or the catalogue where another server said it."""
-    cause = reply.cause
-    if cause.kind in (PEER_SAID, PEER_NONSENSE):
-        yield from _why_by_code(reply)
-        return
-    rule = f" · {cause.rule}" if cause.rule is not None else ""
-    yield Text.assemble((cause.id, "cause"), (f" · {cause.clause}{rule}", "why"))
-    yield Text(f"{cause.kind.meaning} {cause.kind.advice}", style="why")
-    news = [f"{name} = {value}" for name, value in cause.inputs if value not in reply.text]
-    if news:
-        yield Text(", ".join(news), style="why")
-
-
-def _why_by_code(reply: Reply) -> Iterator[Text]:
-    known = explain_code(reply.code)
-    yield Text.assemble((known.name, "cause"), (f" · {known.clause} · {known.title}", "why"))
-    detail = find_detail(reply.status) if reply.status is not None else None
-    if detail is not None and detail.subject and reply.severity is not Severity.COMPLETED:
-        yield Text.assemble((str(reply.status), "cause"), (f" · {detail.clause} · {detail.title}", "why"))
-        yield Text(f"{detail.meaning} {detail.advice}", style="why")
+    story = tell(reply)
+    if story.cause is not None:
+        yield _headed(story.cause, f" · {story.rule}" if story.rule is not None else "")
     else:
-        yield Text(f"{known.meaning} {known.advice}", style="why")
+        yield _headed(story.code, f" · {story.code.title}")
+        if story.status is not None and story.status_tells:
+            yield _headed(story.status, f" · {story.status.title}")
+    yield Text(f"{story.best.meaning} {story.best.advice}", style="why")
+    if story.inputs:
+        yield Text(", ".join(f"{name} = {value}" for name, value in story.inputs), style="why")
+
+
+def _headed(known: Explanation, rest: str) -> Text:
+    return Text.assemble((known.name, "cause"), (f" · {known.clause}{rest}", "why"))
 
 
 def print_line(out: Console, entry: TranscriptLine, *, explain_all: bool = False) -> None:

@@ -1,6 +1,6 @@
 """What there is to say about a code, a status or a cause: looked up in the catalogues, as one sort of value.
 
-Pure; `explain` prints it, and `transcripts` takes a line of it.
+Pure; the terminal prints it, and pages show it.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from heloise.mail.cause import CauseKind
 from heloise.mail.causes import CATALOGUE
-from heloise.mail.status import Severity
+from heloise.mail.status import EnhancedStatus, Severity
 from heloise.smtp.codes import REPLY_CODES, SEVERITIES, ReplyCode, codes_of
 from heloise.smtp.status_codes import CLASSES, STATUS_DETAILS, SUBJECTS, StatusDetail
 
@@ -38,7 +38,7 @@ def explain_text(text: str) -> tuple[Explanation, ...]:
     found = _STATUS.fullmatch(text)
     if found is not None:
         return (_explain_status(found[1], int(found[2]), int(found[3])),)
-    return tuple(_explain_cause(kind) for kind in _causes(text.lower()))
+    return tuple(explain_cause(kind) for kind in _causes(text.lower()))
 
 
 def all_names() -> list[str]:
@@ -72,6 +72,11 @@ def explain_code(code: int) -> Explanation:
     )
 
 
+def explain_status(status: EnhancedStatus) -> Explanation:
+    """An enhanced status. RFC 3463 §2."""
+    return _explain_status(str(status.klass), status.subject, status.detail)
+
+
 def _explain_status(klass: str, subject: int, detail: int) -> Explanation:
     severity = Severity(int(klass)) if klass.isdigit() else None
     how = f" Class {klass}: {CLASSES[int(klass)]}." if klass.isdigit() else ""
@@ -96,7 +101,8 @@ def _explain_status(klass: str, subject: int, detail: int) -> Explanation:
     )
 
 
-def _explain_cause(kind: CauseKind) -> Explanation:
+def explain_cause(kind: CauseKind) -> Explanation:
+    """A cause, as logs and transcripts have it."""
     codes: tuple[ReplyCode, ...] = codes_of(kind.id)
     severities = {code.severity for code in codes}
     return Explanation(
