@@ -27,6 +27,7 @@ _PROOF = {
     "openssl": "bin/openssl",
     "nodemailer": "bin/nodemailer",
     "haraka": "haraka/stamp",
+    "chromium": "bin/chromium",
     "senders": "senders/stamp",
 }
 _ROOTS = (
@@ -37,6 +38,7 @@ _RESULT = {
     **{name: f"{name}/root" for name in _ROOTS},
     "aiosmtpd": "aiosmtpd/venv/bin/python",
     "nodemailer": "bin/nodemailer",
+    "chromium": "bin/chromium",
     "haraka": "haraka/node_modules",
     "senders": "senders/venv/bin/python",
 }

@@ -1,8 +1,7 @@
 """The API of a development server, on loopback: messages, waiting, sessions, faults. Described by OpenAPI at
 `/api/heloise/v1/openapi.json`.
 
-Whoever can reach the port may read all. So that web pages in a browser on this machine can not, by a name that leads
-here, the Host has to be the address it listens on, and a request that changes something has no other Origin.
+Whoever can reach the port may read all, but for pages of strangers in a browser on this machine (`web/guarding.py`).
 """
 
 import json
@@ -10,23 +9,23 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from heloise.app.dev import Catching
 from heloise.app.dev_json import fault_json, header_json, message_json, session_json, summary_json, violation_json
+from heloise.app.dev_pages import dev_pages
 from heloise.faults.phrase import parse_phrase
 from heloise.inbox.expecting import ExpectationFailed, wait_for
 from heloise.inbox.mailboxes import Grouping
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.wanted import Wanted
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json
+from heloise.web.guarding import LOOPBACK, check_caller
 from heloise.web.routes import Handle, Route, Routes
 from heloise.web.serving import WebServer
 from heloise.world import Endpoint, World
 
 LONGEST_WAIT = 300.0  # seconds
 MOST = 1000  # messages in one answer
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PATH = "/api/heloise/v1"
 
 
@@ -49,24 +48,15 @@ class DevApi:
     def __init__(self, running: Catching, version: str, *, host: str = "127.0.0.1") -> None:
         self._running = running
         self._version = version
-        self._hosts = _LOOPBACK | {host}
+        self._hosts = LOOPBACK | {host}
         self.operations = self._operations()
-        self._routes = Routes([Route(each.method, _PATH + each.path, each.handle) for each in self.operations])
+        operations = [Route(each.method, _PATH + each.path, each.handle) for each in self.operations]
+        self._routes = Routes([*operations, *dev_pages(_PATH, version).routes()])
 
     async def answer(self, request: Request) -> Answer:
         """See `heloise.web.serving.WebServer`. Raises HttpProblem."""
-        self._check(request)
+        check_caller(request, self._hosts)
         return await self._routes(request)
-
-    def _check(self, request: Request) -> None:
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-        if host not in self._hosts:
-            raise HttpProblem(403, "the Host of the request is not this server; use its address or localhost")
-        origin = request.headers.get("origin")
-        if request.method not in ("GET", "HEAD") and origin is not None:
-            named = urlsplit(origin)
-            if named.netloc != request.headers.get("host"):
-                raise HttpProblem(403, "a page of another origin may not change anything here")
 
     def _operations(self) -> tuple[Operation, ...]:
         query = ("query", "words and conditions, such as: invoice to:alice has:attachment")

@@ -7,7 +7,10 @@ from typing import Any
 from heloise.faults.rule import FaultRule
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.sessions import CaughtSession
+from heloise.mail.reply import Reply
 from heloise.mail.violation import Violation
+from heloise.smtp.codes import REPLY_CODES
+from heloise.smtp.status_codes import STATUS_DETAILS
 from heloise.smtp.transcript import TranscriptLine
 
 
@@ -84,10 +87,23 @@ def line_json(line: TranscriptLine) -> dict[str, Any]:
     told: dict[str, Any] = {"by": line.direction.value, "text": line.text}
     if line.reply is not None:
         cause = line.reply.cause
-        told |= {"code": line.reply.code, "cause": cause.id, "clause": cause.clause, "inputs": dict(cause.inputs)}
+        told |= _titles(line.reply)
+        told |= {"cause": cause.id, "clause": cause.clause, "inputs": dict(cause.inputs)}
         told |= {"meaning": cause.kind.meaning, "advice": cause.kind.advice}
         told["rule"] = None if cause.rule is None else str(cause.rule)
     return told
+
+
+def _titles(reply: Reply) -> dict[str, Any]:
+    """Code and status with what the registries call them."""
+    code, status = REPLY_CODES.get(reply.code), reply.status
+    detail = None if status is None else STATUS_DETAILS.get((status.subject, status.detail))
+    return {
+        "code": reply.code,
+        "title": None if code is None else code.title,
+        "status": None if status is None else str(status),
+        "status_title": None if detail is None else detail.title,
+    }
 
 
 def violation_json(violation: Violation) -> dict[str, Any]:

@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 JSON = "application/json"
+SHIELD: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-DNS-Prefetch-Control": "off",
+}
+"""What every answer tells a browser: to take it for what it says it is, and to give it to no page of a stranger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer; a `body` that is made while it is sent goes in chunks."""
+    """One answer; a `body` that is made while it is sent goes in chunks. `headers` stand before those of `SHIELD`."""
 
     status: int = 200
     content_type: str = JSON

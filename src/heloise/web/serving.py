@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import h11
 
-from heloise.web.exchange import Answer, HttpProblem, Request, as_problem
+from heloise.web.exchange import SHIELD, Answer, HttpProblem, Request, as_problem
 from heloise.world import LinkError, Stream
 
 MOST_BODY = 1 << 20  # octets of a request
@@ -77,7 +77,8 @@ class WebServer:
                 return None
 
     async def _send(self, connection: h11.Connection, stream: Stream, answer: Answer) -> None:
-        headers = [("Content-Type", answer.content_type), ("Cache-Control", "no-store"), *answer.headers.items()]
+        told = {"Content-Type": answer.content_type, "Cache-Control": "no-store", **SHIELD, **answer.headers}
+        headers = list(told.items())
         if isinstance(answer.body, bytes):
             headers.append(("Content-Length", str(len(answer.body))))
         if connection.their_state is not h11.DONE:  # what is left of the request is not read

@@ -1,0 +1,10 @@
+"""The pages of a development server."""
+
+from heloise.web.pages import Page, Pages
+
+_PAGES = (Page(path="/", title="Sessions", module="inbox.js", nav="Sessions"),)
+
+
+def dev_pages(api: str, version: str) -> Pages:
+    """All of them, for an API at this path."""
+    return Pages(pages=_PAGES, api=api, facts={"server": "dev", "version": version, "features": ["inbox", "faults"]})
