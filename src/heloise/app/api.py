@@ -106,6 +106,10 @@ async def _change_many(desk: Desk, request: Request, found: Mapping[str, str], *
     return as_json(await _ask(desk, {"do": what, "selection": selection, **_target(more, what)}))
 
 
+async def _faults(desk: Desk, request: Request, found: Mapping[str, str], *, do: str) -> Answer:
+    return as_json(await _ask(desk, {**(_body(request) if request.method == "POST" else {}), "do": do}))
+
+
 async def _health(desk: Desk, request: Request, found: Mapping[str, str]) -> Answer:
     return as_json(await _ask(desk, {"do": "health"}))
 
@@ -168,6 +172,28 @@ def _operations() -> list[ApiOperation]:
             body="Nothing",
             answer="Reloaded",
         ),
+    ]
+    made += [
+        ApiOperation(
+            method=method,
+            path="/faults",
+            name=name,
+            summary=summary,
+            handle=partial(_faults, do=do),
+            body="NewFaults" if method == "POST" else None,
+            answer=answer,
+        )
+        for method, name, do, summary, answer in (
+            (
+                "GET",
+                "listFaults",
+                "faults",
+                "What this server fails by on purpose.",
+                "Faults",
+            ),
+            ("POST", "addFaults", "add-faults", "Fail by these besides, until the server is stopped.", "Faults"),
+            ("DELETE", "forgetFaults", "forget-faults", "Fail no more by what was added.", "Removed"),
+        )
     ]
     for what, meaning in _CHANGES.items():
         one, many = partial(_change_one, what=what), partial(_change_many, what=what)

@@ -13,7 +13,7 @@ from typing import Any
 from heloise.app.dev import Catching
 from heloise.app.dev_json import fault_json, header_json, message_json, session_json, summary_json, violation_json
 from heloise.app.dev_pages import dev_pages
-from heloise.faults.phrase import parse_phrase
+from heloise.config.faulty import read_fault
 from heloise.inbox.expecting import ExpectationFailed, wait_for
 from heloise.inbox.mailboxes import Grouping
 from heloise.inbox.message import CaughtMessage
@@ -107,7 +107,7 @@ class DevApi:
                 "/faults",
                 self._add_faults,
                 "Fail by these besides.",
-                body='{"faults": ["451 twice, then accept", "drop at data to *@slow.test"]}',
+                body='{"faults": ["451 twice, then accept", {"stage": "data", "to": "*@slow.test", "cut": "drop"}]}',
             ),
             Operation("DELETE", "/faults", self._forget_faults, "Fail by no rule any more."),
             Operation("GET", "/openapi.json", self._describe, "This description."),
@@ -200,8 +200,8 @@ class DevApi:
 
     async def _add_faults(self, request: Request, where: Mapping[str, str]) -> Answer:
         try:
-            phrases = json.loads(request.body)["faults"]
-            self._running.faults.add(*[parse_phrase(str(phrase)) for phrase in phrases])
+            faults = json.loads(request.body)["faults"]
+            self._running.faults.add(*[read_fault(each) for each in faults])
         except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
             raise HttpProblem(400, 'the body is JSON such as {"faults": ["451 twice, then accept"]}') from None
         except ValueError as error:

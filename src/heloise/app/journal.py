@@ -249,6 +249,10 @@ class Journal:
         """The server is root, and would give an intruder everything."""
         self._emit("warning", "server.runs-as-root", {})
 
+    def fails_on_purpose(self, rules: int) -> None:
+        """The server is one for tests, and fails by so many rules."""
+        self._emit("warning", "server.fails-on-purpose", {"rules": rules})
+
     def log_not_reopened(self, problem: str) -> None:
         """The log goes on in the old file."""
         self._emit("error", "server.log-not-reopened", {"problem": problem})

@@ -21,6 +21,7 @@ from heloise.app.crew_queue import CrewQueue
 from heloise.app.delivering import delivery_doors, delivery_options, make_deliverer
 from heloise.app.desk import ServerDesk
 from heloise.app.entrances import Entrance, Entrances
+from heloise.app.failing import Faults
 from heloise.app.fetching import CountingRecorder, Fetched, fetch, fetched_json
 from heloise.app.filtering import configured_filters
 from heloise.app.health import health
@@ -120,6 +121,8 @@ class MailServer:
         self.passports = make_office(configuration, world, journal, vfs=store.vfs, exclusive=store.exclusive, part=part)
         self._meters = Meters()
         self._greylist = make_greylist(configuration, world, vfs=store.vfs, exclusive=store.exclusive)
+        self._faults = Faults(configuration, world, journal)
+        self.operations.update(self._faults.operations)
         self._background = Background()
         self.deliverer = self._deliverer_for(self.queue)
         self._adopted: list[tuple[Queue, Deliverer]] = []
@@ -293,6 +296,7 @@ class MailServer:
         self._census.allow(**census_limits(configuration, part))
         self._allow_networks(configuration)
         self._greylist.times = greylist_times(configuration)
+        self._faults.use(configuration)
         self._resources.budgets = budgets(configuration, part)
         for queue, deliverer in [(self.queue, self.deliverer), *self._adopted]:
             queue.keep_free(configuration.limits.minimum_free)
@@ -385,6 +389,7 @@ class MailServer:
             recorder_for=self._recorder_for,
             refusals=self._journal.counts.refusals,
             proxies=proxy_rules(configuration, index),
+            attend=self._faults.attend(configuration),
         )
 
     def _allow_networks(self, configuration: Configuration) -> None:

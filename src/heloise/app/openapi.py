@@ -95,6 +95,11 @@ SCHEMAS: Json = {
     ),
     "Health": _object({"live": _TRUTH, "ready": _TRUTH, "why": _MAYBE_TEXT}),
     "Reloaded": _object({"changed": _LINES, "kept": _LINES}),
+    "Faults": _object({"seed": _COUNT, "faults": {"type": "array", "items": {"type": "object"}}}),
+    "NewFaults": _object(
+        {"faults": {"type": "array", "description": "phrases, or objects with the keys of [[fault]]", "items": {}}}
+    ),
+    "Removed": _object({"removed": _COUNT}),
     "Nothing": _object({}, required=False),
     "Recipient": _object({"recipient": _TEXT}, required=False),
     "Redirection": _object(_REDIRECTION, required=False),

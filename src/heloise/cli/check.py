@@ -88,6 +88,8 @@ def meaning(configuration: "Configuration", tables: "RoutingTables") -> Iterator
         yield "asks", f"the mail filters {', '.join(filters)}"
     if configuration.rspamd.url is not None:
         yield "asks", f"rspamd at {configuration.rspamd.url}"
+    if configuration.staging.fail_on_purpose:
+        yield "fails", f"on purpose, by {_count(len(configuration.faults), 'rule')} and what its API is given"
     yield "tells", _telling(configuration)
     size = f"up to {write_size(limits.message_size)}" if limits.message_size else "of any size"
     yield "takes", f"messages {size} for up to {limits.recipients} recipients each"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from heloise.config.certificate_checks import advise_certificates
 from heloise.config.credential_checks import advise_credentials
 from heloise.config.errors import Problem
+from heloise.config.failing_checks import advise_faults
 from heloise.config.judging_checks import advise_policy
 from heloise.config.kinds import Network
 from heloise.config.listening import Listener, Protocol
@@ -210,4 +211,5 @@ _ADVICE = (
     advise_credentials,
     _patience,
     _agents,
+    advise_faults,
 )

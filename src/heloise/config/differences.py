@@ -70,8 +70,9 @@ def taken_over(old: Configuration, new: Configuration) -> Configuration:
         passport=replace(new.passport, off=old.passport.off),
     )
     if made.process_count != old.process_count:
-        text = f"with [[odmr]] there is one process, and {old.process_count} are running"
-        raise ConfigError([problem(new, ("odmr", 0), text, "start the server again")])
+        path: Path = ("odmr", 0) if new.sites_on_demand else ("staging", "fail_on_purpose")
+        text = f"with [[odmr]] or [staging] there is one process, and {old.process_count} are running"
+        raise ConfigError([problem(new, path, text, "start the server again")])
     return made
 
 

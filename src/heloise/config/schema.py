@@ -17,6 +17,7 @@ from heloise.config.agents import Hook, Pipe
 from heloise.config.authentication import Auth
 from heloise.config.credentials import HostCredentials
 from heloise.config.encrypting import Tls
+from heloise.config.failing import Fault, Staging
 from heloise.config.filtering import Milter, Rspamd
 from heloise.config.judging import Greylisting, Policy
 from heloise.config.kinds import MOST_PROCESSES, AbsolutePath, AliasTarget, Domain, Processes
@@ -106,6 +107,8 @@ class Configuration:
     passport: Passport = Passport()
     log: Log = Log()
     admin: Admin = Admin()
+    staging: Staging = Staging()
+    faults: tuple[Fault, ...] = field(default=(), metadata={"key": "fault"})
     places: Places = field(default=Places(), compare=False, repr=False, metadata={"key": None})
 
     def rule(self, *path: str | int) -> Rule | None:
@@ -116,9 +119,10 @@ class Configuration:
     def process_count(self) -> int:
         """`processes` with "auto" looked up: the processors this program may use.
 
-        One where sites come for their mail: all of it has to be in one queue to go over the connection they make.
+        One where sites come for their mail: all of it has to be in one queue to go over the connection they make. One
+        where it fails on purpose, too: what the rules remember is in one memory.
         """
-        if self.sites_on_demand:
+        if self.sites_on_demand or self.staging.fail_on_purpose:
             return 1
         return self.processes or min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
