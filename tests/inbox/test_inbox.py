@@ -1,11 +1,14 @@
 """The inbox: what is kept, in which mailboxes, and how it is found again."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heloise.inbox.inbox import Inbox, Retention
 from heloise.inbox.mailboxes import Grouping
+from heloise.inbox.message import CaughtMessage
 from heloise.inbox.search import parse_query
 from tests.inbox.letters import letter
 
@@ -93,6 +96,24 @@ def test_mailboxes_that_are_none_are_told_so(text: str) -> None:
         ("client:192.0.2.9", True),
         ("http://x.test", False),
         ("", True),
+        ('"subject:your invoice"', True),
+        ("!invoice", False),
+        ("!from:nobody", True),
+        ("addressed:shop", True),
+        ("cc:alice", False),
+        ("is:unread", True),
+        ("is:read", False),
+        ("-is:tagged", True),
+        ("tag:blue", False),
+        ("has:attachments", False),
+        ("larger:1k", False),
+        ("smaller:1.5mb", True),
+        ("message-id:x", False),
+        ("after:1969-01-01 before:1971-01-01", True),
+        ("after:1971-01-01", False),
+        ('before:"1970-01-01 00:00:00+00:00"', True),
+        ("before:1969-12-31T23:59:59Z", False),
+        ('"the shop <shop@c.test>"', True),
     ],
 )
 def test_search_finds_words_and_conditions(query: str, found: bool) -> None:
@@ -113,9 +134,11 @@ def test_search_reads_what_is_encoded() -> None:
     assert inbox.search("subject:grüße body:schöne")
 
 
-@pytest.mark.parametrize("query", ['"open', "has:wings", "larger:big"])
+@pytest.mark.parametrize(
+    "query", ['"open', "has:wings", "is:blue", "larger:big", "before:soon", "after:2026-13-01", "x" * 5000]
+)
 def test_a_query_that_can_not_be_read_is_told_so(query: str) -> None:
-    with pytest.raises(ValueError, match=r"quotation|understood|number"):
+    with pytest.raises(ValueError, match=r"quotation|understood|number|date|characters"):
         Inbox().search(query)
 
 
@@ -127,3 +150,64 @@ def test_no_query_and_no_message_make_search_stumble(query: str, octets: bytes) 
     except ValueError:
         return
     assert fits(message) in (True, False)
+
+
+def test_marks_are_noted_told_and_searched_for() -> None:
+    inbox, told = Inbox(), []
+    first, second = letter(), letter(header="X-Tags: Blue, red")
+    inbox.on_marked(lambda message: told.append(message.message_id))
+    inbox.add(first)
+    inbox.add(second)
+    assert second.marks.tags == ("Blue", "red")
+    assert inbox.mark([first, second], is_read=True) == 2
+    assert inbox.mark([first], is_read=True) == 0
+    inbox.mark([first], tags=("green",))
+    assert told == [first.message_id, second.message_id, first.message_id]
+    assert inbox.search("is:read tag:blue") == (second,)
+    assert inbox.search("tag:Green") == (first,)
+
+
+def test_memory_is_bounded_by_what_is_kept_for_searching_too() -> None:
+    inbox = Inbox(retention=Retention(octets=1_000_000))
+    for _ in range(300):
+        inbox.add(letter(body="word " * 1000))
+    assert inbox.memory <= 1_000_000
+    assert len(inbox) < 150
+    inbox.clear()
+    assert (inbox.memory, inbox.octets, inbox.mailboxes()) == (0, 0, {})
+
+
+def test_those_who_want_to_know_are_told_what_leaves() -> None:
+    left: list[CaughtMessage] = []
+    inbox = Inbox(retention=Retention(messages=1))
+    inbox.on_left(left.append)
+    first, second = letter(), letter()
+    inbox.add(first)
+    inbox.add(second)
+    assert left == [first]
+    assert inbox.newest(5) == (second,)
+    inbox.clear()
+    assert left == [first, second]
+    assert inbox.removed == 2
+
+
+def test_the_same_message_twice_is_there_once() -> None:
+    inbox = Inbox()
+    message = letter()
+    inbox.add(message)
+    inbox.add(message)
+    assert (inbox.messages, inbox.octets) == ((message,), len(message.octets))
+
+
+def test_mail_is_found_in_pieces_so_that_more_is_taken_meanwhile() -> None:
+    async def scenario() -> None:
+        inbox = Inbox()
+        for _ in range(5000):
+            inbox.restore(letter())
+        turns: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.call_soon(turns.append, "taken")
+        assert len(await inbox.find(lambda message: True)) == 5000
+        assert turns == ["taken"]
+
+    asyncio.run(scenario())

@@ -9,6 +9,7 @@ from heloise.inbox.sessions import CaughtSession, SessionBook
 from heloise.inbox.wanted import Wanted
 
 NEAREST = 3
+_LOOKED_AT = 1000  # of the newest messages, for those that came close
 TRANSCRIPTS = 3
 
 
@@ -37,23 +38,27 @@ async def wait_for(
     """
     arrived = asyncio.Event()
 
+    found: list[CaughtMessage] = []
+    later: list[CaughtMessage] = []  # caught while we look at what is there
+
     def caught(message: CaughtMessage) -> None:
-        if not wanted.misses(message):
-            found.append(message)
-            if len(found) >= count:
+        if wanted.is_met_by(message):
+            later.append(message)
+            if len(found) + len(later) >= count:
                 arrived.set()
 
-    found = [message for message in inbox.messages if not wanted.misses(message)]
-    if len(found) < count:
-        inbox.on_caught(caught)
-        try:
+    inbox.on_caught(caught)
+    try:
+        found += await inbox.find(wanted.is_met_by)
+        if len(found) + len(later) < count:
             async with asyncio.timeout(within):
                 await arrived.wait()
-        except TimeoutError:
-            raise failure(inbox, book, wanted, found=len(found), count=count, within=within) from None
-        finally:
-            inbox.off_caught(caught)
-    return tuple(found[:count])
+    except TimeoutError:
+        got = len(found) + len(later)
+        raise failure(inbox, book, wanted, found=got, count=count, within=within) from None
+    finally:
+        inbox.off_caught(caught)
+    return (*found, *later)[:count]
 
 
 async def expect_none(inbox: Inbox, book: SessionBook, wanted: Wanted, *, within: float = 0.0) -> None:
@@ -72,12 +77,12 @@ def failure(
     inbox: Inbox, book: SessionBook, wanted: Wanted, *, found: int, count: int, within: float
 ) -> ExpectationFailed:
     """What is told when the mail did not come."""
-    messages = inbox.messages
-    misses = [(message, missed) for message in reversed(messages) if (missed := wanted.misses(message))]
+    newest = inbox.newest(_LOOKED_AT)
+    misses = [(message, missed) for message in newest if (missed := wanted.misses(message))]
     nearest = sorted(misses, key=lambda each: len(each[1]))[:NEAREST]
     sessions = _worth_showing(book.sessions)
     much = "no message" if count == 1 else f"{found} of {count} messages"
-    lines = [f"{much}{wanted} within {within:g} s; caught: {len(messages)}, sessions: {len(book.sessions)}"]
+    lines = [f"{much}{wanted} within {within:g} s; caught: {len(inbox)}, sessions: {len(book.sessions)}"]
     if nearest:
         lines.append("nearest misses:")
     for message, missed in nearest:

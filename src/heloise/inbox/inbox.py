@@ -1,8 +1,10 @@
 """The inbox of caught mail: a message sink in memory, bounded by count, octets and age; the oldest leaves first."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from heloise.inbox.mailboxes import BY_ADDRESS, Grouping
 from heloise.inbox.message import CaughtMessage
@@ -14,11 +16,13 @@ from heloise.mail.sink import Companion, SinkAnswer, Submission, Taken
 __all__ = ["CaughtMessage", "Inbox", "InboxDeposit", "Retention"]
 
 Listener = Callable[[CaughtMessage], None]
+_AT_ONCE = 2000  # messages that are looked at before others have their turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How much is kept: so many messages, so many octets in total, for so many seconds (None: for ever)."""
+    """How much is kept: so many messages, so many octets in total, for so many seconds (None: for ever). Counted are
+    the messages and what is kept of them for lists and searches, so memory is bounded by it."""
 
     messages: int = 10_000
     octets: int = 256 << 20
@@ -36,11 +40,16 @@ class Inbox:
         now: Callable[[], float] | None = None,
     ) -> None:
         self.grouping = grouping
+        self.removed = 0  # messages, since the start, whatever for
         self._retention = retention if retention is not None else Retention()
         self._now = now
         self._messages: OrderedDict[MessageId, CaughtMessage] = OrderedDict()
+        self._boxes: dict[str, dict[MessageId, CaughtMessage]] = {}
         self._octets = 0
+        self._memory = 0
         self._listeners: list[Listener] = []
+        self._left: list[Listener] = []
+        self._marked: list[Listener] = []
 
     def begin(self, submission: Submission) -> "InboxDeposit":
         """See `heloise.mail.sink.MessageSink`."""
@@ -54,16 +63,38 @@ class Inbox:
         """Call it no more."""
         self._listeners.remove(listener)
 
+    def on_left(self, listener: Listener) -> None:
+        """Call `listener` with each message that is removed, or leaves to make room."""
+        self._left.append(listener)
+
+    def on_marked(self, listener: Listener) -> None:
+        """Call `listener` with each message whose marks have changed."""
+        self._marked.append(listener)
+
     @property
     def messages(self) -> tuple[CaughtMessage, ...]:
         """Oldest first."""
         self._let_go()
         return tuple(self._messages.values())
 
+    def __len__(self) -> int:
+        self._let_go()
+        return len(self._messages)
+
+    def newest(self, count: int, *, start: int = 0) -> tuple[CaughtMessage, ...]:
+        """Up to `count` of the newest, the newest first, without the first `start` of them."""
+        self._let_go()
+        return tuple(islice(reversed(self._messages.values()), start, start + count))
+
     @property
     def octets(self) -> int:
         """Of all messages together."""
         return self._octets
+
+    @property
+    def memory(self) -> int:
+        """Octets of all messages, with what is kept of them for lists and searches."""
+        return self._memory
 
     def get(self, message_id: str) -> CaughtMessage | None:
         """The message of this id, or None when it is not there (any more)."""
@@ -72,16 +103,22 @@ class Inbox:
 
     def mailboxes(self, grouping: Grouping | None = None) -> dict[str, tuple[CaughtMessage, ...]]:
         """The messages of each mailbox, oldest first; a message is in as many as it has recipients for."""
-        grouping = grouping or self.grouping
-        found: dict[str, list[CaughtMessage]] = {}
-        for message in self.messages:
-            for name in grouping.names(message):
-                found.setdefault(name, []).append(message)
-        return {name: tuple(messages) for name, messages in sorted(found.items())}
+        self._let_go()
+        if grouping is None or grouping == self.grouping:
+            boxes = self._boxes
+        else:
+            boxes = {}
+            for message in self._messages.values():
+                for name in grouping.names(message):
+                    boxes.setdefault(name, {})[message.message_id] = message
+        return {name: tuple(boxes[name].values()) for name in sorted(boxes)}
 
     def mailbox(self, name: str, grouping: Grouping | None = None) -> tuple[CaughtMessage, ...]:
         """Those in one mailbox, oldest first."""
-        grouping, name = grouping or self.grouping, name.lower()
+        if grouping is None or grouping == self.grouping:
+            self._let_go()
+            return tuple(self._boxes.get(name.lower(), {}).values())
+        name = name.lower()
         return tuple(message for message in self.messages if name in grouping.names(message))
 
     def search(self, query: str) -> tuple[CaughtMessage, ...]:
@@ -89,37 +126,87 @@ class Inbox:
         fits = parse_query(query)
         return tuple(message for message in self.messages if fits(message))
 
+    async def find(self, fits: Callable[[CaughtMessage], bool]) -> tuple[CaughtMessage, ...]:
+        """Those that fit, oldest first; mail is taken meanwhile."""
+        messages, found = self.messages, []
+        for start in range(0, len(messages), _AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            found += [message for message in messages[start : start + _AT_ONCE] if fits(message)]
+        return tuple(found)
+
     def add(self, message: CaughtMessage) -> None:
         """Keep a message; the oldest leave when there are too many."""
-        self._messages[message.message_id] = message
-        self._octets += len(message.octets)
-        self._let_go()
+        self.restore(message)
         for listener in tuple(self._listeners):
             listener(message)
 
+    def restore(self, message: CaughtMessage) -> None:
+        """Keep a message that was caught before; nobody is told."""
+        self._forget(message.message_id)
+        if not message.marks.tags:
+            message.marks.tags = message.digest.tags
+        self._messages[message.message_id] = message
+        for name in self.grouping.names(message):
+            self._boxes.setdefault(name, {})[message.message_id] = message
+        self._octets += len(message.octets)
+        self._memory += _weight(message)
+        self._let_go()
+
+    def mark(
+        self, messages: Iterable[CaughtMessage], *, is_read: bool | None = None, tags: tuple[str, ...] | None = None
+    ) -> int:
+        """Note that these were read, or not, or under which tags they are; how many of them have changed."""
+        changed = 0
+        for message in messages:
+            before = replace(message.marks)
+            message.marks.is_read = before.is_read if is_read is None else is_read
+            message.marks.tags = before.tags if tags is None else tags
+            if message.marks != before:
+                changed += 1
+                for listener in tuple(self._marked):
+                    listener(message)
+        return changed
+
     def remove(self, message_ids: Iterable[str]) -> int:
         """Forget messages; how many there were."""
-        gone = [message for each in message_ids if (message := self._messages.pop(MessageId(each), None)) is not None]
-        self._octets -= sum(len(message.octets) for message in gone)
-        return len(gone)
+        return sum([self._forget(MessageId(each)) for each in message_ids])
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._messages.clear()
-        self._octets = 0
+        self.remove(tuple(self._messages))
+
+    def _forget(self, message_id: MessageId) -> bool:
+        message = self._messages.pop(message_id, None)
+        if message is None:
+            return False
+        for name in self.grouping.names(message):
+            box = self._boxes.get(name, {})
+            box.pop(message_id, None)
+            if not box:
+                self._boxes.pop(name, None)
+        self._octets -= len(message.octets)
+        self._memory -= _weight(message)
+        self.removed += 1
+        for listener in tuple(self._left):
+            listener(message)
+        return True
 
     def _let_go(self) -> None:
         kept, messages = self._retention, self._messages
         while messages and (
-            len(messages) > kept.messages or (self._octets > kept.octets and len(messages) > 1) or self._is_old()
+            len(messages) > kept.messages or (self._memory > kept.octets and len(messages) > 1) or self._is_old()
         ):
-            _, oldest = messages.popitem(last=False)
-            self._octets -= len(oldest.octets)
+            self._forget(next(iter(messages)))
 
     def _is_old(self) -> bool:
         if self._retention.age is None or self._now is None:
             return False
         return self._now() - next(iter(self._messages.values())).origin.received_at > self._retention.age
+
+
+def _weight(message: CaughtMessage) -> int:
+    return len(message.octets) + message.digest.size
 
 
 class InboxDeposit:

@@ -28,6 +28,10 @@ class Wanted:
         """The conditions that the message does not meet, a sentence each; none when it is the one."""
         return tuple(self._misses(message))
 
+    def is_met_by(self, message: CaughtMessage) -> bool:
+        """Whether it is the one."""
+        return next(self._misses(message), None) is None
+
     def _misses(self, message: CaughtMessage) -> Iterator[str]:
         if self.to is not None and not any(_same(self.to, each) for each in message.recipients):
             yield f"to is {', '.join(message.recipients)}, wanted {_shown(self.to)}"
