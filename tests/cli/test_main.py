@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from heloise.cli.main import main
 
-COMMANDS = ["serve", "dev", "send", "queue", "check", "config", "explain", "version"]
+COMMANDS = ["serve", "dev", "lab", "send", "queue", "check", "config", "explain", "version"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,16 +1,14 @@
 """`heloise dev`: catch everything on this machine and show each session as a dialogue."""
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from heloise.cli.certificates import own_certificate
 from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
     from heloise.inbox.mailboxes import Grouping
-    from heloise.world import CertificateFiles
 
 
 @click.command(short_help="Catch all mail, send nothing anywhere, show each session.")
@@ -78,7 +76,7 @@ def dev(
     options = CatchOptions(
         endpoint=Endpoint(host, port),
         lmtp=lmtp,
-        certificate=None if no_tls else _certificate(),
+        certificate=None if no_tls else own_certificate(),
         faults=plan.rules,
         seed=plan.seed if fault_seed is None else fault_seed,
         pedantic=pedantic,
@@ -92,19 +90,6 @@ def dev(
     except LinkError as error:
         click.echo(f"Not started: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
-
-
-def _certificate() -> "CertificateFiles | None":
-    """That of this user; None, and a word about it, when it can not be kept."""
-    from heloise.net.self_signed import kept
-    from heloise.world import TlsFileError
-
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    try:
-        return kept(Path(state) / "heloise", "localhost")
-    except (OSError, RuntimeError, TlsFileError) as error:
-        click.echo(f"Without STARTTLS, since its certificate can not be kept: {error}", err=True)
-        return None
 
 
 def _duration(text: str) -> float:

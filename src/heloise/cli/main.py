@@ -13,6 +13,7 @@ _COMMANDS = {
     "reload": ("heloise.cli.reload", "reload"),
     "health": ("heloise.cli.health", "health"),
     "dev": ("heloise.cli.dev", "dev"),
+    "lab": ("heloise.cli.lab", "lab"),
     "send": ("heloise.cli.send", "send"),
     "etrn": ("heloise.cli.etrn", "etrn"),
     "atrn": ("heloise.cli.atrn", "atrn"),

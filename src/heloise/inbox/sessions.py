@@ -10,6 +10,7 @@ from heloise.mail.violation import Violation
 from heloise.reception.door import Visit
 from heloise.reception.passing import Passing, Say
 from heloise.smtp.events import Fact, MessageProposed, Proposal, SessionEnded
+from heloise.smtp.server import ServerSession
 from heloise.smtp.transcript import Recorder, Transcript, render
 
 KEPT = 1000
@@ -19,7 +20,9 @@ _VIOLATIONS = 100  # of a session
 
 @dataclass(slots=True, kw_only=True)
 class CaughtSession:
-    """One session, as far as it has come. `started_at` in seconds since the epoch; `taken` and `refused` are counts."""
+    """One session, as far as it has come. `started_at` in seconds since the epoch; `taken` and `refused` are counts.
+
+    `peer` is the client's end of the connection; `engine` the session itself, while it is open."""
 
     session_id: str
     address: str
@@ -29,6 +32,8 @@ class CaughtSession:
     taken: int = 0
     is_over: bool = False
     is_lost: bool = False
+    peer: str = ""
+    engine: ServerSession | None = None
 
     @property
     def refused(self) -> int:
@@ -73,6 +78,10 @@ class SessionBook:
         """The session of this id, or None when it is not there (any more)."""
         return self._sessions.get(session_id)
 
+    def of_peer(self, peer: str) -> CaughtSession | None:
+        """The newest session of a client that is connected from there, an address with its port."""
+        return next((each for each in reversed(self._sessions.values()) if each.peer == peer), None)
+
     def clear(self) -> None:
         """Forget all of them."""
         self._sessions.clear()
@@ -80,7 +89,10 @@ class SessionBook:
     def attend(self, visit: Visit) -> Visit:
         """See `heloise.reception.door.Attend`: know how a session ends."""
         session = self._sessions.get(visit.session_id)
-        return visit if session is None else replace(visit, receiver=_Keeping(visit, session))
+        if session is None:
+            return visit
+        session.peer, session.engine = str(visit.stream.peer), visit.session
+        return replace(visit, receiver=_Keeping(visit, session))
 
 
 class _Keeping(Passing):
@@ -98,6 +110,7 @@ class _Keeping(Passing):
         await super().note(fact)
         if isinstance(fact, SessionEnded):
             self._session.is_over, self._session.is_lost = True, fact.lost
+            self._session.engine = None
 
 
 class Together:
