@@ -153,9 +153,12 @@ def test_every_operation_is_described_and_can_be_asked() -> None:
         places = [(path, method) for path, methods in described["paths"].items() for method in methods]
         assert len(places) >= 15
         for path, method in sorted(places, key=lambda place: (place[1] == "delete", -len(place[0]))):
+            if path.endswith(("/events", "/html")):  # tests/app/test_dev_views.py
+                continue
             number = message["session"] if "sessions" in path else message["id"]
             short = path.removeprefix("/api/heloise/v1").replace("{id}", number)
-            body: object = {"faults": []} if method == "post" else None
+            short = short.replace("{number}", "0").replace("{place}", "0")
+            body: object = {"faults": ["451 once at mail"]} if method == "post" else None
             assert (await ask(method.upper(), short + ("?within=0" if "wait" in short else ""), body))[0] == 200
         assert threading.main_thread().is_alive()
 
@@ -167,7 +170,7 @@ def test_each_operation_has_a_name_of_its_own() -> None:
         world = real_world()
         options = CatchOptions(endpoint=Endpoint("127.0.0.1", 0))
         async with catching(world, options, Journal(lambda *_: None), nobody_watches) as running:
-            paths = describe(DevApi(running, "1").operations, "1")["paths"]
+            paths = describe(DevApi(running, "1", world).operations, "1")["paths"]
         await world.blocking.close()
         names = [operation["operationId"] for path in paths.values() for operation in path.values()]
         assert len(names) == len(set(names))

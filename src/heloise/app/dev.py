@@ -69,6 +69,7 @@ class Catching:
     sessions: SessionBook
     faults: FaultBook
     violations: list[Violation]
+    lmtp: bool = False
 
 
 VIOLATIONS = 10_000
@@ -118,6 +119,7 @@ async def catching(
     """
     inbox = Inbox(retention=options.retention, grouping=options.grouping, now=world.clock.now)
     watch = _Watch(world, options, journal, recorder_for)
+    inbox.on_caught(watch.sessions.caught)
     tls = None if options.certificate is None else ServerTls(certificates=(options.certificate,))
     desk = ReceptionDesk(
         hostname=options.hostname,
@@ -144,6 +146,7 @@ async def catching(
             sessions=watch.sessions,
             faults=watch.faults,
             violations=watch.violations,
+            lmtp=options.lmtp,
         )
 
 

@@ -5,14 +5,16 @@ Whoever can reach the port may read all, but for pages of strangers in a browser
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from heloise.app.dev import Catching
 from heloise.app.dev_json import fault_json, header_json, message_json, session_json, summary_json, violation_json
+from heloise.app.dev_operation import Operation, number
 from heloise.app.dev_pages import dev_pages
+from heloise.app.dev_views import DevViews
 from heloise.config.faulty import read_fault
 from heloise.inbox.expecting import ExpectationFailed, wait_for
 from heloise.inbox.mailboxes import Grouping
@@ -20,7 +22,7 @@ from heloise.inbox.message import CaughtMessage
 from heloise.inbox.wanted import Wanted
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json
 from heloise.web.guarding import LOOPBACK, check_caller
-from heloise.web.routes import Handle, Route, Routes
+from heloise.web.routes import Route, Routes
 from heloise.web.serving import WebServer
 from heloise.world import Endpoint, World
 
@@ -29,34 +31,25 @@ MOST = 1000  # messages in one answer
 _PATH = "/api/heloise/v1"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One thing that can be asked: where, by what, who answers, and how it is described. `parameters` are those of the
-    query, name to description."""
-
-    method: str
-    path: str
-    handle: Handle
-    summary: str
-    parameters: tuple[tuple[str, str], ...] = ()
-    body: str = ""
-
-
 class DevApi:
     """Answers requests about a development server that is running."""
 
-    def __init__(self, running: Catching, version: str, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, running: Catching, version: str, world: World, *, host: str = "127.0.0.1") -> None:
         self._running = running
         self._version = version
         self._hosts = LOOPBACK | {host}
-        self.operations = self._operations()
+        self.operations = (*self._operations(), *DevViews(running, world, _PATH).operations())
         operations = [Route(each.method, _PATH + each.path, each.handle) for each in self.operations]
         self._routes = Routes([*operations, *dev_pages(_PATH, version).routes()])
 
     async def answer(self, request: Request) -> Answer:
         """See `heloise.web.serving.WebServer`. Raises HttpProblem."""
         check_caller(request, self._hosts)
-        return await self._routes(request)
+        try:
+            return await self._routes(request)
+        finally:
+            if request.method not in ("GET", "HEAD"):
+                self._running.sessions.news.tell()
 
     def _operations(self) -> tuple[Operation, ...]:
         query = ("query", "words and conditions, such as: invoice to:alice has:attachment")
@@ -76,7 +69,13 @@ class DevApi:
             ),
             Operation("DELETE", "/messages", self._delete_all, "Forget messages: all, or those that fit.", (query,)),
             Operation("GET", "/messages/{id}", self._show, "One message: envelope, header, text, parts."),
-            Operation("GET", "/messages/{id}/source", self._source, "One message, octet for octet."),
+            Operation(
+                "GET",
+                "/messages/{id}/source",
+                self._source,
+                "One message, octet for octet.",
+                (("first", "at most so many octets"),),
+            ),
             Operation("DELETE", "/messages/{id}", self._delete, "Forget one message."),
             Operation(
                 "GET",
@@ -109,6 +108,7 @@ class DevApi:
                 "Fail by these besides.",
                 body='{"faults": ["451 twice, then accept", {"stage": "data", "to": "*@slow.test", "cut": "drop"}]}',
             ),
+            Operation("DELETE", "/faults/{place}", self._forget_fault, "Fail by this rule no more; they count from 0."),
             Operation("DELETE", "/faults", self._forget_faults, "Fail by no rule any more."),
             Operation("GET", "/openapi.json", self._describe, "This description."),
         )
@@ -120,7 +120,7 @@ class DevApi:
         if mailbox := request.query.get("mailbox", ""):
             names = self._running.inbox.grouping.names
             found = tuple(message for message in found if mailbox.lower() in names(message))
-        start, limit = _number(request, "start", 0), min(_number(request, "limit", 100), MOST)
+        start, limit = number(request, "start", 0), min(number(request, "limit", 100), MOST)
         newest = found[::-1][start : start + limit]
         return as_json({"total": len(found), "messages": [summary_json(message) for message in newest]})
 
@@ -142,7 +142,9 @@ class DevApi:
     async def _source(self, request: Request, where: Mapping[str, str]) -> Answer:
         # Never shown as a page, whatever is in it.
         headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
-        return Answer(content_type="message/rfc822", headers=headers, body=self._message(where).octets)
+        first = number(request, "first", 0)
+        octets = self._message(where).octets
+        return Answer(content_type="message/rfc822", headers=headers, body=octets[:first] if first else octets)
 
     async def _delete(self, request: Request, where: Mapping[str, str]) -> Answer:
         return as_json({"removed": self._running.inbox.remove([self._message(where).message_id])})
@@ -166,7 +168,7 @@ class DevApi:
         wanted = Wanted(
             to=query.get("to"), sender=query.get("sender"), subject=query.get("subject"), body=query.get("body")
         )
-        count, within = max(1, _number(request, "count", 1)), _seconds(request)
+        count, within = max(1, number(request, "count", 1)), _seconds(request)
         try:
             found = await wait_for(running.inbox, running.sessions, wanted, count=count, within=within)
         except ExpectationFailed as failed:
@@ -213,6 +215,14 @@ class DevApi:
         self._running.faults.use(())
         return as_json({"removed": count})
 
+    async def _forget_fault(self, request: Request, where: Mapping[str, str]) -> Answer:
+        book, place = self._running.faults, where["place"]
+        known = [str(each) for each in range(len(book.rules))]
+        if place not in known:
+            raise HttpProblem(404, f"there is no rule {place} (any more)")
+        book.use([rule for number, rule in enumerate(book.rules) if number != int(place)])
+        return await self._faults(request, where)
+
     async def _describe(self, request: Request, _: Mapping[str, str]) -> Answer:
         return as_json(describe(self.operations, self._version))
 
@@ -220,7 +230,7 @@ class DevApi:
 @asynccontextmanager
 async def serving_api(world: World, running: Catching, endpoint: Endpoint, version: str) -> AsyncIterator[Endpoint]:
     """Serve the API while the context is open; where. Raises LinkError: the address can not be listened on."""
-    api = DevApi(running, version, host=endpoint.host)
+    api = DevApi(running, version, world, host=endpoint.host)
     listening = await world.network.listen(endpoint, WebServer(api.answer).serve)
     try:
         local = listening.local
@@ -238,8 +248,10 @@ def describe(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
             {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
             for name, text in each.parameters
         ]
-        if "{id}" in each.path:
-            parameters.append({"name": "id", "in": "path", "required": True, "schema": {"type": "string"}})
+        parameters += [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in re.findall(r"{(\w+)}", each.path)
+        ]
         described: dict[str, Any] = {
             "summary": each.summary,
             "operationId": f"{each.method.lower()}{each.path.replace('/', '_').replace('{', '').replace('}', '')}",
@@ -251,15 +263,6 @@ def describe(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
             described["requestBody"] = {"required": True, "content": {"application/json": content}}
         paths.setdefault(_PATH + each.path, {})[each.method.lower()] = described
     return {"openapi": "3.1.0", "info": {"title": "heloise dev", "version": version}, "paths": paths}
-
-
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise HttpProblem(400, f"{name} is a number")
-    return int(text)
 
 
 def _seconds(request: Request) -> float:

@@ -31,9 +31,19 @@ def summary_json(message: CaughtMessage) -> dict[str, Any]:
 
 def message_json(message: CaughtMessage) -> dict[str, Any]:
     """A message whole: envelope with parameters, header, text and the list of its parts."""
-    envelope = message.envelope
     return {
         **summary_json(message),
+        **transaction_json(message),
+        "header": [[name, str(value)] for name, value in message.content.raw_items()],
+        "text": message.text,
+        "parts": list(_parts(message.content)),
+    }
+
+
+def transaction_json(message: CaughtMessage) -> dict[str, Any]:
+    """How a message came: its envelope with parameters, and the client."""
+    envelope = message.envelope
+    return {
         "envelope": {
             "reverse_path": str(envelope.reverse_path),
             "parameters": str(envelope.parameters),
@@ -45,9 +55,6 @@ def message_json(message: CaughtMessage) -> dict[str, Any]:
         "client": message.origin.peer_address,
         "hello": message.origin.hello_name,
         "protocol": message.origin.protocol,
-        "header": [[name, str(value)] for name, value in message.content.raw_items()],
-        "text": message.text,
-        "parts": list(_parts(message.content)),
     }
 
 

@@ -4,6 +4,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from heloise.inbox.message import CaughtMessage
+from heloise.inbox.news import News
+from heloise.mail.ids import MessageId
 from heloise.mail.reply import Reply
 from heloise.mail.status import Severity
 from heloise.mail.violation import Violation
@@ -15,18 +18,22 @@ from heloise.smtp.transcript import Recorder, Transcript, render
 
 KEPT = 1000
 LINES = 500  # of a transcript
+MESSAGES = 1000  # of a session that it knows by their ids
 _VIOLATIONS = 100  # of a session
 
 
 @dataclass(slots=True, kw_only=True)
 class CaughtSession:
-    """One session, as far as it has come. `started_at` in seconds since the epoch; `taken` and `refused` are counts.
+    """One session, as far as it has come. `started_at` in seconds since the epoch; `taken` and `refused` are counts,
+    `message_ids` what it brought, the first of it.
 
     `peer` is the client's end of the connection; `engine` the session itself, while it is open."""
 
     session_id: str
     address: str
     started_at: float
+    news: News = field(default_factory=News, repr=False)
+    message_ids: list[MessageId] = field(default_factory=list)
     transcript: Transcript = field(default_factory=lambda: Transcript(LINES))
     violations: list[Violation] = field(default_factory=list)
     taken: int = 0
@@ -52,22 +59,34 @@ class CaughtSession:
         """The client has done something against a rule."""
         if len(self.violations) < _VIOLATIONS:
             self.violations.append(violation)
+            self.news.tell()
 
 
 class SessionBook:
-    """Knows the newest sessions."""
+    """Knows the newest sessions, and tells `news` of changes."""
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = KEPT, news: News | None = None) -> None:
+        self.news = news if news is not None else News()
         self._kept = kept
         self._sessions: OrderedDict[str, CaughtSession] = OrderedDict()
 
     def begin(self, session_id: str, address: str, now: float) -> CaughtSession:
         """A session begins; the oldest one is forgotten when there are too many."""
-        session = CaughtSession(session_id=session_id, address=address, started_at=now)
+        session = CaughtSession(session_id=session_id, address=address, started_at=now, news=self.news)
         self._sessions[session_id] = session
         if len(self._sessions) > self._kept:
             self._sessions.popitem(last=False)
+        self.news.begun += 1
+        self.news.tell()
         return session
+
+    def caught(self, message: CaughtMessage) -> None:
+        """A session has brought a message. See `heloise.inbox.inbox.Inbox.on_caught`."""
+        session = self._sessions.get(message.origin.session)
+        if session is not None and len(session.message_ids) < MESSAGES:
+            session.message_ids.append(message.message_id)
+        self.news.caught += 1
+        self.news.tell()
 
     @property
     def sessions(self) -> tuple[CaughtSession, ...]:
@@ -104,6 +123,7 @@ class _Keeping(Passing):
         answers = await super().answer(proposal, say)
         if isinstance(proposal, MessageProposed) and answers[0].severity is Severity.COMPLETED:
             self._session.taken += 1
+        self._session.news.tell()
         return answers
 
     async def note(self, fact: Fact) -> None:
@@ -111,6 +131,7 @@ class _Keeping(Passing):
         if isinstance(fact, SessionEnded):
             self._session.is_over, self._session.is_lost = True, fact.lost
             self._session.engine = None
+            self._session.news.tell()
 
 
 class Together:
