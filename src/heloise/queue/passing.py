@@ -45,8 +45,11 @@ def pass_over(connection: apsw.Connection, passing_over: PassingOver, now: float
         return PassedOver([], None)
     put_off: list[tuple[str, float]] = []
     changes: list[Row] = []
-    for row in found:
-        due = DueRecipient(*row)
+    for number, route, attempts, said_at, accepted_at, from_nobody, has_hints in found:
+        # SQLite's truth is 0 and 1, and JSON has one kind of number; compiled code takes neither for the other.
+        due = DueRecipient(
+            number, route, attempts, float(said_at), float(accepted_at), bool(from_nobody), bool(has_hints)
+        )
         until = passing_over.until(due)
         if until is not None:
             put_off.append((due.route, until))

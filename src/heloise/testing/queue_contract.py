@@ -254,6 +254,8 @@ async def who_is_passed_over_is_due_later(open_store: OpenStore) -> None:
     assert {each.is_from_nobody for each in over.asked} == {True, False}, "it is known who wants no reports"
     assert sum(each.has_hints for each in over.asked) == 1, "it is known which message has hints"
     assert {each.accepted_at for each in over.asked} == {NOW, NOW - 60}, "it is known since when a message waits"
+    kinds = {tuple(type(value) for value in each) for each in over.asked}
+    assert kinds == {(int, str, int, float, float, bool, bool)}, "1 is not True, nor 0 a time: compiled code minds"
     assert await store.lease(now=LATER - 1, until=LATER, limit=10) == (), "until its time nobody is leased"
     again = {lease.message.message_id: lease for lease in await store.lease(now=LATER, until=LATER + 9, limit=10)}
     tried = again[MessageId("B")].message.recipients[0]
