@@ -29,6 +29,8 @@ _PROOF = {
     "haraka": "haraka/stamp",
     "chromium": "bin/chromium",
     "senders": "senders/stamp",
+    "inboxes": "inboxes/stamp",
+    "inboxes-node": "inboxes-node/stamp",
 }
 _ROOTS = (
     *("postfix", "sendmail", "exim", "opensmtpd", "dovecot", "haproxy"),
@@ -41,9 +43,11 @@ _RESULT = {
     "chromium": "bin/chromium",
     "haraka": "haraka/node_modules",
     "senders": "senders/venv/bin/python",
+    "inboxes": "inboxes/venv/bin/python",
+    "inboxes-node": "inboxes-node/node_modules",
 }
 # These need neither a root directory nor users of their own.
-_PLAIN = ("aiosmtpd", "haraka", "senders")
+_PLAIN = ("aiosmtpd", "haraka", "senders", "inboxes", "inboxes-node")
 
 
 def require(name: str) -> Path:

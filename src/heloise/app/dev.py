@@ -8,6 +8,7 @@ from importlib.metadata import version
 from heloise.app.catching import CatchingNames, CatchingRouter
 from heloise.app.desk import CatchingDesk
 from heloise.app.journal import Journal
+from heloise.app.releasing import Release
 from heloise.app.stopping import close_doors
 from heloise.faults.book import FaultBook
 from heloise.faults.receiver import Failing
@@ -61,7 +62,9 @@ class CatchOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catching:
-    """A development server that is running. `violations` are those of all its sessions, the first of them."""
+    """A development server that is running. `violations` are those of all its sessions, the first of them; `store` is
+    the file that keeps its messages, `release` gives them to others, where there is one; `started_at` in seconds since
+    the epoch."""
 
     endpoint: Endpoint
     tls_endpoint: Endpoint | None
@@ -70,6 +73,9 @@ class Catching:
     faults: FaultBook
     violations: list[Violation]
     lmtp: bool = False
+    started_at: float = 0.0
+    store: str | None = None
+    release: Release | None = None
 
 
 VIOLATIONS = 10_000
@@ -147,6 +153,7 @@ async def catching(
             faults=watch.faults,
             violations=watch.violations,
             lmtp=options.lmtp,
+            started_at=world.clock.now(),
         )
 
 

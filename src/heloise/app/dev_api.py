@@ -15,6 +15,8 @@ from heloise.app.dev_json import fault_json, header_json, message_json, session_
 from heloise.app.dev_operation import Operation, number
 from heloise.app.dev_pages import dev_pages
 from heloise.app.dev_views import DevViews
+from heloise.app.mailhog import MailHog
+from heloise.app.mailpit import Mailpit
 from heloise.config.faulty import read_fault
 from heloise.inbox.expecting import ExpectationFailed, wait_for
 from heloise.inbox.mailboxes import Grouping
@@ -28,6 +30,7 @@ from heloise.world import Endpoint, World
 
 LONGEST_WAIT = 300.0  # seconds
 MOST = 1000  # messages in one answer
+MOST_BODY = 64 << 20  # octets of a request: a message may be sent by one
 _PATH = "/api/heloise/v1"
 
 
@@ -40,7 +43,8 @@ class DevApi:
         self._hosts = LOOPBACK | {host}
         self.operations = (*self._operations(), *DevViews(running, world, _PATH).operations())
         operations = [Route(each.method, _PATH + each.path, each.handle) for each in self.operations]
-        self._routes = Routes([*operations, *dev_pages(_PATH, version).routes()])
+        others = [*Mailpit(running, world, version).routes(), *MailHog(running).routes()]
+        self._routes = Routes([*operations, *dev_pages(_PATH, version).routes(), *others])
 
     async def answer(self, request: Request) -> Answer:
         """See `heloise.web.serving.WebServer`. Raises HttpProblem."""
@@ -231,7 +235,7 @@ class DevApi:
 async def serving_api(world: World, running: Catching, endpoint: Endpoint, version: str) -> AsyncIterator[Endpoint]:
     """Serve the API while the context is open; where. Raises LinkError: the address can not be listened on."""
     api = DevApi(running, version, world, host=endpoint.host)
-    listening = await world.network.listen(endpoint, WebServer(api.answer).serve)
+    listening = await world.network.listen(endpoint, WebServer(api.answer, most_body=MOST_BODY).serve)
     try:
         local = listening.local
         assert isinstance(local, Endpoint)

@@ -16,13 +16,19 @@ PATIENCE = 30.0  # seconds for a request to come in, and for an answer to be tak
 
 
 class WebServer:
-    """Serves connections; `answer` may raise HttpProblem, anything else is told to `fault` and answered by 500."""
+    """Serves connections; `answer` may raise HttpProblem, anything else is told to `fault` and answered by 500. A body
+    has up to `most_body` octets."""
 
     def __init__(
-        self, answer: Callable[[Request], Awaitable[Answer]], *, fault: Callable[[Exception], None] = lambda error: None
+        self,
+        answer: Callable[[Request], Awaitable[Answer]],
+        *,
+        fault: Callable[[Exception], None] = lambda error: None,
+        most_body: int = MOST_BODY,
     ) -> None:
         self._answer = answer
         self._fault = fault
+        self._most_body = most_body
 
     async def serve(self, stream: Stream) -> None:
         """Serve one connection to its end."""
@@ -69,8 +75,8 @@ class WebServer:
                     stream.send(connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
             elif isinstance(event, h11.Data):
                 body += event.data
-                if len(body) > MOST_BODY:
-                    raise HttpProblem(413, f"a request has up to {MOST_BODY} octets")
+                if len(body) > self._most_body:
+                    raise HttpProblem(413, f"a request has up to {self._most_body} octets")
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 return _request_of(head, bytes(body), stream)
             else:  # the connection is closed, or is spoken to after its end
