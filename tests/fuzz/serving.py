@@ -8,6 +8,7 @@ from heloise.mail.reply import Reply
 from heloise.smtp import replies
 from heloise.smtp.events import (
     ClientProposed,
+    CommandProposed,
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
@@ -237,5 +238,7 @@ def _usual_and_others(proposal: Proposal) -> tuple[Reply, ...]:
             return replies.TLS_UNAVAILABLE, replies.TLS_UNAVAILABLE
         case CredentialsProposed():
             return replies.AUTH_ACCEPTED, replies.AUTH_REFUSED, replies.AUTH_TROUBLE
+        case CommandProposed(reply=reply):
+            return reply, replies.SESSION_FAULT
         case StatusProposed():
             return replies.status(["up", "1 session"]), replies.SESSION_FAULT

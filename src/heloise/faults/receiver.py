@@ -123,7 +123,10 @@ class FailingReceiver(Passing):
 
     async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         """The reply of the real receiver, or what a rule says."""
-        situation = self._situation(proposal)
+        stage = _STAGES.get(type(proposal))
+        if stage is None:  # XCLIENT: it is the operator's own machine that speaks
+            return await self._real.answer(proposal, say)
+        situation = self._situation(proposal, stage)
         strike = self._decide(situation)
         if isinstance(proposal, ContentProposed):
             self._content, self._seen = self._decide(replace(situation, stage=Stage.CONTENT)), 0
@@ -225,7 +228,7 @@ class FailingReceiver(Passing):
             more = [rule for each in situation.recipients if (rule := magic_rule(each)) is not None]
         return failing.book.decide(situation, failing.monotonic(), more)
 
-    def _situation(self, proposal: Proposal) -> Situation:
+    def _situation(self, proposal: Proposal, stage: Stage) -> Situation:
         view, visit = self._visit.session.view, self._visit
         sender, recipients = "", tuple[str, ...]()
         if isinstance(proposal, RecipientProposed):
@@ -236,7 +239,7 @@ class FailingReceiver(Passing):
             sender = str(proposal.command.reverse_path)
         hello = proposal.command.name if isinstance(proposal, HelloProposed) else view.hello_name
         return Situation(
-            stage=_STAGES[type(proposal)],
+            stage=stage,
             client=visit.admission.address,
             session=visit.session_id,
             hello=hello,

@@ -630,6 +630,12 @@ FAULT_RULE = _kind(
     "The server fails on purpose, so that a client can be tested: a fault rule says so, or the address does.",
     "See that the client does what is right for such a server. The rule tells how often it acts.",
 )
+HANDLER_SAID = _kind(
+    "handler.said",
+    "RFC 5321 §4.2",
+    "A handler written for aiosmtpd says so; it gives the words of the reply and no reason.",
+    "Look into the handler.",
+)
 POLICY_REFUSED = _kind("policy.refused", "RFC 5321 §7.9", "A rule of this server refuses it.", OPERATOR)
 POLICY_LATER = _kind("policy.not-now", "RFC 5321 §7.8", "A rule of this server refuses it for now.", LATER)
 POLICY_DISCARDED = _kind(

@@ -14,10 +14,12 @@ from heloise.net.http import WebClient
 from heloise.net.network import SocketNetwork
 from heloise.net.processes import SystemProcesses
 from heloise.net.resolver import DnsResolver
-from heloise.net.stream import SocketStream
+from heloise.net.stream import RECEIVE_BUFFER, SocketStream
+from heloise.net.tls import given_tls
 from heloise.world import AnyEndpoint, Endpoint, World
 
 __all__ = [
+    "RECEIVE_BUFFER",
     "DiskFiles",
     "DnsResolver",
     "SocketNetwork",
@@ -27,6 +29,7 @@ __all__ = [
     "SystemProcesses",
     "Threads",
     "WebClient",
+    "given_tls",
     "real_world",
 ]
 

@@ -89,6 +89,11 @@ class SocketStream(asyncio.BufferedProtocol):
         return self._endpoint("peername", "sockname")
 
     @property
+    def transport(self) -> asyncio.Transport:
+        """What asyncio has given; another one after a handshake."""
+        return self._transport
+
+    @property
     def is_full(self) -> bool:
         """Does too much that was sent still wait here?"""
         return self._full and not self._closed and not self._leaving

@@ -27,10 +27,23 @@ _EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _ROUNDS: Final = 10  # flights of a handshake; TLS 1.2 needs four
 
 
+_GIVEN: Final[dict[ServerTls, ssl.SSLContext]] = {}
+
+
+def given_tls(context: ssl.SSLContext) -> ServerTls:
+    """What asks for handshakes by a context that somebody else has made. It is kept for as long as the program runs."""
+    for demand, known in _GIVEN.items():
+        if known is context:
+            return demand
+    demand = ServerTls(certificates=(), version=-1 - len(_GIVEN))  # versions of files are positive
+    _GIVEN[demand] = context
+    return demand
+
+
 def context_for(demand: TlsDemand) -> ssl.SSLContext:
     """The context that makes a handshake as it is wanted. Blocks when it is the first time. Raises TlsFileError."""
     if isinstance(demand, ServerTls):
-        return server_context(demand)
+        return server_context(demand) if demand.certificates else _GIVEN[demand]
     files = demand.certificate
     stamp = None if files is None else (_changed(files.chain), _changed(files.key))
     return client_context(demand.verify, demand.ca_file, files, stamp)

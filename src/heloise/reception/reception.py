@@ -41,6 +41,7 @@ from heloise.smtp.command import Mail
 from heloise.smtp.data import ContentGauge
 from heloise.smtp.events import (
     ClientProposed,
+    CommandProposed,
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
@@ -360,6 +361,8 @@ class Reception:
                 return reply
             case StatusProposed():
                 return await self._desk.queue.status()
+            case CommandProposed(reply=reply):
+                return reply
             case _:
                 assert_never(proposal)
 

@@ -12,7 +12,7 @@ from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope
 from heloise.mail.path import ReversePath
 from heloise.mail.reply import Reply
-from heloise.smtp.command import Hello, Mail, Rcpt
+from heloise.smtp.command import Hello, Mail, Plain, Rcpt
 from heloise.smtp.sasl.mechanism import Question, ServerMechanism
 
 
@@ -117,6 +117,16 @@ class ClientProposed:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandProposed:
+    """RSET, NOOP, QUIT or HELP where the driver wants to answer that itself (`ServerSession(asks=…)`), a verb that its
+    own extension brings, and what is said in a dialogue that such a verb has opened. `reply` is what the engine would
+    say; whatever is said, RSET has reset and QUIT ends."""
+
+    command: Plain
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
 class StatusProposed:
     """HELP STATUS: resolve with 211 lines about the server."""
 
@@ -135,6 +145,7 @@ Proposal: TypeAlias = (
     | TlsProposed
     | CredentialsProposed
     | ClientProposed
+    | CommandProposed
     | StatusProposed
 )
 

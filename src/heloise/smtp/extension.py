@@ -8,7 +8,7 @@ in `ServerView`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from heloise.mail.attributes import NO_ATTRIBUTES, Attributes
 from heloise.mail.content import ContentFacts
@@ -19,7 +19,6 @@ from heloise.mail.reply import Reply
 from heloise.smtp.command import Command, Mail, Rcpt
 from heloise.smtp.events import Proposal
 from heloise.smtp.limits import NO_AUTH, AuthRules, Rules, SessionLimits
-from heloise.smtp.sasl.exchange import Exchange
 from heloise.smtp.states import ServerState
 
 FOR_SPOKESMEN = frozenset({"XCLIENT", "XFORWARD"})
@@ -78,6 +77,14 @@ class ServerView:
 
 
 VerbAnswer: TypeAlias = Reply | Proposal
+
+
+class Exchange(Protocol):
+    """What a DIALOGUE verb has opened; that of AUTH is `heloise.smtp.sasl.exchange.Exchange`."""
+
+    def hear(self, line: bytes) -> VerbAnswer:
+        """A line of the client, without CRLF. 334 goes on, another reply is the end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply, printable
 from heloise.mail.status import EnhancedStatus
 
+_STATUS_LINE = re.compile(r"([2-5][0-9]{2})(?:[ -](.*))?\Z", re.DOTALL)
+
 
 def reply(code: int, status: str | None, text: str, cause: Cause | CauseKind) -> Reply:
     """A reply of one line. Raises ValueError when code, status and text do not fit."""
@@ -28,6 +30,15 @@ def reply(code: int, status: str | None, text: str, cause: Cause | CauseKind) ->
 def fault(code: int, status: EnhancedStatus | None, text: str, cause: Cause) -> Reply:
     """What a fault rule says: any code, whether or not it belongs there. Raises ValueError when they do not fit."""
     return Reply(code=code, status=status, lines=(printable(text),), cause=cause)
+
+
+def said_by_handler(text: str, octets: bytes) -> Reply:
+    """What a handler written for aiosmtpd says, with `octets` on the wire. Raises ValueError when it is no reply."""
+    found = _STATUS_LINE.match(text)
+    if found is None:
+        raise ValueError(f"a reply begins with a code of three digits: {text!r}")
+    lines = (printable(found[2] or ""),)
+    return Reply(code=int(found[1]), status=None, lines=lines, cause=causes.HANDLER_SAID.because()).spoken_as(octets)
 
 
 def impatient(kind: CauseKind) -> Reply:

@@ -27,6 +27,7 @@ from heloise.smtp.data import ContentGauge, TextDecoder
 from heloise.smtp.errors import LocalProtocolError
 from heloise.smtp.events import (
     ClientProposed,
+    CommandProposed,
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
@@ -47,12 +48,11 @@ from heloise.smtp.events import (
     TurnProposed,
     VerifyProposed,
 )
-from heloise.smtp.extension import FOR_SPOKESMEN, Extension, ServerView, VerbKind, no_time
+from heloise.smtp.extension import FOR_SPOKESMEN, Exchange, Extension, ServerView, VerbKind, no_time
 from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits
 from heloise.smtp.line_endings import Mender
 from heloise.smtp.lines import InputBuffer
 from heloise.smtp.registry import Check, Registry
-from heloise.smtp.sasl.exchange import Exchange
 from heloise.smtp.states import ServerState, out_of_place
 from heloise.smtp.transcript import Recorder
 
@@ -72,9 +72,10 @@ class ServerSession:
     """One session. `permitted` are the extension keywords this client may use (by default all of the registry but
     those for spokesmen, XCLIENT and XFORWARD).
 
-    `rules` say where limits and permissions are written, for the causes of replies. `takes_mail` is False where mail is
-    only fetched (RFC 2645 §5.4): MAIL, RCPT and DATA are 502. `auth_nonce` is of printable ASCII without a comma, new
-    for each session and not to be guessed. `now` tells seconds since the epoch.
+    `asks` are those of RSET, NOOP, QUIT and HELP that the driver answers. `rules` say where limits and permissions are
+    written, for the causes of replies. `takes_mail` is False where mail is only fetched (RFC 2645 §5.4): MAIL, RCPT and
+    DATA are 502. `auth_nonce` is of printable ASCII without a comma, new for each session and not to be guessed. `now`
+    tells seconds since the epoch.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class ServerSession:
         now: Callable[[], float] = no_time,
         recorder: Recorder | None = None,
         refusals: dict[tuple[int, str], int] | None = None,
+        asks: frozenset[str] = frozenset(),
     ) -> None:
         limits = limits if limits is not None else SessionLimits()
         keywords = registry.keywords - FOR_SPOKESMEN if permitted is None else permitted
@@ -111,6 +113,7 @@ class ServerSession:
         self._limits = limits
         self._recorder = recorder
         self._refusals = refusals
+        self._asks = asks
         self._input = InputBuffer(command_line=limits.command_line, endless_line=limits.endless_line)
         self._output: list[bytes] = []
         self._facts: deque[Fact] = deque()
@@ -384,16 +387,29 @@ class ServerSession:
                 self._propose_text()
             case Verb.RSET:
                 self._reset()
-                self._say(replies.RESET)
+                self._answer_plain(command, replies.RESET)
             case Verb.NOOP:
-                self._say(replies.NOOP)
+                self._answer_plain(command, replies.NOOP)
             case Verb.QUIT:
-                self._say(replies.CLOSING)
-                self._end(lost=False)
+                self._answer_plain(command, replies.CLOSING)
             case Verb.HELP:
-                self._help(command.argument)
+                self._help(command)
             case _:
                 self._extension_verb(command)
+
+    def _answer_plain(self, command: Plain, reply: Reply) -> None:
+        if command.verb in self._asks:
+            self._proposal = CommandProposed(command, reply)
+        else:
+            self._commit_plain(command, reply)
+
+    def _commit_plain(self, command: Plain, reply: Reply) -> None:
+        if self._exchange is not None:
+            self._go_on(reply)
+            return
+        self._say(reply)
+        if command.verb == Verb.QUIT:
+            self._end(lost=False)
 
     def _extension_verb(self, command: Plain) -> None:
         _, spec = self._registry.verbs[command.verb]
@@ -428,11 +444,12 @@ class ServerSession:
         self._exchange, self.state = None, ServerState.READY
         self._input.is_exchange = False
 
-    def _help(self, topic: str) -> None:
-        if topic.upper() == "STATUS":
+    def _help(self, command: Plain) -> None:
+        topic = command.argument.upper()
+        if topic == "STATUS" and Verb.HELP not in self._asks:
             self._proposal = StatusProposed()
         else:
-            self._say(help_text.help_reply(self.view, self._registry, topic.upper()))
+            self._answer_plain(command, help_text.help_reply(self.view, self._registry, topic))
 
     # Proposals
 
@@ -545,6 +562,8 @@ class ServerSession:
                 if reply.severity is Severity.COMPLETED:
                     self.view.authenticated_as = question.user
                 self._go_on(reply)
+            case CommandProposed(command=command):
+                self._commit_plain(command, reply)
             case VerifyProposed() | ExpandProposed() | QueueRunProposed() | StatusProposed():
                 self._say(reply)
             case _:

@@ -18,6 +18,7 @@ from heloise.smtp.command import Mail, Rcpt, parse_command
 from heloise.smtp.data import TextDecoder
 from heloise.smtp.events import (
     ClientProposed,
+    CommandProposed,
     ConnectionProposed,
     ContentProposed,
     ContentReceived,
@@ -192,6 +193,8 @@ def _words_and_usual_answer(proposal: Proposal) -> tuple[str, Reply]:
             return f"{mechanism} {user}", replies.AUTH_ACCEPTED if is_genuine else replies.AUTH_REFUSED
         case CredentialsProposed():
             raise AssertionError("there is no other question")
+        case CommandProposed(command=plain, reply=reply):
+            return f"{plain.verb} {plain.argument}".strip(), reply
         case StatusProposed():
             return "HELP STATUS", read_reply("211 2.0.0 up")
 

@@ -1,0 +1,11 @@
+"""`LMTP`: the same server for LMTP (RFC 2033). Unlike aiosmtpd it gives a reply for each recipient after the text."""
+
+from typing import ClassVar
+
+from heloise.aiosmtpd.smtp import SMTP
+
+
+class LMTP(SMTP):
+    """LHLO in the place of HELO and EHLO."""
+
+    is_lmtp: ClassVar[bool] = True

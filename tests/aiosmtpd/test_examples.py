@@ -1,0 +1,47 @@
+"""The examples of aiosmtpd's documentation, on the adapter and on aiosmtpd: the same dialogues, reply by reply.
+
+`heard.json` is what aiosmtpd says; the interop test sees that it still does. To write it anew:
+.peers/aiosmtpd/venv/bin/python -m tests.aiosmtpd.examples aiosmtpd CHAIN KEY > tests/aiosmtpd/heard.json
+"""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aiosmtpd.examples import EXAMPLES, Package, under_tls
+from tests.certificates import Authority
+from tests.peers import require
+
+ROOT = Path(__file__).parents[2]
+HEARD: dict[str, Any] = json.loads(Path(__file__).with_name("heard.json").read_text())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs_on_the_adapter_as_it_does_on_aiosmtpd(name: str) -> None:
+    found = json.loads(json.dumps(EXAMPLES[name](Package("heloise.aiosmtpd"))))
+    assert found == HEARD[name]
+
+
+def test_tls_begins_is_required_and_is_refused_by_the_hook(tmp_path: Path) -> None:
+    files = Authority(tmp_path).issue("mx.test")
+    found = json.loads(json.dumps(under_tls(Package("heloise.aiosmtpd"), files.chain, files.key)))
+    assert found == HEARD["under_tls"]
+
+
+@pytest.mark.interop
+@pytest.mark.slow
+def test_aiosmtpd_itself_says_what_is_written_here(tmp_path: Path) -> None:
+    files = Authority(tmp_path).issue("mx.test")
+    said = subprocess.run(
+        [str(require("aiosmtpd")), "-m", "tests.aiosmtpd.examples", "aiosmtpd", files.chain, files.key],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE,
+        timeout=240,
+        check=True,
+    )
+    assert json.loads(said.stdout) == HEARD
