@@ -157,7 +157,7 @@ def test_every_operation_is_described_and_can_be_asked() -> None:
                 continue
             number = message["session"] if "sessions" in path else message["id"]
             short = path.removeprefix("/api/heloise/v1").replace("{id}", number)
-            short = short.replace("{number}", "0").replace("{place}", "0")
+            short = short.replace("{number}", "0").replace("{place}", "0").replace("{name}", "550")
             body: object = {"faults": ["451 once at mail"]} if method == "post" else None
             assert (await ask(method.upper(), short + ("?within=0" if "wait" in short else ""), body))[0] == 200
         assert threading.main_thread().is_alive()

@@ -186,3 +186,11 @@ def test_a_message_that_is_no_report_is_told_so() -> None:
     result = CliRunner().invoke(main, ["explain", "-"], input=b"Subject: lunch\n\nAt noon?\n")
     assert result.exit_code == 1
     assert result.stderr == "This message is no report about a delivery, as far as can be seen.\n"
+
+
+def test_commands_and_extensions_are_explained_too() -> None:
+    assert explain("rcpt").stdout.startswith("RCPT  RCPT TO:<forward-path> [parameters]\n")
+    said = explain("ETRN").stdout
+    assert "ETRN  ETRN node | @domain | #queue\n" in said
+    assert "An extension. Promises:" in said
+    assert "etrn.started" in said

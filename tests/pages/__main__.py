@@ -10,11 +10,14 @@ from tests.codes.acts import ACTS
 from tests.codes.test_codes import SCENARIOS
 from tests.extensions.scenarios import BY_KEYWORD
 from tests.pages.codes import codes_page
+from tests.pages.data import dialogues_file
 from tests.pages.extensions import extensions_page
 from tests.pages.markdown import Shown, steady
 from tests.staging import Scenario, check, perform
 
-FOLDER = Path(__file__).parent.parent.parent / "docs" / "protocol"
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = ROOT / "docs" / "protocol"
+DIALOGUES = ROOT / "src" / "heloise" / "explain" / "dialogues.json"
 
 
 def play(scenario: Scenario) -> Shown:
@@ -30,7 +33,9 @@ def write_pages() -> dict[Path, str]:
         codes = list(pool.map(play, SCENARIOS))
         of_extensions = iter(list(pool.map(play, (each for uses in BY_KEYWORD.values() for each in uses))))
     by_keyword = {keyword: [next(of_extensions) for _ in uses] for keyword, uses in BY_KEYWORD.items()}
+    data = [("", each) for each in codes] + [(name, each) for name, several in by_keyword.items() for each in several]
     return {
+        DIALOGUES: steady(dialogues_file(data)),
         FOLDER / "status-codes.md": steady(codes_page(codes)),
         FOLDER / "extensions.md": steady(extensions_page(by_keyword)),
     }
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
             path.write_text(text, encoding="utf-8")
         elif known != text:
             stale = True
-            name = f"docs/protocol/{path.name}"
+            name = str(path.relative_to(ROOT))
             sys.stdout.writelines(
                 unified_diff(known.splitlines(keepends=True), text.splitlines(keepends=True), name, "what is true")
             )

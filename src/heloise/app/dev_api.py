@@ -15,6 +15,7 @@ from heloise.app.dev_json import fault_json, header_json, message_json, session_
 from heloise.app.dev_operation import Operation, number
 from heloise.app.dev_pages import dev_pages
 from heloise.app.dev_views import DevViews
+from heloise.app.explain_pages import EXPLAINING
 from heloise.app.mailhog import MailHog
 from heloise.app.mailpit import Mailpit
 from heloise.config.faulty import read_fault
@@ -41,7 +42,8 @@ class DevApi:
         self._running = running
         self._version = version
         self._hosts = LOOPBACK | {host}
-        self.operations = (*self._operations(), *DevViews(running, world, _PATH).operations())
+        explaining = [Operation("GET", path, handle, summary) for path, _, handle, summary in EXPLAINING]
+        self.operations = (*self._operations(), *DevViews(running, world, _PATH).operations(), *explaining)
         operations = [Route(each.method, _PATH + each.path, each.handle) for each in self.operations]
         others = [*Mailpit(running, world, version).routes(), *MailHog(running).routes()]
         self._routes = Routes([*operations, *dev_pages(_PATH, version).routes(), *others])

@@ -1,8 +1,9 @@
 """The pages of a development server."""
 
+from heloise.app.explain_pages import EXPLAIN_PAGES
 from heloise.web.pages import Page, Pages
 
-_PAGES = (Page(path="/", title="Sessions", module="inbox.js", nav="Sessions"),)
+_PAGES = (Page(path="/", title="Sessions", module="inbox.js", nav="Sessions"), *EXPLAIN_PAGES)
 
 
 def dev_pages(api: str, version: str) -> Pages:

@@ -22,8 +22,8 @@ from heloise.smtp.codes import REPLY_CODES
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def explain(ctx: click.Context, what: tuple[str, ...], as_json: bool) -> None:
-    """Tell what a reply code (550), an enhanced status (5.7.1) or a cause (size.over-limit) means; or what a bounce
-    says: give the file of the message, or - for standard input.
+    """Tell what a reply code (550), an enhanced status (5.7.1), a cause (size.over-limit), a command (RCPT) or an
+    extension (STARTTLS) means; or what a bounce says: give the file of the message, or - for standard input.
 
     Without an argument: list what can be asked about.
     """
@@ -32,7 +32,7 @@ def explain(ctx: click.Context, what: tuple[str, ...], as_json: bool) -> None:
         return
     if len(what) == 1 and _is_file(what[0]):
         ctx.exit(_explain_bounce(what[0], as_json=as_json))
-    found = [(text, explain_text(text)) for text in what]
+    found = [(text, _all_about(text)) for text in what]
     explanations = [explanation for _, all_of_it in found for explanation in all_of_it]
     if as_json:
         click.echo(json.dumps([_json(explanation) for explanation in explanations], indent=2, ensure_ascii=False))
@@ -45,8 +45,19 @@ def explain(ctx: click.Context, what: tuple[str, ...], as_json: bool) -> None:
         ctx.exit(ExitCode.USAGE)
 
 
+def _all_about(text: str) -> tuple[Explanation, ...]:
+    """A name may be that of a command, of an extension, and of a group of causes."""
+    known = explain_text(text)
+    if text[:1].isdigit() and known:
+        return known
+    from heloise.explain.topics import explain_topics
+    from heloise.smtp.registry import discover
+
+    return (*explain_topics(discover(), text), *known)
+
+
 def _is_file(text: str) -> bool:
-    return text == "-" or (not explain_text(text) and Path(text).is_file())
+    return text == "-" or (not _all_about(text) and Path(text).is_file())
 
 
 def _explain_bounce(name: str, *, as_json: bool) -> ExitCode:
@@ -111,6 +122,8 @@ def _print(out: Console, explanations: list[Explanation]) -> None:
 
 
 def _heading(explanation: Explanation) -> str:
+    if explanation.name.isupper():
+        return "What has been answered:"
     return "What gives it here:" if explanation.name[0].isdigit() else "The reply that says so:"
 
 

@@ -9,6 +9,7 @@ from heloise.cli.bench import Bench
 from heloise.cli.terminal import console, rows
 from heloise.explain.explanations import explain_text
 from heloise.explain.story import tell
+from heloise.explain.topics import explain_topics
 from heloise.faults.magic import EXAMPLES
 from heloise.lab.hints import complete
 from heloise.lab.session import Kind
@@ -28,7 +29,7 @@ SAMPLE = (
     ".",
 )
 _HELP = (
-    ("?", "explain the last reply; ? 550, ? 5.7.1, ? size.over-limit explain these"),
+    ("?", "explain the last reply; ? 550, ? 5.7.1, ? RCPT, ? STARTTLS, ? size.over-limit explain these"),
     (":state", "show the states, where the session stands, and every command that is in place"),
     (":sample", "say a whole message, line by line"),
     (":raw OCTETS", r"send octets as they are, with \r \n \x00: a bare LF, several commands at once"),
@@ -99,7 +100,7 @@ def _for_lab(bench: Bench, text: str) -> bool:
 
 def _explain(bench: Bench, what: str) -> None:
     if what:
-        found = explain_text(what)
+        found = (*explain_topics(bench.registry, what), *explain_text(what))
         if not found:
             bench.screen.remark(f'nothing is known as "{what}"')
         bench.screen.explain(found)

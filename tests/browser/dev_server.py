@@ -1,0 +1,52 @@
+"""A development server with its pages, in a thread of its own, for tests in a browser."""
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from heloise.app.dev import Catching, CatchOptions, catching
+from heloise.app.dev_api import serving_api
+from heloise.app.journal import Journal
+from heloise.net import real_world
+from heloise.observe.log import Log, LogLevel
+from heloise.reception.door import nobody_watches
+from heloise.testing.mail_server import LoopThread
+from heloise.world import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class DevServer:
+    """`url` has no slash at its end; `do` runs a coroutine where the server runs."""
+
+    url: str
+    running: Catching
+    thread: LoopThread
+
+    def do(self, work: Any) -> Any:
+        """Run it there, and wait for it."""
+        return self.thread.run(work)
+
+
+@contextmanager
+def dev_server(**options: Any) -> Iterator[DevServer]:
+    """It listens on free ports while the context is open."""
+    thread, stack = LoopThread(), AsyncExitStack()
+    world = real_world()
+
+    async def begin() -> DevServer:
+        journal = Journal(Log(lambda line: None, world.clock, level=LogLevel.ERROR))
+        made = CatchOptions(**{"endpoint": Endpoint("127.0.0.1", 0), "users": {"me": "secret"}, **options})
+        running = await stack.enter_async_context(catching(world, made, journal, nobody_watches))
+        endpoint = await stack.enter_async_context(serving_api(world, running, Endpoint("127.0.0.1", 0), "0.0.0"))
+        return DevServer(f"http://{endpoint}", running, thread)
+
+    async def end() -> None:
+        await stack.aclose()
+        await world.blocking.close()
+
+    try:
+        yield thread.run(begin())
+    finally:
+        thread.run(end())
+        thread.close()
