@@ -25,6 +25,8 @@ _PROOF = {
     "msmtp": "bin/msmtp",
     "curl": "bin/curl",
     "openssl": "bin/openssl",
+    "mpop": "bin/mpop",
+    "fetchmail": "bin/fetchmail",
     "nodemailer": "bin/nodemailer",
     "haraka": "haraka/stamp",
     "chromium": "bin/chromium",
@@ -47,6 +49,7 @@ _RESULT = {
     "inboxes-node": "inboxes-node/node_modules",
 }
 # These need neither a root directory nor users of their own.
+_FETCHERS = ("mpop", "fetchmail")
 _PLAIN = ("aiosmtpd", "haraka", "senders", "inboxes", "inboxes-node")
 
 
@@ -57,7 +60,7 @@ def require(name: str) -> Path:
     environment it fails, because a test that never runs there proves nothing; outside of pytest, RuntimeError.
     """
     if not (PEERS / _PROOF[name]).exists():
-        part = name if name in _RESULT else "clients"
+        part = name if name in _RESULT else "fetchers" if name in _FETCHERS else "clients"
         _missing(f"{name} is not installed for tests: run scripts/install-peers {part}")
     if name not in _PLAIN and os.geteuid() != 0:
         _missing(f"{name} runs in a mount namespace under its own users: run as root")

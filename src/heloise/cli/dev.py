@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 )
 @click.option("--no-api", is_flag=True, help="Without the API.")
 @click.option(
+    "--pop3-port", type=click.IntRange(0, 65535), default=1110, show_default=True, help="POP3; 0 takes a free port."
+)
+@click.option("--no-pop3", is_flag=True, help="Without POP3.")
+@click.option(
     "--mailboxes", default="address", show_default=True, metavar="BY", help="Mailboxes by user, domain, tag …"
 )
 @click.option("--keep", type=click.IntRange(1), default=10_000, show_default=True, help="Keep so many messages.")
@@ -51,6 +55,8 @@ def dev(
     pedantic: bool,
     api_port: int,
     no_api: bool,
+    pop3_port: int,
+    no_pop3: bool,
     mailboxes: str,
     keep: int,
     keep_for: str | None,
@@ -70,7 +76,12 @@ def dev(
     from heloise.world import Endpoint, LinkError
 
     showing = Showing(
-        explain=explain, body=body, as_json=as_json, lint=lint, api=None if no_api else Endpoint("127.0.0.1", api_port)
+        explain=explain,
+        body=body,
+        as_json=as_json,
+        lint=lint,
+        api=None if no_api else Endpoint("127.0.0.1", api_port),
+        pop3=None if no_pop3 else Endpoint("127.0.0.1", pop3_port),
     )
     plan = faults_or_leave(faults)
     options = CatchOptions(

@@ -17,6 +17,7 @@ from heloise.app.dev import Catching, CatchOptions, catching
 from heloise.app.dev_api import serving_api
 from heloise.app.dev_json import violation_json
 from heloise.app.journal import Journal
+from heloise.app.pop3_inbox import serving_pop3
 from heloise.app.stopping import signalled
 from heloise.cli.terminal import console, paragraph
 from heloise.cli.transcripts import INDENT, LiveTranscript, Stage
@@ -35,13 +36,14 @@ from heloise.world import Endpoint, LinkError, World
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showing:
     """What is printed. `body` shows messages whole, `as_json` prints events instead of dialogues, and
-    `lint` at the end what clients did against the rules. Where `api` listens, if it can."""
+    `lint` at the end what clients did against the rules. Where `api` and `pop3` listen, if they can."""
 
     explain: bool = False
     body: bool = False
     as_json: bool = False
     lint: bool = False
     api: Endpoint | None = None
+    pop3: Endpoint | None = None
 
 
 async def develop(
@@ -68,10 +70,12 @@ async def develop(
     try:
         async with catching(world, options, Journal(log), recorder_for) as running, AsyncExitStack() as besides:
             api = await _begin_api(besides, world, running, showing.api)
+            pop3 = await _begin_pop3(besides, world, running, options, showing.pop3)
             if not showing.as_json:
                 _print_welcome(out, running.endpoint, lmtp=options.lmtp)
                 _print_faults(out, options)
                 _print_api(out, showing.api, api)
+                _print_pop3(out, showing.pop3, pop3)
                 running.inbox.on_caught(lambda message: _print_caught(out, message, body=showing.body))
             await until()
     finally:
@@ -115,6 +119,28 @@ async def _begin_api(
         return await besides.enter_async_context(serving_api(world, running, endpoint, version("heloise")))
     except LinkError:
         return None
+
+
+async def _begin_pop3(
+    besides: AsyncExitStack, world: World, running: Catching, options: CatchOptions, endpoint: Endpoint | None
+) -> Endpoint | None:
+    """Where POP3 is; None where there is none, also since another one has the port."""
+    if endpoint is None:
+        return None
+    try:
+        return await besides.enter_async_context(serving_pop3(world, running.inbox, options, endpoint))
+    except LinkError:
+        return None
+
+
+def _print_pop3(out: Console, wanted: Endpoint | None, pop3: Endpoint | None) -> None:
+    if wanted is None:
+        return
+    if pop3 is None:
+        paragraph(out, f"POP3 is not there: {wanted} is in use. --pop3-port takes another port, 0 a free one.")
+    else:
+        place = Text(f"pop3://{pop3}", style="place")
+        paragraph(out, Text.assemble("Mail is read by POP3 at ", place, "; the user is an address, or * for all mail"))
 
 
 def _print_api(out: Console, wanted: Endpoint | None, api: Endpoint | None) -> None:
