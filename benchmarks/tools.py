@@ -42,6 +42,8 @@ class Load:
     recipients: int = 1000
     per_connection: int = 0
     pipelining: bool = False
+    deep: bool = False
+    """Pipelining, and the commands of the next message behind the final dot of the last one. RFC 2920 §3.1."""
     first: int = 0
     rate: int = 0
     """Messages a second that are due, in an open loop; 0 for as many as the server takes."""
@@ -56,6 +58,7 @@ class Load:
                 *("--size", str(self.size), "--domain", self.domain, "--recipients", str(self.recipients)),
                 *("--per-connection", str(self.per_connection), "--first", str(self.first)),
                 *("--timeout", str(self.timeout), *(["--pipelining"] if self.pipelining else [])),
+                *(["--deep"] if self.deep else []),
                 *(["--rate", str(self.rate)] if self.rate else []),
             ],
             stdout=subprocess.PIPE,

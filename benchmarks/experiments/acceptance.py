@@ -13,6 +13,7 @@ _SESSIONS = (1, 20, 100, 1000)
 _SHAPES: dict[str, dict[str, int]] = {
     "": {},
     ", pipelined": {"pipelining": True},
+    ", pipelined across messages": {"deep": True},
     ", one message per connection": {"per_connection": 1},
 }
 

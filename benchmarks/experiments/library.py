@@ -17,7 +17,8 @@ class Discard(Experiment[Subject]):
     title = "Accept and discard: the libraries"
     text = (
         "A program of a few lines has a server that takes each message and forgets it, in one process. smtp-sink, in "
-        "C, shows what one core can do at all."
+        "C, shows what one core can do at all. Pipelined across messages is a client that sends the commands of the "
+        "next message behind the final dot of the last one; who does not offer PIPELINING gets one command at a time."
     )
     figures = (RATE, CPU, P50, P99, GENERATOR)
     counts_durable = False
@@ -36,6 +37,7 @@ class Discard(Experiment[Subject]):
                 (1024, 1, "", {}),
                 (1024, 20, "", {}),
                 (1024, 20, ", pipelined", {"pipelining": True}),
+                (1024, 20, ", pipelined across messages", {"deep": True}),
                 (1024, 20, ", one message per connection", {"per_connection": 1}),
                 (10240, 20, "", {}),
             )

@@ -43,6 +43,7 @@ def load(cell: Cell, domain: str, messages: int, *, first: int = 0) -> Load:
         domain=domain,
         first=first,
         pipelining=cell.settings.get("pipelining", False),
+        deep=cell.settings.get("deep", False),
         per_connection=cell.settings.get("per_connection", 0),
     )
 

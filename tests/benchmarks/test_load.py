@@ -1,4 +1,4 @@
-"""The open loop of the load generator, and sessions that are only held."""
+"""The load generator: its open loop, groups behind the final dot, and sessions that are only held."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ def test_an_open_loop_counts_the_time_a_message_waits_for_a_free_session() -> No
 
 def test_an_open_loop_ends_when_nobody_listens() -> None:
     assert replace(LOAD, messages=10).offer(9)["failures"] == {"lost": 10}
+
+
+@pytest.mark.parametrize("per_connection", [0, 1, 7])
+def test_groups_behind_the_final_dot_bring_every_message_once(target: Sink, per_connection: int) -> None:
+    report = replace(LOAD, rate=0, deep=True, per_connection=per_connection).offer(target.port)
+    assert (report["accepted"], report["failed"], target.distinct()) == (60, 0, 60)
+    assert report["pipelining"] is True
+
+
+def test_nothing_is_sent_behind_the_final_dot_to_a_server_that_does_not_pipeline() -> None:
+    with _slow_server() as port:
+        report = replace(LOAD, sessions=1, messages=2, rate=0, deep=True).offer(port)
+    assert (report["accepted"], report["pipelining"]) == (2, False)
 
 
 def test_sessions_are_held_until_the_end_of_the_block(target: Sink) -> None:
