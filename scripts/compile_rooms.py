@@ -20,8 +20,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))  # a build loads this file by its path
+from native_constructors import with_constructors
+
 COMPILED = ("mail", "smtp", "world", "observe", "link", "queue", "routing", "reception", "delivery")
 """The rooms that a message passes on its way in and out."""
+
+BESIDE = ("app/catching.py",)
+"""Single modules of other rooms: `heloise.Server` asks this one for each recipient."""
 
 _GENERATOR = "mypyc has no asynchronous generators"
 _AWAIT = "awaits in `except` or `finally`: compiled, the exception is then seen by whoever runs meanwhile"
@@ -65,7 +71,8 @@ _READ = (*COMPILED, "net", "dsn", "policy")
 def compiled_modules(package: Path) -> list[Path]:
     """The modules that are compiled, relative to `package`, in the same order every time."""
     found = [path.relative_to(package) for room in COMPILED for path in (package / room).rglob("*.py")]
-    return sorted(path for path in found if path.name != "__init__.py" and not _is_left(path))
+    chosen = [path for path in found if path.name != "__init__.py" and not _is_left(path)]
+    return sorted([*chosen, *map(Path, BESIDE)])
 
 
 def _is_left(path: Path) -> bool:
@@ -77,7 +84,9 @@ def digest(package: Path) -> str:
     found = hashlib.sha256()
     for told in (version("mypy"), sys.version, platform.machine(), os.environ.get("CFLAGS", "")):
         found.update(told.encode() + b"\0")
-    for path in (Path(__file__), *sorted(path for room in _READ for path in (package / room).rglob("*.py"))):
+    own = sorted(Path(__file__).parent.glob("*.py"))
+    beside = [package / path for path in BESIDE]
+    for path in (*own, *beside, *sorted(path for room in _READ for path in (package / room).rglob("*.py"))):
         found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:16]
 
@@ -88,6 +97,9 @@ def translate(package: Path, into: Path) -> list[Any]:
     Raises SystemExit with the reason, also for what would work otherwise than interpreted.
     """
     shutil.copytree(package, into / package.name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for module in compiled_modules(into / package.name):
+        path = into / package.name / module
+        path.write_text(with_constructors(path.read_text()))
     os.chdir(into)  # so that tracebacks name `heloise/smtp/server.py`, wherever it was built
     from mypyc.build import mypycify
 
@@ -102,7 +114,7 @@ def translate(package: Path, into: Path) -> list[Any]:
     with redirect_stdout(told):
         extensions = mypycify(
             [*options, *(path for paths in libraries.values() for path in paths)],
-            opt_level="2",
+            opt_level=os.environ.get("HELOISE_COMPILE_LEVEL", "2"),
             debug_level="0",
             separate=[(paths, name) for name, paths in libraries.items()],
         )

@@ -1,13 +1,16 @@
 """What is compiled ahead of time, and what a wheel is when it can not be."""
 
 import ast
+import importlib
 import importlib.util
+import inspect
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -33,6 +36,78 @@ def test_what_is_left_interpreted_is_there() -> None:
 def test_the_engines_and_the_way_into_the_queue_are_compiled() -> None:
     compiled = set(map(str, _rooms().compiled_modules(SRC)))
     assert {"smtp/server.py", "smtp/client.py", "link/serve.py", "queue/sqlite.py", "delivery/relay.py"} <= compiled
+
+
+def test_the_constructors_that_are_written_out_for_the_compiler_are_those_of_dataclass() -> None:
+    rooms, count = _rooms(), 0
+    for path in rooms.compiled_modules(SRC):
+        source = (SRC / path).read_text()
+        written = rooms.with_constructors(source)
+        assert written.count("\n") == source.count("\n"), f"{path}: the lines have moved"
+        module = importlib.import_module(".".join(("heloise", *path.with_suffix("").parts)))
+        for node, before in zip(_classes(written), _classes(source), strict=True):
+            if (constructor := _method(node, "__init__")) is not None and _method(before, "__init__") is None:
+                made = inspect.signature(getattr(module, node.name)).parameters.values()
+                assert _parameters(constructor) == [(each.name, each.kind, _has_default(each)) for each in made], node
+                count += 1
+    assert count > 100
+
+
+def test_a_value_made_by_a_written_constructor_is_that_of_the_dataclass() -> None:
+    written = _rooms().with_constructors(_DATACLASSES)
+    assert written.count("def __init__") == 2
+    assert written.count("\n") == _DATACLASSES.count("\n")
+    plain, compiled = dict[str, Any](), dict[str, Any]()
+    exec(_DATACLASSES, plain)
+    exec(written.replace("frozen=True, ", ""), compiled)  # compiled, frozen values are set in their struct
+    for make in ("Plain(1)", "Plain(1, b'x')", "Worded(size=2)", "Worded(size=2, name='n')", "Fresh()", "Fresh([1])"):
+        assert repr(eval(make, compiled)) == repr(eval(make, plain))
+
+
+_DATACLASSES = """
+from dataclasses import dataclass, field
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    number: int
+    octets: bytes = field(default=b"", compare=False)
+    length: int = field(init=False, default=0)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worded:
+    name: str = "none"
+    size: int
+    twice: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "twice", 2 * self.size)
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    items: list[int] = field(default_factory=list)
+
+"""
+
+
+def _classes(source: str) -> list[ast.ClassDef]:
+    return [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+
+
+def _method(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    return next((each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == name), None)
+
+
+def _parameters(function: ast.FunctionDef) -> list[tuple[str, object, bool]]:
+    given = function.args
+    plain, required = given.args[1:], len(given.args) - 1 - len(given.defaults)
+    kinds = inspect.Parameter
+    positional = [(each.arg, kinds.POSITIONAL_OR_KEYWORD, at >= required) for at, each in enumerate(plain)]
+    pairs = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    return positional + [(each.arg, kinds.KEYWORD_ONLY, default is not None) for each, default in pairs]
+
+
+def _has_default(parameter: inspect.Parameter) -> bool:
+    return parameter.default is not inspect.Parameter.empty
 
 
 def test_no_asynchronous_generator_is_to_be_compiled() -> None:
