@@ -37,7 +37,7 @@ class CauseKind:
 
     def because(self, rule: Rule | None = None, **inputs: object) -> "Cause":
         """This kind, with the rule that decided and the values it looked at."""
-        return Cause(kind=self, rule=rule, inputs=tuple((name, str(value)) for name, value in inputs.items()))
+        return Cause(kind=self, rule=rule, inputs=tuple([(name, str(value)) for name, value in inputs.items()]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

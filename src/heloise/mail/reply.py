@@ -6,11 +6,11 @@ kept as constants cost nothing to say.
 
 import re
 from dataclasses import dataclass, field
-from typing import Self
 
 from heloise.mail.cause import Cause
 from heloise.mail.status import EnhancedStatus, Severity
 
+_SEVERITIES = tuple(Severity)  # in the order of the first digit
 _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 MAXIMUM_REPLY_LINE = 512  # RFC 5321 §4.5.3.1.5: octets, with code and CRLF
 
@@ -37,9 +37,16 @@ class Reply:
     cause: Cause
     severity: Severity = field(init=False, repr=False, compare=False)
     """By the first digit alone, whatever the other two are. RFC 5321 §4.3.2."""
-    _wire: bytes = field(init=False, repr=False, compare=False)
+    _wire: bytes = field(default=b"", repr=False, compare=False)
+    """Given by who has checked the words."""
 
     def __post_init__(self) -> None:
+        if not self._wire:
+            self._check()
+            object.__setattr__(self, "_wire", self._encode())
+        object.__setattr__(self, "severity", _SEVERITIES[self.code // 100])
+
+    def _check(self) -> None:
         if not isinstance(self.cause, Cause):
             raise TypeError("a reply has a cause")
         if not (0 <= self.code <= 599):
@@ -50,8 +57,6 @@ class Reply:
             raise ValueError(f"status {self.status} does not go with code {self.code}")  # RFC 2034 §4
         if any(_UNFIT.search(line) for line in self.lines):
             raise ValueError("a reply line has no control characters; use printable()")
-        object.__setattr__(self, "severity", Severity(self.code // 100))
-        object.__setattr__(self, "_wire", self._encode())
 
     def _encode(self) -> bytes:
         status = f"{self.status} " if self.status is not None else ""
@@ -71,16 +76,17 @@ class Reply:
         """The wire form, every line ended by CRLF."""
         return self._wire
 
-    def with_cause(self, cause: Cause) -> Self:
+    def with_cause(self, cause: Cause) -> "Reply":
         """The same words for another reason."""
         # On the way of every recipient: the words were checked and encoded when the first one was made.
-        made = type(self).__new__(type(self))
-        for name in ("code", "status", "lines", "severity", "_wire"):
-            object.__setattr__(made, name, getattr(self, name))
-        object.__setattr__(made, "cause", cause)
-        return made
+        return Reply(code=self.code, status=self.status, lines=self.lines, cause=cause, _wire=self._wire)
 
-    def spoken_as(self, octets: bytes) -> Self:
+    def with_line(self, line: str, cause: Cause) -> "Reply":
+        """One other line, which is known to be printable, for another reason."""
+        octets = f"{self.code:03d} {self.status} {line}\r\n".encode()
+        return Reply(code=self.code, status=self.status, lines=(line,), cause=cause, _wire=octets)
+
+    def spoken_as(self, octets: bytes) -> "Reply":
         """The same decision with other octets on the wire: what a server says that is broken on purpose."""
         made = self.with_cause(self.cause)
         object.__setattr__(made, "_wire", octets)

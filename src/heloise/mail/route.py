@@ -59,4 +59,5 @@ class Route:
         return cls(transport, target, on_request)
 
     def __str__(self) -> str:
-        return f"{self.transport.value}:{self.target}{_ON_REQUEST if self.on_request else ''}"
+        # `value` is a property in Python, and the route stands in the reason of every recipient that is accepted.
+        return f"{self.transport._value_}:{self.target}{_ON_REQUEST if self.on_request else ''}"

@@ -68,6 +68,7 @@ from heloise.smtp.sasl.mechanism import Proven
 from heloise.world import AnyEndpoint, LinkError, ServerTls, Stream, World
 
 _NO_LIMIT = SessionLimits(message_size=0)
+_GRANTED = (RecipientProposed, HelloProposed)  # a union made for each reply would cost more than the look
 Say = Callable[[str], None]
 
 
@@ -261,7 +262,7 @@ class Reception:
             if self._desk.waiting is not None and not self._may_relay:
                 await self._desk.waiting.before_refusal()
             self._desk.journal.refused(self._session_id, proposal, reply)
-        elif isinstance(proposal, RecipientProposed | HelloProposed) or reply is replies.AUTH_ACCEPTED:
+        elif isinstance(proposal, _GRANTED) or reply is replies.AUTH_ACCEPTED:
             self._desk.journal.granted(self._session_id, proposal, reply)
         if self._view.is_lmtp and isinstance(proposal, MessageProposed):
             # RFC 2033 §4.2: one reply for each recipient; the queue takes all or none.

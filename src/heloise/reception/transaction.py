@@ -1,7 +1,7 @@
 """What one open transaction of a session has gathered. RFC 5321 §3.3."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from heloise.dsn.submission import Routed
 from heloise.mail.envelope import Envelope, Recipient
@@ -16,7 +16,6 @@ from heloise.reception.owed import BEGINNING, Owed
 from heloise.routing.propagate import Onward, Sender
 
 
-@dataclass(slots=True)
 class Transaction:
     """The recipients to be stored, each once, and the deposit once there is content.
 
@@ -25,15 +24,28 @@ class Transaction:
     content is `held` back for somebody who has to look at it, there is no deposit.
     """
 
-    submissions: tuple[Submission, ...] = ()
-    deposit: Deposit | None = None
-    held: HeldContent | None = None
-    trace_size: int = 0
-    owed: dict[Recipient, Owed] = field(default_factory=dict)
-    report_routes: Routed = ()
-    beginning: bytes = b""
-    _onward: dict[tuple[ForwardPath, Route], Onward] = field(default_factory=dict)
-    _is_parted: bool = False
+    __slots__ = (
+        "_is_parted",
+        "_onward",
+        "beginning",
+        "deposit",
+        "held",
+        "owed",
+        "report_routes",
+        "submissions",
+        "trace_size",
+    )
+
+    def __init__(self) -> None:
+        self.submissions: tuple[Submission, ...] = ()
+        self.deposit: Deposit | None = None
+        self.held: HeldContent | None = None
+        self.trace_size = 0
+        self.owed: dict[Recipient, Owed] = {}
+        self.report_routes: Routed = ()
+        self.beginning = b""
+        self._onward: dict[tuple[ForwardPath, Route], Onward] = {}
+        self._is_parted = False
 
     def add(self, onward: Onward) -> None:
         """One more recipient. Whoever is both written to and the member of a list gets the copy for himself, so that
@@ -58,25 +70,18 @@ class Transaction:
         There is at least one submission, and what goes on as it came is the first. Each has an id of its own, the first
         one `first` when that is given, and the `hints` of its parameters.
         """
-        groups: dict[Sender | None, list[tuple[Recipient, Route]]] = {}
         if not self._is_parted:
-            groups[None] = [(recipient, route) for recipient, route, _ in self._onward.values()]
+            self.submissions = (_submission(envelope, None, list(self._onward.values()), origin, new_id()),)
         else:
-            for recipient, route, sender in self._onward.values():
-                groups.setdefault(sender, []).append((recipient, route))
-        self.submissions = tuple(
-            Submission(
-                message_id=new_id(),
-                envelope=Envelope(
-                    reverse_path=envelope.reverse_path if sender is None else sender.reverse_path,
-                    parameters=envelope.parameters if sender is None else sender.parameters(envelope.parameters),
-                    recipients=tuple(recipient for recipient, _ in groups[sender]),
-                ),
-                routes=tuple(route for _, route in groups[sender]),
-                origin=origin,
+            groups: dict[Sender | None, list[Onward]] = {}
+            for each in self._onward.values():
+                groups.setdefault(each.sender, []).append(each)
+            self.submissions = tuple(
+                [
+                    _submission(envelope, sender, groups[sender], origin, new_id())
+                    for sender in sorted(groups, key=_is_another)
+                ]
             )
-            for sender in sorted(groups, key=_is_another)
-        )
         if first is not None:
             self.submissions = (replace(self.submissions[0], message_id=first), *self.submissions[1:])
         if hints is not None:
@@ -98,6 +103,21 @@ class Transaction:
         if self.owed and len(self.beginning) < BEGINNING:
             self.beginning += octets
         await self.deposit.write(octets)
+
+
+def _submission(
+    envelope: Envelope, sender: Sender | None, onward: list[Onward], origin: Origin, message_id: MessageId
+) -> Submission:
+    return Submission(
+        message_id=message_id,
+        envelope=Envelope(
+            reverse_path=envelope.reverse_path if sender is None else sender.reverse_path,
+            parameters=envelope.parameters if sender is None else sender.parameters(envelope.parameters),
+            recipients=tuple([each.recipient for each in onward]),
+        ),
+        routes=tuple([each.route for each in onward]),
+        origin=origin,
+    )
 
 
 def _is_another(sender: Sender | None) -> bool:

@@ -116,15 +116,17 @@ class Plain:
 Command: TypeAlias = Hello | Mail | Rcpt | Bdat | Plain
 
 _VERB = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,31}")
-_UNFIT = re.compile(rb"[\x00\r\n]")
 _CHUNK = re.compile(rb"(\d{1,20})(?:[ ]+(LAST))?", re.IGNORECASE)
+_BARE = {verb.encode(): Plain(verb) for verb in ("DATA", "RSET", "NOOP", "QUIT")}  # as nearly all write them
 _HELLO_VERBS = {b"EHLO": Verb.EHLO, b"HELO": Verb.HELO, b"LHLO": Verb.LHLO}
 
 
 def parse_command(line: bytes) -> Command | Reply:
     """Read one command line, without its CRLF. What can not be read is answered by the reply returned."""
-    if _UNFIT.search(line):
+    if b"\r" in line or b"\n" in line or b"\0" in line:
         return replies.LINE_ENDING
+    if (bare := _BARE.get(line)) is not None:
+        return bare
     verb, _, argument = line.partition(b" ")
     verb = verb.upper()
     argument = argument.strip(b" \t")  # RFC 5321 §4.1.1: trailing blanks are tolerated

@@ -60,6 +60,7 @@ C = TypeVar("C", Mail, Rcpt)
 
 # Known, and not offered: those of RFC 5321 appendix F, and two that only an extension brings.
 _NOT_IMPLEMENTED = frozenset({"SEND", "SOML", "SAML", "TURN", "STARTTLS", "AUTH"})
+_VERBS = frozenset(verb.value for verb in Verb)
 _BRINGS_MAIL = frozenset({Verb.MAIL, Verb.RCPT, Verb.DATA})
 _NO_ARGUMENT = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
 _CHUNK_PIECE = 1 << 16
@@ -120,6 +121,7 @@ class ServerSession:
         self._proposal: Proposal | None = ConnectionProposed()
         self._announced = False  # has `next_event` given out the open proposal?
         self._recipients: list[Recipient] = []
+        self._sealed: Envelope | None = None  # when content was proposed; nothing is added to it after that
         self._decoder: TextDecoder | None = None
         self._gauge: ContentGauge | None = None
         self._mender: Mender | None = None
@@ -357,7 +359,7 @@ class ServerSession:
             return replies.MAIL_IS_FETCHED_HERE
         elif verb in _NOT_IMPLEMENTED:
             return replies.NOT_IMPLEMENTED
-        elif verb not in Verb.__members__:
+        elif verb not in _VERBS:
             return replies.COMMAND_UNKNOWN
         if following is None:
             return out_of_place(self.state, verb)
@@ -530,6 +532,7 @@ class ServerSession:
     def _propose_content(self) -> None:
         envelope = self.envelope
         assert envelope is not None
+        self._sealed = envelope
         self._proposal = ContentProposed(envelope)
 
     # Commitments
@@ -685,7 +688,7 @@ class ServerSession:
         if problem is not None:
             self._finish_message((problem,) * (len(self._recipients) if self.view.is_lmtp else 1), problem)
             return
-        envelope = self.envelope
+        envelope = self._sealed
         assert envelope is not None
         facts = self._gauge.facts()
         if self._mender is not None and self._mender.mended:
@@ -771,6 +774,7 @@ class ServerSession:
     def _clear_transaction(self) -> None:
         self.view.mail = self.view.forwarded = None
         self._recipients = []
+        self._sealed = None
         self._decoder = self._gauge = None
 
     def _reset(self) -> None:

@@ -20,6 +20,8 @@ from heloise.smtp.command import Verb
 class ServerState(Enum):
     """Where a session stands."""
 
+    __hash__ = object.__hash__  # Enum has one in Python, which would be called for each look into the table
+
     CONNECTED = "connected"  # the greeting is not said yet
     REFUSED = "refused"  # greeted with 554: only QUIT is left
     GREETED = "greeted"

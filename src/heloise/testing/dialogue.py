@@ -124,7 +124,8 @@ def _with_option(dialogue: Dialogue, name: str, value: str) -> Dialogue:
         return replace(dialogue, without=frozenset(value.split(",")))
     if name not in {each.name for each in fields(SessionLimits)}:
         raise ValueError(f"no such option: {name}")
-    change: dict[str, Any] = {name: float(value) if "." in value else int(value)}
+    # Of the type that it has: compiled, a flag is True or False and nothing else.
+    change: dict[str, Any] = {name: type(getattr(dialogue.limits, name))(float(value))}
     return replace(dialogue, limits=replace(dialogue.limits, **change))
 
 
