@@ -8,6 +8,7 @@ from heloise.routing.router import Accepted, Routing
 from heloise.smtp import replies
 
 CATCH = Route(Transport.CATCH, "")
+_CATCH = str(CATCH)
 
 
 class CatchingRouter:
@@ -15,7 +16,7 @@ class CatchingRouter:
 
     async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
         """See `heloise.reception.reception.RecipientRouter`."""
-        cause = causes.RECIPIENT_ACCEPTED.because(recipient=path, route=CATCH)
+        cause = causes.RECIPIENT_ACCEPTED.because(recipient=path, route=_CATCH)
         return Accepted(reply=replies.RECIPIENT_OK.with_cause(cause), expansions=((path, CATCH),))
 
 

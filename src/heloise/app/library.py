@@ -3,15 +3,13 @@
 Everything here runs in the caller's own event loop; no thread is started for it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
 
 from heloise.app.catching import CatchingNames, CatchingRouter
 from heloise.app.desk import CatchingDesk
-from heloise.app.journal import Journal
 from heloise.app.send import is_here, level_for
 from heloise.app.stopping import close_doors
 from heloise.faults.book import FaultBook
@@ -19,15 +17,13 @@ from heloise.faults.phrase import parse_phrase
 from heloise.faults.receiver import Failing
 from heloise.faults.rule import FaultRule
 from heloise.link.send import send as send_to
-from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope
-from heloise.mail.reply import Reply
-from heloise.mail.sink import Companion, Refused, SinkAnswer, Submission, Taken
-from heloise.mail.trace import Origin
 from heloise.net import real_world
 from heloise.reception.admission import AdmissionPolicy
 from heloise.reception.census import Census
 from heloise.reception.door import Door
+from heloise.reception.function import FunctionSink, Receive, ReceivedMessage
+from heloise.reception.quiet import QuietJournal
 from heloise.reception.reception import ReceptionDesk
 from heloise.smtp.limits import SessionLimits
 from heloise.smtp.registry import discover
@@ -36,21 +32,10 @@ from heloise.smtp.sasl.mechanism import Credentials
 from heloise.smtp.transaction import ClientOptions, RecipientAnswer
 from heloise.world import Endpoint, Listening, OutgoingTls, TlsLevel, World
 
+__all__ = ["ReceivedMessage", "Server", "send"]
+
 _SESSIONS = 10_000
 _STOP_PATIENCE = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceivedMessage:
-    """A message a `Server` has received. `octets` are header and body as they came, with CRLF, without trace field."""
-
-    envelope: Envelope
-    octets: bytes
-    origin: Origin
-    facts: ContentFacts
-
-
-Receive = Callable[[ReceivedMessage], Awaitable[Reply | None]]
 
 
 class Server:
@@ -104,8 +89,8 @@ class Server:
         """Begin to listen. Raises LinkError."""
         world = real_world()
         registry = discover()
-        sink = _FunctionSink(self._receive)
-        journal = Journal(lambda level, event, fields: None)
+        sink = FunctionSink(self._receive)
+        journal = QuietJournal()
         book = FaultBook(self._faults, seed=self._seed, started=world.clock.monotonic())
         desk = ReceptionDesk(
             hostname=self._hostname,
@@ -140,51 +125,6 @@ class Server:
         assert self._world is not None
         await close_doors([self._listening], [self._door], patience=_STOP_PATIENCE)
         await self._world.blocking.close()
-
-
-class _FunctionSink:
-    """A message sink that is a function."""
-
-    def __init__(self, receive: Receive) -> None:
-        self.receive = receive
-        self.taken = 0
-
-    def begin(self, submission: Submission) -> "_FunctionDeposit":
-        """See `heloise.mail.sink.MessageSink`."""
-        return _FunctionDeposit(self, submission)
-
-
-class _FunctionDeposit:
-    """A message on its way to the function. The first chunk is our trace field, which the function does not need."""
-
-    def __init__(self, sink: _FunctionSink, submission: Submission) -> None:
-        self._sink = sink
-        self._submission = submission
-        self._chunks: list[bytes] = []
-
-    async def write(self, octets: bytes) -> None:
-        """See `heloise.mail.sink.Deposit`."""
-        self._chunks.append(octets)
-
-    async def commit(self, facts: ContentFacts, companions: Sequence[Companion] = ()) -> SinkAnswer:
-        """Ask the function. Nothing is expanded here and nobody is told anything, so there are no companions."""
-        assert not companions
-        octets = b"".join(self._chunks[1:])
-        message = ReceivedMessage(
-            envelope=self._submission.envelope,
-            octets=octets,
-            origin=self._submission.origin,
-            facts=ContentFacts(size=len(octets), eight_bit=facts.eight_bit, binary=facts.binary),
-        )
-        reply = await self._sink.receive(message)
-        if reply is not None and reply.code >= 400:
-            return Refused(reply)
-        self._sink.taken += 1
-        return Taken(self._submission.message_id)
-
-    async def abort(self) -> None:
-        """Forget it."""
-        self._chunks.clear()
 
 
 async def send(
