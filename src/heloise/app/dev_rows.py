@@ -17,6 +17,8 @@ from heloise.mail.status import Severity
 from heloise.smtp.transcript import Direction, TranscriptLine
 
 _SHOWN = 3  # messages of a session, recipients of a message
+_LISTED = 200  # messages of one session
+_TRIES = 20
 _NO = (Severity.TRANSIENT, Severity.PERMANENT)
 ONLY = ("refused", "mail", "violations", "open")
 Row: TypeAlias = CaughtSession | CaughtMessage
@@ -154,6 +156,28 @@ def _json(running: Catching, row: Row) -> dict[str, Any]:
         "sender": _said(row.transcript, ("MAIL FROM:",)),
         "recipient": _said(row.transcript, ("RCPT TO:",)),
     }
+
+
+def attempts(running: Catching, session: CaughtSession) -> list[dict[str, Any]]:
+    """The sessions in which the same sender tried the same first recipient, in order: this one, and its retries."""
+    wanted = _parties(session)
+    if not all(wanted):
+        return []
+    same = [each for each in running.sessions.sessions if _parties(each) == wanted]
+    return [
+        {**header_json(each), "refusal": _refusal(each.transcript), "is_this": each is session}
+        for each in same[-_TRIES:]
+    ]
+
+
+def mail_of(running: Catching, session: CaughtSession) -> list[dict[str, Any]]:
+    """The messages of a session that are still kept."""
+    messages = (running.inbox.get(each) for each in session.message_ids[:_LISTED])
+    return [brief_json(message) for message in messages if message is not None]
+
+
+def _parties(session: CaughtSession) -> tuple[str, str]:
+    return _said(session.transcript, ("MAIL FROM:",)), _said(session.transcript, ("RCPT TO:",))
 
 
 def brief_json(message: CaughtMessage) -> dict[str, Any]:

@@ -34,12 +34,13 @@ Click the orange reply to see why it was given. Your own programs can be tried i
 """
 _HTML = """<!doctype html><html><head><style>
 body { margin: 0; background: #f4f2ee; font: 16px/1.6 Georgia, serif; color: #2a2723 }
-.card { max-width: 520px; background: #fff; border-radius: 12px; padding: 32px 36px }
+.card { width: 100%; max-width: 520px; background: #fff; border-radius: 12px }
+.card td { padding: 32px 36px }
 h1 { font-size: 24px; line-height: 1.25; margin: 16px 0 0 }
 .go { background: #4253c5; color: #fff; text-decoration: none; padding: 10px 18px; border-radius: 8px }
 </style></head><body>
-<table role="presentation" width="100%" cellspacing="0" cellpadding="0"><tr><td align="center" style="padding:32px">
-<table role="presentation" class="card" width="520" cellspacing="0" cellpadding="0"><tr><td>
+<table role="presentation" width="100%" cellspacing="0" cellpadding="0"><tr><td align="center" style="padding:24px">
+<table role="presentation" class="card" cellspacing="0" cellpadding="0"><tr><td>
 <img src="cid:mark@heloise" width="40" height="40" alt="heloise">
 <h1>It was refused, and came all the same</h1>
 <p>This is a sample that heloise has sent to itself. The session before this one was told <b>451</b> to

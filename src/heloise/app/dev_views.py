@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from heloise.app.dev import Catching
-from heloise.app.dev_json import summary_json, transaction_json
+from heloise.app.dev_json import session_json, summary_json, transaction_json
 from heloise.app.dev_operation import Operation, number
-from heloise.app.dev_rows import ONLY, Wish, rows
+from heloise.app.dev_rows import ONLY, Wish, attempts, mail_of, rows
 from heloise.app.dev_sample import send_sample
 from heloise.inbox.differences import compare
 from heloise.inbox.header import decoded
@@ -54,6 +54,9 @@ class DevViews:
             ),
             Operation("GET", "/state", self._state, "Counts, and a number that grows with each change."),
             Operation("GET", "/events", self._events, "The state again at each change, as server-sent events."),
+            Operation(
+                "GET", "/sessions/{id}/view", self._session, "A session with its mail, and what became of its retries."
+            ),
             Operation(
                 "GET", "/messages/{id}/view", self._view, "A message as a page shows it: texts, parts, envelope."
             ),
@@ -118,6 +121,14 @@ class DevViews:
                 continue
             yield b"data: " + json.dumps(self._now()).encode() + b"\n\n"
             await asyncio.sleep(_PAUSE)  # however much happens, it is told in one
+
+    async def _session(self, request: Request, where: Mapping[str, str]) -> Answer:
+        session = self._running.sessions.get(where["id"])
+        if session is None:
+            raise HttpProblem(404, f"there is no session {where['id']} (any more)")
+        running = self._running
+        more = {"mail": mail_of(running, session), "attempts": attempts(running, session)}
+        return as_json({**session_json(session), **more})
 
     # A message
 

@@ -6,6 +6,7 @@ import { h } from "./dom.js";
 import { explanation } from "./explanation.js";
 import { kindOf } from "./format.js";
 
+const MOST = 4; // lines of a reply that are shown before it is opened
 const SPEAKERS = { C: ["client", "C", "client"], S: ["server", "S", "server"], "-": ["note", "·", "remark"] };
 
 /** A list of lines. `violations` have the number of the command they stand at; `pages` can link to whole explanations. */
@@ -32,11 +33,16 @@ export function dialogueLine(line, { linked = false, found = [] } = {}) {
 }
 
 function replyButton(line, item, linked) {
-  const button = h("button", { class: `reply ${kindOf(line.code)}`, "aria-expanded": "false", title: "Why?", onclick: toggle }, line.text);
+  const lines = line.text.split("\n");
+  const rest = lines.length > MOST ? lines.splice(MOST - 1) : [];
+  const hidden = h("span", { hidden: true }, rest.map((each) => `\n${each}`).join(""));
+  const more = rest.length > 0 && h("span", { class: "more" }, `\n… ${rest.length} more lines`);
+  const button = h("button", { class: `reply ${kindOf(line.code)}`, "aria-expanded": "false", title: "Why?", onclick: toggle }, lines.join("\n"), hidden, more);
   function toggle() {
     const open = item.querySelector(":scope > .why");
     if (open) open.remove();
     else item.append(explanation(line, { linked }));
+    hidden.hidden = Boolean(open);
     button.setAttribute("aria-expanded", open ? "false" : "true");
   }
   return button;
