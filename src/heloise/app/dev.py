@@ -15,7 +15,7 @@ from heloise.faults.receiver import Failing
 from heloise.faults.rule import FaultRule
 from heloise.inbox.inbox import Inbox, Retention
 from heloise.inbox.mailboxes import BY_ADDRESS, Grouping
-from heloise.inbox.sessions import SessionBook, Together
+from heloise.inbox.sessions import SessionBook, Telling, Together
 from heloise.lint.attending import SessionLint
 from heloise.mail.violation import Violation
 from heloise.reception.admission import Admission, AdmissionPolicy, Audience
@@ -106,7 +106,8 @@ class _Watch:
 
         lint = self._lints[session_id] = SessionLint(session_id, tell, pedantic=self._pedantic)
         watching = self._watched_by(session_id, admission)
-        return Together([session.transcript, lint] if watching is None else [session.transcript, lint, watching])
+        recorders: list[Recorder] = [session.transcript, lint, Telling(self.sessions.news)]
+        return Together(recorders if watching is None else [*recorders, watching])
 
     def attend(self, visit: Visit) -> Visit:
         """What fails stands next to reception; the lint and the book of sessions see what it makes of it."""

@@ -237,13 +237,15 @@ class DevApi:
 async def serving_api(world: World, running: Catching, endpoint: Endpoint, version: str) -> AsyncIterator[Endpoint]:
     """Serve the API while the context is open; where. Raises LinkError: the address can not be listened on."""
     api = DevApi(running, version, world, host=endpoint.host)
-    listening = await world.network.listen(endpoint, WebServer(api.answer, most_body=MOST_BODY).serve)
+    server = WebServer(api.answer, most_body=MOST_BODY)
+    listening = await world.network.listen(endpoint, server.serve)
     try:
         local = listening.local
         assert isinstance(local, Endpoint)
         yield local
     finally:
         await listening.close()
+        await server.close()
 
 
 def describe(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:

@@ -123,7 +123,6 @@ class _Keeping(Passing):
         answers = await super().answer(proposal, say)
         if isinstance(proposal, MessageProposed) and answers[0].severity is Severity.COMPLETED:
             self._session.taken += 1
-        self._session.news.tell()
         return answers
 
     async def note(self, fact: Fact) -> None:
@@ -159,3 +158,24 @@ class Together:
         """See there."""
         for each in self._recorders:
             each.note(text)
+
+
+class Telling:
+    """A recorder that keeps nothing, and tells that there is something new. See `heloise.smtp.transcript.Recorder`."""
+
+    def __init__(self, news: News) -> None:
+        self._news = news
+
+    def command(self, line: bytes) -> None:
+        """A reply will follow."""
+
+    def reply(self, reply: Reply) -> None:
+        """It has come."""
+        self._news.tell()
+
+    def content(self, size: int) -> None:
+        """A reply will follow."""
+
+    def note(self, text: str) -> None:
+        """Something has happened."""
+        self._news.tell()

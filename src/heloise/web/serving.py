@@ -1,7 +1,7 @@
 """HTTP/1.1 on a stream: h11 knows the protocol, this carries. One request after the other, bounded in size and time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,13 +29,27 @@ class WebServer:
         self._answer = answer
         self._fault = fault
         self._most_body = most_body
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def serve(self, stream: Stream) -> None:
-        """Serve one connection to its end."""
+        """Serve one connection to its end, in a task of its own."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         connection = h11.Connection(h11.SERVER)
-        with suppress(LinkError, TimeoutError, h11.LocalProtocolError):
-            while await self._exchange(connection, stream):
-                connection.start_next_cycle()
+        try:
+            with suppress(LinkError, TimeoutError, h11.LocalProtocolError):
+                while await self._exchange(connection, stream):
+                    connection.start_next_cycle()
+        finally:
+            self._serving.discard(task)
+
+    async def close(self) -> None:
+        """End the connections there are: a page that listens to news would stay for ever."""
+        tasks = tuple(self._serving)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _exchange(self, connection: h11.Connection, stream: Stream) -> bool:
         """One request and its answer. False when it was the last."""
@@ -93,9 +107,14 @@ class WebServer:
         if isinstance(answer.body, bytes):
             stream.send(connection.send(h11.Data(data=answer.body)) or b"")
         else:
-            async for piece in answer.body:
-                stream.send(connection.send(h11.Data(data=piece)) or b"")
-                await self._drained(stream)
+            pieces = answer.body
+            try:
+                async for piece in pieces:
+                    stream.send(connection.send(h11.Data(data=piece)) or b"")
+                    await self._drained(stream)
+            finally:
+                if isinstance(pieces, AsyncGenerator):  # else it would end only when it is collected
+                    await pieces.aclose()
         stream.send(connection.send(h11.EndOfMessage()) or b"")
         await self._drained(stream)
 
