@@ -16,6 +16,7 @@ from heloise.faults.rule import FaultRule
 from heloise.inbox.inbox import Inbox, Retention
 from heloise.inbox.mailboxes import BY_ADDRESS, Grouping
 from heloise.inbox.sessions import SessionBook, Telling, Together
+from heloise.inbox.store import InboxFile, InboxKeeper
 from heloise.lint.attending import SessionLint
 from heloise.mail.violation import Violation
 from heloise.reception.admission import Admission, AdmissionPolicy, Audience
@@ -42,7 +43,8 @@ class CatchOptions:
 
     `faults` are rules to fail by, chance among them from `seed`; with `magic` recipients may ask for faults themselves.
     `pedantic` refuses what other servers bear. With a `certificate` there is STARTTLS, and implicit TLS at
-    `tls_endpoint` if that is given. `users` and their passwords may log in, nobody has to.
+    `tls_endpoint` if that is given. `users` and their passwords may log in, nobody has to. `store` is a file that keeps
+    the inbox over a restart.
     """
 
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 1025))
@@ -58,6 +60,7 @@ class CatchOptions:
     grouping: Grouping = BY_ADDRESS
     tls_endpoint: Endpoint | None = None
     users: Mapping[str, str] = field(default_factory=dict)
+    store: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,7 @@ async def catching(
 
     Raises:
         LinkError: an address can not be listened on.
+        InboxFault: the file of `options.store` can not be used.
     """
     inbox = Inbox(retention=options.retention, grouping=options.grouping, now=world.clock.now)
     watch = _Watch(world, options, journal, recorder_for)
@@ -133,7 +137,7 @@ async def catching(
         sink=inbox,
         router=CatchingRouter(),
         names=CatchingNames(),
-        queue=CatchingDesk(world, version("heloise"), lambda: len(inbox.messages)),
+        queue=CatchingDesk(world, version("heloise"), lambda: len(inbox)),
         journal=journal,
         world=world,
         words="ESMTP heloise dev",
@@ -141,6 +145,10 @@ async def catching(
         authority=Authority(_users(world, options.users), world) if options.users else None,
     )
     async with AsyncExitStack() as open_doors:
+        if options.store is not None:
+            keeper = InboxKeeper(InboxFile(options.store), inbox, world, journal.inbox_trouble)
+            open_doors.push_async_callback(keeper.close)
+            await keeper.open()
         endpoint = await _open(world, open_doors, _door(desk, options, watch), options.endpoint)
         tls_endpoint = None
         if tls is not None and options.tls_endpoint is not None:
@@ -155,6 +163,7 @@ async def catching(
             violations=watch.violations,
             lmtp=options.lmtp,
             started_at=world.clock.now(),
+            store=options.store,
         )
 
 

@@ -94,7 +94,7 @@ class DevViews:
             "begun": news.begun,
             "caught": news.caught,
             "sessions": len(running.sessions.sessions),
-            "messages": len(running.inbox.messages),
+            "messages": len(running.inbox),
             "octets": running.inbox.octets,
             "faults": len(running.faults.rules),
         }

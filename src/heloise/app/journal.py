@@ -205,6 +205,10 @@ class Journal:
         """Passports are not written, or were damaged; mail goes on."""
         self._emit("warning", "passport.trouble", {"trouble": trouble})
 
+    def inbox_trouble(self, trouble: str) -> None:
+        """The file of the inbox can not be written, or not all of it be read."""
+        self._emit("error", "inbox.trouble", {"trouble": trouble})
+
     def tables_read(self, tables: RoutingTables) -> None:
         """Files of names have changed, and what is in them holds from now on."""
         counts = {"aliases": len(tables.aliases), "users": len(tables.users), "domains": len(tables.local_domains)}

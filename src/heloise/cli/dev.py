@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option("--keep", type=click.IntRange(1), default=10_000, show_default=True, help="Keep so many messages.")
 @click.option("--keep-for", metavar="TIME", help="Keep messages for so long, such as 2h.")
+@click.option("--store", type=click.Path(dir_okay=False), help="Keep the inbox in this file over a restart.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines instead of dialogues.")
 @click.pass_context
 def dev(
@@ -60,12 +61,14 @@ def dev(
     mailboxes: str,
     keep: int,
     keep_for: str | None,
+    store: str | None,
 ) -> None:
     """Catch all mail that comes, send nothing anywhere, and show each session as an annotated dialogue.
 
     Needs no configuration. STARTTLS is offered, with a certificate that is made once and kept. The messages are kept in
-    memory until it is stopped. Some recipients fail on purpose, such as 451-twice.you@example.test, 450.rcpt@…,
-    552.message@…, drop.data@…, reset.message@… and slow-3s.rcpt@…; others fail by the rules of a file.
+    memory until it is stopped, or in a file over a restart. Some recipients fail on purpose, such as
+    451-twice.you@example.test, 450.rcpt@…, 552.message@…, drop.data@…, reset.message@… and slow-3s.rcpt@…; others fail
+    by the rules of a file.
     """
     import asyncio
 
@@ -73,6 +76,7 @@ def dev(
     from heloise.cli.developing import Showing, develop
     from heloise.cli.reading import faults_or_leave
     from heloise.inbox.inbox import Retention
+    from heloise.inbox.store import InboxFault
     from heloise.world import Endpoint, LinkError
 
     showing = Showing(
@@ -93,6 +97,7 @@ def dev(
         pedantic=pedantic,
         retention=Retention(messages=keep, age=None if keep_for is None else _duration(keep_for)),
         grouping=_grouping(mailboxes),
+        store=store,
     )
     try:
         violations = asyncio.run(develop(options, showing=showing))
@@ -100,6 +105,9 @@ def dev(
             ctx.exit(ExitCode.REFUSED)
     except LinkError as error:
         click.echo(f"Not started: {error.detail or error}", err=True)
+        ctx.exit(ExitCode.TROUBLE)
+    except InboxFault as error:
+        click.echo(f"Not started: {error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
 
 

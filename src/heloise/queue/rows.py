@@ -53,7 +53,7 @@ def _message_row(new: NewMessage, number: int) -> Row:
         submission.message_id,
         str(submission.envelope.reverse_path),
         str(submission.envelope.parameters),
-        _write_origin(submission.origin),
+        write_origin(submission.origin),
         None if submission.hints == NO_HINTS else _write_hints(submission.hints),
         facts.size,
         facts.eight_bit,
@@ -90,7 +90,7 @@ def read_message(row: Row, recipients: Sequence[Row]) -> QueuedMessage:
         message_id=MessageId(message_id),
         reverse_path=ReversePath.parse(path.encode()),
         parameters=Parameters.parse(parameters.encode()),
-        origin=_read_origin(origin, accepted_at),
+        origin=read_origin(origin, accepted_at),
         facts=ContentFacts(size=size, eight_bit=bool(eight_bit), binary=bool(is_binary)),
         hints=NO_HINTS if hints is None else _read_hints(hints),
         accepted_at=accepted_at,
@@ -138,7 +138,7 @@ def _read_last_word(text: str | None) -> LastWord | None:
     return LastWord(at=at, reply=reply, cause=cause, remote_mta=remote_mta)
 
 
-def _write_origin(origin: Origin) -> str:
+def write_origin(origin: Origin) -> str:
     """All but when, which is a column of its own: so the messages of one session have one text."""
     parts = (origin.hello_name, origin.peer_address, origin.protocol, origin.session, origin.peer_name)
     encryption = None if origin.encryption is None else str(origin.encryption)
@@ -152,7 +152,8 @@ def _write_session(*parts: str | None) -> str:
     return json.dumps(parts)
 
 
-def _read_origin(text: str, received_at: float) -> Origin:
+def read_origin(text: str, received_at: float) -> Origin:
+    """What `write_origin` wrote. Raises ValueError."""
     hello_name, peer_address, protocol, session, peer_name, *others = json.loads(text)
     encryption, forwarded = (*others, None, None)[:2]
     return Origin(
