@@ -148,6 +148,11 @@ class Postfix(Peer):
         path = self._log_directory / "mail.log"
         return (path.read_text(errors="replace") if path.exists() else "") + super().log_text()
 
+    @property
+    def configuration(self) -> Path:
+        """Where main.cf, master.cf and the tables are, as seen from here."""
+        return self._etc
+
     def maildir(self, user: str) -> Path:
         """The maildir of a local user."""
         return self.mailboxes.maildir(user)
