@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import pytest
 
 from heloise.app.admin import Guard
+from heloise.app.admin_login import Logins
 from heloise.config import ConfigError, parse_configuration
 from heloise.config.admin import Admin
-from heloise.net import SocketNetwork
+from heloise.net import SocketNetwork, SystemClock, SystemEntropy
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json, as_text
 from heloise.web.routes import Route, Routes
 from heloise.web.serving import MOST_BODY, WebServer
@@ -125,8 +126,9 @@ async def _yes(request: Request) -> Answer:
 
 def asked(admin: Admin, **more: object) -> int:
     values: dict[str, object] = {"method": "GET", "path": "/metrics", "peer": "127.0.0.1:5", **more}
+    logins = None if admin.token is None else Logins(admin.token, SystemClock(), SystemEntropy())
     try:
-        return asyncio.run(Guard(admin, _yes)(Request(**values))).status  # type: ignore[arg-type]
+        return asyncio.run(Guard(admin, _yes, logins)(Request(**values))).status  # type: ignore[arg-type]
     except HttpProblem as problem:
         return problem.status
 

@@ -22,7 +22,7 @@ from heloise.app.watchdog import loop_is_alive, watched
 from heloise.config.schema import Configuration
 from heloise.config.source import Source
 from heloise.delivery.background import Background
-from heloise.net import SocketNetwork, real_world
+from heloise.net import SocketNetwork, SystemClock, SystemEntropy, real_world
 from heloise.world import AnyEndpoint, Endpoint
 
 Ready = Callable[[Sequence[AnyEndpoint]], None]
@@ -56,7 +56,9 @@ async def serve_crew(source: Source, standing: Standing, *, ready: Ready) -> Non
     with stop_signals(at_once(journal, log)) as stop, signals(acts):
         _tell_of_root(standing, journal)
         await crew.start()
-        admin = await serve_admin(network, configuration.admin, crew.desk, journal)
+        admin = await serve_admin(
+            network, configuration.admin, crew.desk, journal, clock=SystemClock(), entropy=SystemEntropy()
+        )
         ready(crew.endpoints)
         async with watched(manager, crew.is_alive):
             manager.ready(_status(crew.endpoints))
@@ -108,9 +110,16 @@ async def serve(
                 _tell_of_root(standing, journal)
             await server.start()
             # To the end: that the server is being stopped has to be asked of somebody.
-            admin = (
-                await serve_admin(world.network, configuration.admin, server.desk, journal) if part.is_alone else None
-            )
+            admin = None
+            if part.is_alone:
+                admin = await serve_admin(
+                    world.network,
+                    configuration.admin,
+                    server.desk,
+                    journal,
+                    clock=world.clock,
+                    entropy=world.entropy,
+                )
             _settle_collector()
             ready(server.endpoints)
             if not part.is_alone:

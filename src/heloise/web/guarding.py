@@ -20,8 +20,14 @@ def check_caller(request: Request, hosts: Collection[str]) -> None:
     host = request.headers.get("host", "")
     if host_of(host) not in hosts:
         raise HttpProblem(403, "the Host of the request is not this server; use its address or localhost")
+    check_origin(request)
+
+
+def check_origin(request: Request) -> None:
+    """Does what changes something come from a program, or from a page of ours? Raises HttpProblem: 403, 415."""
     if request.method in _READING:
         return
+    host = request.headers.get("host", "")
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if (origin is not None and urlsplit(origin).netloc != host) or (site is not None and site not in _OURS):
         raise HttpProblem(403, "a page of another origin may not change anything here")

@@ -22,6 +22,7 @@ async function ask(method, path, body, signal) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "The server does not answer. Is it still running?");
   }
+  if (answer.status === 401 && facts.login && location.pathname !== facts.login) location.href = `${facts.login}?next=${encodeURIComponent(location.pathname)}`;
   const kind = answer.headers.get("Content-Type") ?? "";
   const told = kind.includes("json") ? await answer.json() : await answer.text();
   if (!answer.ok) throw new Problem(answer.status, told.detail ?? `The server said ${answer.status}.`, told);
