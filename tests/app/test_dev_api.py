@@ -155,6 +155,8 @@ def test_every_operation_is_described_and_can_be_asked() -> None:
         for path, method in sorted(places, key=lambda place: (place[1] == "delete", -len(place[0]))):
             if path.endswith(("/events", "/html")):  # tests/app/test_dev_views.py
                 continue
+            if "release" in path and method != "get":  # tests/app/test_releasing.py
+                continue
             number = message["session"] if "sessions" in path else message["id"]
             short = path.removeprefix("/api/heloise/v1").replace("{id}", number)
             short = short.replace("{number}", "0").replace("{place}", "0").replace("{name}", "550")

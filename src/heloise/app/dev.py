@@ -8,7 +8,7 @@ from importlib.metadata import version
 from heloise.app.catching import CatchingNames, CatchingRouter
 from heloise.app.desk import CatchingDesk
 from heloise.app.journal import Journal
-from heloise.app.releasing import Release
+from heloise.app.releasing import RelayOptions, Release, releasing
 from heloise.app.stopping import close_doors
 from heloise.faults.book import FaultBook
 from heloise.faults.receiver import Failing
@@ -61,6 +61,7 @@ class CatchOptions:
     tls_endpoint: Endpoint | None = None
     users: Mapping[str, str] = field(default_factory=dict)
     store: str | None = None
+    relay: RelayOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,7 @@ async def catching(
     Raises:
         LinkError: an address can not be listened on.
         InboxFault: the file of `options.store` can not be used.
+        NotReleased: the queue of released mail can not be opened.
     """
     inbox = Inbox(retention=options.retention, grouping=options.grouping, now=world.clock.now)
     watch = _Watch(world, options, journal, recorder_for)
@@ -149,6 +151,10 @@ async def catching(
             keeper = InboxKeeper(InboxFile(options.store), inbox, world, journal.inbox_trouble)
             open_doors.push_async_callback(keeper.close)
             await keeper.open()
+        release = None
+        if options.relay is not None:
+            opened = releasing(world, options.relay, inbox, journal, hostname=options.hostname, store=options.store)
+            release = await open_doors.enter_async_context(opened)
         endpoint = await _open(world, open_doors, _door(desk, options, watch), options.endpoint)
         tls_endpoint = None
         if tls is not None and options.tls_endpoint is not None:
@@ -164,6 +170,7 @@ async def catching(
             lmtp=options.lmtp,
             started_at=world.clock.now(),
             store=options.store,
+            release=release,
         )
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from heloise.app.dev import Catching
+from heloise.app.dev_inbox import DevInbox
 from heloise.app.dev_json import fault_json, header_json, message_json, session_json, summary_json, violation_json
 from heloise.app.dev_operation import Operation, number
 from heloise.app.dev_pages import dev_pages
@@ -43,7 +44,8 @@ class DevApi:
         self._version = version
         self._hosts = LOOPBACK | {host}
         explaining = [Operation("GET", path, handle, summary) for path, _, handle, summary in EXPLAINING]
-        self.operations = (*self._operations(), *DevViews(running, world, _PATH).operations(), *explaining)
+        pages, inbox = DevViews(running, world, _PATH).operations(), DevInbox(running).operations()
+        self.operations = (*self._operations(), *pages, *inbox, *explaining)
         operations = [Route(each.method, _PATH + each.path, each.handle) for each in self.operations]
         others = [*Mailpit(running, world, version).routes(), *MailHog(running).routes()]
         self._routes = Routes([*operations, *dev_pages(_PATH, version).routes(), *others])

@@ -8,6 +8,7 @@ from heloise.cli.certificates import own_certificate
 from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
+    from heloise.app.releasing import RelayOptions
     from heloise.inbox.mailboxes import Grouping
 
 
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 @click.option("--keep", type=click.IntRange(1), default=10_000, show_default=True, help="Keep so many messages.")
 @click.option("--keep-for", metavar="TIME", help="Keep messages for so long, such as 2h.")
 @click.option("--store", type=click.Path(dir_okay=False), help="Keep the inbox in this file over a restart.")
+@click.option("--relay", metavar="URL", help="Release mail, when asked to, by smtp://HOST:PORT, smtps:// or lmtp://.")
+@click.option("--relay-to", multiple=True, metavar="PATTERN", help="To whom mail may be released, such as *@my.test.")
+@click.option("--relay-user", metavar="NAME", help="Log in at the relay.")
+@click.option("--relay-password-file", type=click.Path(dir_okay=False), help="With the password in this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines instead of dialogues.")
 @click.pass_context
 def dev(
@@ -62,6 +67,10 @@ def dev(
     keep: int,
     keep_for: str | None,
     store: str | None,
+    relay: str | None,
+    relay_to: tuple[str, ...],
+    relay_user: str | None,
+    relay_password_file: str | None,
 ) -> None:
     """Catch all mail that comes, send nothing anywhere, and show each session as an annotated dialogue.
 
@@ -73,6 +82,7 @@ def dev(
     import asyncio
 
     from heloise.app.dev import CatchOptions
+    from heloise.app.releasing import NotReleased
     from heloise.cli.developing import Showing, develop
     from heloise.cli.reading import faults_or_leave
     from heloise.inbox.inbox import Retention
@@ -98,6 +108,7 @@ def dev(
         retention=Retention(messages=keep, age=None if keep_for is None else _duration(keep_for)),
         grouping=_grouping(mailboxes),
         store=store,
+        relay=None if relay is None else _relay(relay, relay_to, relay_user, relay_password_file),
     )
     try:
         violations = asyncio.run(develop(options, showing=showing))
@@ -106,9 +117,37 @@ def dev(
     except LinkError as error:
         click.echo(f"Not started: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
-    except InboxFault as error:
+    except (InboxFault, NotReleased) as error:
         click.echo(f"Not started: {error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
+
+
+_RELAY_PORTS = {"smtp": 25, "smtps": 465, "lmtp": 24}
+
+
+def _relay(url: str, allowed: tuple[str, ...], user: str | None, password_file: str | None) -> "RelayOptions":
+    from urllib.parse import urlsplit
+
+    from heloise.app.releasing import RelayOptions
+    from heloise.mail.route import Route
+
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        rest = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+        if parts.scheme not in _RELAY_PORTS or not host or rest:
+            raise ValueError("it is written smtp://HOST:PORT, smtps://HOST:PORT or lmtp://HOST:PORT")
+        name = f"[{host}]" if ":" in host else host
+        route = Route.parse(f"{parts.scheme}:{name}:{port or _RELAY_PORTS[parts.scheme]}")
+    except ValueError as error:
+        raise click.BadParameter(f"{url}: {error}", param_hint="--relay") from None
+    if not allowed:
+        raise click.BadParameter(
+            "say to whom mail may be released, such as --relay-to '*@my.test'", param_hint="--relay"
+        )
+    if (user is None) != (password_file is None):
+        raise click.BadParameter("a user has a password in a file", param_hint="--relay-user")
+    return RelayOptions(route=route, allowed=allowed, user=user, password_file=password_file)
 
 
 def _duration(text: str) -> float:

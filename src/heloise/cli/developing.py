@@ -76,6 +76,9 @@ async def develop(
                 _print_faults(out, options)
                 _print_api(out, showing.api, api)
                 _print_pop3(out, showing.pop3, pop3)
+                if options.relay is not None:
+                    to, where = ", ".join(options.relay.allowed), options.relay.route
+                    paragraph(out, f"Mail is released, when you say so, to {to} by {where}, and to nobody else.")
                 running.inbox.on_caught(lambda message: _print_caught(out, message, body=showing.body))
             await until()
     finally:

@@ -1,0 +1,107 @@
+"""What the API of a development server does with caught mail besides showing it: marks and releases."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from heloise.app.dev import Catching
+from heloise.app.dev_operation import Operation
+from heloise.app.releasing import NotReleased, Release
+from heloise.inbox.digest import clean_tags
+from heloise.inbox.message import CaughtMessage
+from heloise.web.exchange import Answer, HttpProblem, Request, as_json
+
+Where = Mapping[str, str]
+
+
+class DevInbox:
+    """Answers for one that is running."""
+
+    def __init__(self, running: Catching) -> None:
+        self._running = running
+
+    def operations(self) -> tuple[Operation, ...]:
+        """All of them."""
+        return (
+            Operation(
+                "POST",
+                "/messages/{id}/marks",
+                self._mark,
+                "Note that a message was read, or under which tags it is.",
+                body='{"read": true, "tags": ["order"]}',
+            ),
+            Operation(
+                "POST",
+                "/messages/{id}/release",
+                self._release,
+                "Give a message to the queue, to be relayed to these recipients, or without any to those of its "
+                "envelope; only where --relay and --relay-to permit it.",
+                body='{"to": ["alice@example.org"]}',
+            ),
+            Operation("GET", "/releases", self._releases, "What was released, and how far it has come."),
+            Operation("POST", "/releases/retry", self._retry, "Try all that was released and waits, now.", body="{}"),
+            Operation("DELETE", "/releases/{id}", self._remove, "Try a release no more."),
+        )
+
+    def _message(self, where: Where) -> CaughtMessage:
+        message = self._running.inbox.get(where["id"])
+        if message is None:
+            raise HttpProblem(404, f"there is no message {where['id']} (any more)")
+        return message
+
+    async def _mark(self, request: Request, where: Where) -> Answer:
+        message, told = self._message(where), _object(request)
+        is_read, tags = told.get("read"), told.get("tags")
+        if not isinstance(is_read, bool | None) or not _is_texts(tags):
+            raise HttpProblem(400, 'the body is JSON such as {"read": true, "tags": ["order"]}')
+        self._running.inbox.mark([message], is_read=is_read, tags=None if tags is None else clean_tags(tags))
+        return as_json({"read": message.marks.is_read, "tags": list(message.marks.tags)})
+
+    def _relay(self) -> Release:
+        if self._running.release is None:
+            raise HttpProblem(409, "nothing is released from here: heloise dev was not given a --relay")
+        return self._running.release
+
+    async def _release(self, request: Request, where: Where) -> Answer:
+        message, relay, told = self._message(where), self._relay(), _object(request)
+        recipients = told.get("to")
+        if not _is_texts(recipients):
+            raise HttpProblem(400, 'the body is JSON such as {"to": ["alice@example.org"]}')
+        try:
+            release_id = await relay.release(message, message.recipients if recipients is None else recipients)
+        except NotReleased as error:
+            raise HttpProblem(403, str(error)) from None
+        return as_json({"id": release_id})
+
+    async def _releases(self, request: Request, _: Where) -> Answer:
+        relay = self._running.release
+        if relay is None:
+            return as_json({"relay": None, "allowed": [], "releases": []})
+        shapes = [released.shape for released in relay.releases]
+        return as_json({"relay": relay.shown, "allowed": list(relay.allowed), "releases": shapes})
+
+    async def _retry(self, request: Request, _: Where) -> Answer:
+        try:
+            return as_json({"recipients": await self._relay().retry()})
+        except NotReleased as error:
+            raise HttpProblem(503, str(error)) from None
+
+    async def _remove(self, request: Request, where: Where) -> Answer:
+        try:
+            return as_json({"removed": await self._relay().remove(where["id"])})
+        except NotReleased as error:
+            raise HttpProblem(503, str(error)) from None
+
+
+def _object(request: Request) -> Mapping[str, Any]:
+    try:
+        found = json.loads(request.body) if request.body.strip() else {}
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise HttpProblem(400, "the body is an object in JSON")
+    return found
+
+
+def _is_texts(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(each, str) for each in value))
