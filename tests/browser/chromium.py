@@ -152,6 +152,7 @@ class Page:
         self._session = session
         self._context = context
         self.trouble: list[str] = []
+        self.may_be_troubled = False
         self.requested: deque[str] = deque(maxlen=10_000)
 
     def begin(self, width: int, height: int, *, dark: bool) -> None:
