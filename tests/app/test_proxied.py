@@ -180,7 +180,7 @@ def test_connections_are_counted_by_the_client_that_the_proxy_tells(new_loop: Lo
         return greetings
 
     text = configuration(tmp_path, more="[limits]\nconnections_per_client = 1\n")
-    heard, fields = serve(text, tmp_path, new_loop, client, "command.refused")
+    heard, fields = serve(text, tmp_path, new_loop, client, "session.turned-away")
     assert heard == [b"220 mx.ex", b"421 4.3.2", b"220 mx.ex"]
     assert dict(fields["inputs"])["client"] == "203.0.113.9"  # type: ignore[call-overload]
 

@@ -5,8 +5,10 @@ They come from addresses in 127.0.0.0/8, so that limits for each client can be s
 
 import asyncio
 import base64
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 PATIENCE = 60.0  # seconds for any one reply
@@ -61,6 +63,14 @@ class Attacker:
         except (ConnectionError, TimeoutError):
             return False
         return not self.writer.is_closing()
+
+    async def swallow(self) -> None:
+        """Hear all there is, until the server hangs up or says nothing for a while; replies are counted by lines."""
+        with suppress(ConnectionError, TimeoutError):
+            while octets := await asyncio.wait_for(self.reader.read(65536), 2.0):
+                for line in octets.split(b"\n"):
+                    if line[3:4] == b" ":
+                        self.codes[line[:3].decode("latin-1")] += 1
 
     def leave(self) -> None:
         """At once."""
@@ -208,6 +218,116 @@ async def huge_chunks(port: int, count: int, codes: Counter[str]) -> None:
                 attacker.leave()
 
 
+async def floods(port: int, count: int, codes: Counter[str]) -> None:
+    """Commands that cost nothing to say, thousands at once, from ten addresses, until the server hangs up."""
+    from_where = addresses(10)
+
+    async def one(number: int) -> None:
+        attacker = Attacker(port, codes, from_where(number))
+        await attacker.connect()
+        await attacker.say(b"EHLO attacker.test")
+        flood = (b"NOOP\r\n", b"RSET\r\n", b"VRFY alice\r\n", b"x\r\n")[number % 4] * 5000
+        listening = asyncio.ensure_future(attacker.swallow())
+        for _ in range(20):
+            attacker.write(flood)
+            if not await attacker.drain():
+                break
+        await listening
+        attacker.leave()
+
+    await asyncio.gather(*[one(number) for number in range(count)])
+
+
+async def chatter(port: int, count: int, codes: Counter[str]) -> None:
+    """Transactions that come to nothing, a command at a time, in all sessions at once, from ten addresses."""
+    from_where = addresses(10)
+
+    async def one(number: int) -> None:
+        attacker = Attacker(port, codes, from_where(number))
+        await attacker.connect()
+        await attacker.say(b"EHLO attacker.test")
+        for command in (b"MAIL FROM:<>", b"RCPT TO:<alice@here.test>", b"RCPT TO:<nobody@here.test>", b"RSET") * 25:
+            if not await attacker.say(command):
+                break
+        attacker.leave()
+
+    await asyncio.gather(*[one(number) for number in range(count)])
+
+
+async def tiny_chunks(port: int, count: int, codes: Counter[str]) -> None:
+    """A message an octet a chunk, thousands of chunks at once, from ten addresses."""
+    from_where = addresses(10)
+
+    async def one(number: int) -> None:
+        attacker = Attacker(port, codes, from_where(number))
+        await attacker.connect()
+        await attacker.say(b"EHLO attacker.test")
+        await attacker.say(b"MAIL FROM:<>")
+        await attacker.say(b"RCPT TO:<alice@here.test>")
+        listening = asyncio.ensure_future(attacker.swallow())
+        for _ in range(20):
+            attacker.write(b"BDAT 1\r\nx" * 5000)
+            if not await attacker.drain():
+                break
+        await listening
+        attacker.leave()
+
+    await asyncio.gather(*[one(number) for number in range(count)])
+
+
+async def handshakes(port: int, count: int, codes: Counter[str]) -> None:
+    """STARTTLS: a third sends garbage then, a third begins a handshake and leaves, the others make it and leave."""
+    gate, from_where = asyncio.Semaphore(100), addresses(10)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    async def one(number: int) -> None:
+        async with gate:
+            attacker = Attacker(port, codes, from_where(number))
+            try:
+                if (await attacker.connect())[:3] == "220":
+                    await attacker.say(b"EHLO attacker.test")
+                    if (await attacker.say(b"STARTTLS"))[:3] == "220":
+                        await _shake(attacker, number, context)
+            except OSError:
+                codes["refused"] += 1
+                return
+            attacker.leave()
+
+    await asyncio.gather(*[one(number) for number in range(count)])
+
+
+async def _shake(attacker: Attacker, number: int, context: ssl.SSLContext) -> None:
+    if number % 3 == 0:
+        attacker.write(b"\x16\x03\x01" + b"x" * 300)
+        return
+    to_server, from_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    connection = context.wrap_bio(from_server, to_server)
+    for _ in range(3):
+        with suppress(ssl.SSLError):
+            connection.do_handshake()
+        attacker.write(to_server.read())
+        if number % 3 == 1:
+            return
+        async with asyncio.timeout(PATIENCE):
+            from_server.write(await attacker.reader.read(65536))
+
+
+async def many_guesses(port: int, count: int, codes: Counter[str]) -> None:
+    """Passwords for many users from a hundred addresses, all at once."""
+    from_where = addresses(100)
+
+    async def one(number: int) -> None:
+        attacker = Attacker(port, codes, from_where(number))
+        await attacker.connect()
+        await attacker.say(b"EHLO attacker.test")
+        secret = base64.b64encode(b"\0user%d\0guess" % number)
+        await attacker.say(b"AUTH PLAIN " + secret)
+        attacker.leave()
+
+    await asyncio.gather(*[one(number) for number in range(count)])
+
+
 async def _begin(attacker: Attacker) -> None:
     await attacker.say(b"EHLO attacker.test")
     await attacker.say(b"MAIL FROM:<>")
@@ -223,4 +343,9 @@ ATTACKS: dict[str, Attack] = {
     "memory bombs": memory_bombs,
     "guesses": guesses,
     "huge chunks": huge_chunks,
+    "floods": floods,
+    "chatter": chatter,
+    "tiny chunks": tiny_chunks,
+    "handshakes": handshakes,
+    "many guesses": many_guesses,
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import smtplib
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from heloise.reception.users import new_login
 from tests.attacks.attackers import ATTACKS
+from tests.certificates import Authority
 from tests.serving import Served, served
 
 CONFIGURATION = """\
@@ -30,6 +32,9 @@ name = "alice"
 networks = []
 [auth]
 users = "users"
+[[tls.certificate]]
+chain = "{chain}"
+key = "{key}"
 [limits]
 message_size = "1 MiB"
 connections = {connections}
@@ -56,7 +61,10 @@ def target(directory: Path, *, connections: int = 400, patience: int = 3) -> Ite
     """A running server with its files in `directory`, which has the log as `log` too."""
     (directory / "users").write_text(new_login("alice", "a good password", (), b"salt-of-alice-16").encode() + "\n")
     configuration = directory / "heloise.toml"
-    configuration.write_text(CONFIGURATION.format(connections=connections, patience=patience))
+    files = Authority(directory).issue("mx.here.test")
+    configuration.write_text(
+        CONFIGURATION.format(connections=connections, patience=patience, chain=files.chain, key=files.key)
+    )
     with served(configuration, directory / "state", log=directory / "log") as server:
         yield server
 
@@ -67,6 +75,12 @@ def memory_of(process: int) -> int:
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no Pss in smaps_rollup")
+
+
+def processor_time_of(process: int) -> float:
+    """Seconds that it has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def attack(server: Served, name: str, count: int) -> Outcome:

@@ -71,7 +71,7 @@ def test_a_network_has_no_more_sessions_at_once_than_it_may() -> None:
             assert (await (await house.connect(address)).hear()).startswith("220")
         third = await house.connect("198.51.100.3")
         assert (await third.hear()).startswith("421 4.3.2")
-        (refused,) = house.events("command.refused")
+        (refused,) = house.events("session.turned-away")
         inputs = refused["inputs"]
         assert isinstance(inputs, dict)
         assert inputs["network"] == "198.51.100.0/24"

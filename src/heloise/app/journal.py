@@ -138,6 +138,10 @@ class Journal:
             "info", "session.not-introduced", {"peer": peer, "cause": causes.PROXY_HEADER.id, "trouble": trouble}
         )
 
+    def turned_away(self, peer: str, count: int, reply: Reply) -> None:
+        """Connections that got no session."""
+        self._emit("info", "session.turned-away", {"peer": peer, "count": count, "reply": str(reply), **_cause(reply)})
+
     def ended(self, session: str, *, lost: bool) -> None:
         """A session is over."""
         self.counts.sessions_ended += 1

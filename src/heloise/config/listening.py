@@ -153,7 +153,8 @@ class Limits:
 
     memory: Octets = Octets(0)
     """With more memory than this (resident, all processes together) new sessions get 421 and new messages 452; 0 for no
-    budget. What sessions take at most follows from `connections`: some 20 KiB each, and up to 200 within a message."""
+    budget. What sessions take at most follows from `connections`: some 20 KiB each, up to 200 within a message, and 600
+    where a client sends faster than is taken in."""
 
     minimum_free: Octets = Octets(100 << 20)
     """New mail gets 452 4.3.1 while the disk of the queue has less room than this."""

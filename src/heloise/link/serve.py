@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from heloise.link.turns import HANDSHAKE, LOOK, Caller, Turns
 from heloise.mail.encryption import Encryption
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
@@ -26,6 +27,9 @@ from heloise.world import LinkError, LinkFault, ServerTls, Stream
 _FACTS = (ContentReceived, TransactionReset, SessionEnded)  # a union made for each event would cost more than the look
 CLOSING_TIME = 10.0  # seconds that a client gets to read our last words
 HANDSHAKE_TIME = 30.0  # seconds for TLS
+# Octets that are looked at before it is somebody else's turn: of commands, of content; and of those who ask for much.
+_SLICE, _CONTENT_SLICE = 512, 65536
+_SMALL_SLICE, _SMALL_CONTENT_SLICE = 64, 8192
 
 
 class Receiver(Protocol):
@@ -62,9 +66,14 @@ class Receiver(Protocol):
 
 
 class ServerConversation:
-    """One session being served."""
+    """One session being served. `caller` is whose it is; without it, nobody else's."""
 
-    def __init__(self, session: ServerSession, stream: Stream, receiver: Receiver) -> None:
+    def __init__(
+        self, session: ServerSession, stream: Stream, receiver: Receiver, caller: Caller | None = None
+    ) -> None:
+        self._caller = Turns().enter("") if caller is None else caller
+        self._rest = b""  # what came and is not looked at, behind the octets that were `_seen`
+        self._seen = 0
         self._session = session
         self._stream = stream
         self._receiver = receiver
@@ -132,6 +141,12 @@ class ServerConversation:
             demand = self._receiver.tls()
             if demand is None:
                 raise LinkError(LinkFault.LOCAL, "there is no certificate")
+            caller = self._caller
+            caller.spent += HANDSHAKE
+            if caller.is_heavy:
+                await caller.turns.wait(caller, HANDSHAKE)
+            if self._rest:
+                raise LinkError(LinkFault.INJECTED)
             encryption = await self._stream.start_tls(demand, timeout=HANDSHAKE_TIME, is_first=is_first)
         except LinkError as error:
             self._receiver.not_secured(error)
@@ -144,6 +159,8 @@ class ServerConversation:
         """RFC 2645 §5.3: the engine is done, and somebody else is the client on this stream from here on."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._rest:
+            self._stream.abort()  # what came behind ATRN would be taken for replies
         try:
             await self._receiver.turned(self._stream, lambda: self._farewell is not None)
         except Exception as error:
@@ -162,15 +179,43 @@ class ServerConversation:
             self._set_timer()
         self._waiting = True
         try:
-            if stream.is_full:
+            # Of who asks for much it is looked whether he still hears us: draining fails when not.
+            if stream.is_full or (self._rest and self._caller.is_heavy):
                 await stream.drain()
-            octets = await stream.receive()
+            octets = self._rest or await stream.receive()
         except LinkError:
-            octets = b""
+            octets, self._rest, self._seen = b"", b"", 0
         self._waiting = False
+        caller = self._caller
+        caller.spent += 1
+        if self._seen or len(octets) > _SLICE or caller.is_heavy or caller.spent > LOOK:
+            octets = await self._in_turn(octets)
         if not session.is_closed:
             session.receive_data(octets)
         return True
+
+    async def _in_turn(self, octets: bytes) -> bytes:
+        """So much of it as may be looked at now, after others had their turn where there is more, or was too much."""
+        caller, units = self._caller, 1
+        if caller.spent > LOOK:
+            caller.look(self._loop.time())
+        appetite, begin = self._session.appetite, self._seen
+        if caller.is_heavy:
+            size = max(min(appetite, _SMALL_CONTENT_SLICE), _SMALL_SLICE)
+        else:
+            size = max(min(appetite, _CONTENT_SLICE), _SLICE)
+        if len(octets) - begin > size:
+            self._rest, self._seen = octets, begin + size
+            octets = octets[begin : begin + size]
+            units += size >> 12 if appetite else size >> 6
+            caller.spent += units
+        else:
+            self._rest, self._seen = b"", 0
+            octets = octets[begin:]
+            if not caller.is_heavy and not begin:
+                return octets
+        await caller.turns.wait(caller, units)
+        return octets
 
     def _set_timer(self) -> None:
         if self._timer is not None:

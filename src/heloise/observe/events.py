@@ -112,6 +112,12 @@ _EVENTS = (
         "A client that may has said by XCLIENT for whom it speaks; `peer` is that client from now on.",
         "session peer claim",
     ),
+    _kind(
+        "session.turned-away",
+        LogLevel.INFO,
+        "Connections were over a limit; told once a minute for each client.",
+        "peer count reply cause rule inputs",
+    ),
     _kind("session.not-introduced", LogLevel.INFO, "A proxy sent no good PROXY header.", "peer cause trouble"),
     _kind("session.authenticated", LogLevel.INFO, "A client has shown who it is.", "session mechanism user"),
     _kind("session.ended", LogLevel.DEBUG, "A session is over; `lost` when without QUIT.", "session lost"),

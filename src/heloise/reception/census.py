@@ -1,19 +1,22 @@
 """How many sessions there are: on all listeners together, and from each address. RFC 5321 §3.8, §4.3.2."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from ipaddress import ip_address
 
+from heloise.link.turns import Turns
 from heloise.mail import causes
 from heloise.mail.cause import Rule
 from heloise.mail.reply import Reply
-from heloise.policy.networks import network_of
+from heloise.policy.networks import client_of, network_of
 from heloise.smtp import replies
 
 UNIX = "unix"  # programs on this machine are not counted one by one
+_TOLD_AGAIN = 60.0  # seconds after which it is told again that a client is turned away
+_MOST_TOLD = 1000
 
 
 class Census:
-    """Counts sessions; `rules` say where the limits are written."""
+    """Counts sessions; `rules` say where the limits are written. `turns` are for all who are counted."""
 
     def __init__(
         self,
@@ -23,6 +26,8 @@ class Census:
         total_rule: Rule | None = None,
         per_client_rule: Rule | None = None,
     ) -> None:
+        self.turns = Turns()
+        self._told: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._total = total
         self._per_client = per_client
         self._total_rule = total_rule
@@ -69,6 +74,20 @@ class Census:
             self._by_network[network] -= 1
             if not self._by_network[network]:
                 del self._by_network[network]
+
+    def turned_away(self, address: str, now: float) -> int:
+        """One more from there was not let in: how many those are that are to be told of, 0 when it is not time to tell.
+        A flood of connections is to be no flood of the log."""
+        at, more = self._told.get(address, (-_TOLD_AGAIN, 0))
+        is_time = now >= at + _TOLD_AGAIN
+        self._told[address] = (now, 0) if is_time else (at, more + 1)
+        if len(self._told) > _MOST_TOLD:
+            self._told.popitem(last=False)
+        return more + 1 if is_time else 0
+
+    def client_of(self, address: str) -> str:
+        """Who counts as one client: an IPv4 address, or a /64."""
+        return str(client_of(ip_address(address))) if ":" in address else address
 
 
 def _network(address: str) -> str:

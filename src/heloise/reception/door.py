@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from heloise.link.serve import Receiver, ServerConversation
-from heloise.mail.ids import new_message_id
+from heloise.link.turns import CONNECTION, LOOK, Caller
+from heloise.mail.ids import MessageId, new_message_id
 from heloise.mail.reply import Reply
 from heloise.reception.admission import Admission, AdmissionPolicy
 from heloise.reception.census import Census, too_many
@@ -85,6 +86,7 @@ class Door:
         self._mending = replace(limits, mends_line_endings=True)
         self._rules = rules
         self._census = census
+        self._turns = census.turns
         self._lmtp = lmtp
         self._takes_mail = takes_mail
         self._tls_first = tls_first
@@ -114,8 +116,43 @@ class Door:
             if introduced is None:
                 return
             admission = introduced
+        refusal = self._census.enter(admission.address)
+        if refusal is None and len(self._open) >= self._maximum_sessions:
+            refusal = too_many(self._rules.get("max_connections"), limit=self._maximum_sessions)
+        caller = self._turns.enter(self._census.client_of(admission.address))
+        if caller.spent > LOOK:
+            caller.look(self._desk.world.clock.monotonic())
+        try:
+            if refusal is None:
+                await self._serve(stream, admission, caller)
+            else:
+                self._census.leave(admission.address)
+                self._turn_away(stream, admission, refusal)
+        finally:
+            self._turns.leave(caller)
+
+    def _turn_away(self, stream: Stream, admission: Admission, reply: Reply) -> None:
+        """There are too many: one more costs next to nothing, and no session."""
+        address = admission.address
+        if self._refusals is not None:
+            key = reply.code, reply.cause.id
+            self._refusals[key] = self._refusals.get(key, 0) + 1
+        count = self._census.turned_away(address, self._desk.world.clock.monotonic())
+        if count:
+            self._desk.journal.turned_away(address, count, reply)
+        if self._recorder_for is not nobody_watches:
+            recorder = self._recorder_for(self._new_id(), admission)
+            if recorder is not None:
+                recorder.reply(reply)
+        if not self._tls_first:  # nobody would understand it there
+            stream.send(reply.encode())
+        stream.close()
+
+    async def _serve(self, stream: Stream, admission: Admission, caller: Caller) -> None:
+        if caller.is_heavy:
+            await self._turns.wait(caller, CONNECTION)
         world = self._desk.world
-        session_id = new_message_id(world.clock.now(), world.entropy.octets(4))
+        session_id = self._new_id()
         recorder = self._recorder_for(session_id, admission)
         session = ServerSession(
             hostname=self._desk.hostname,
@@ -131,22 +168,22 @@ class Door:
             recorder=recorder,
             refusals=self._refusals,
         )
-        greeting = self._census.enter(admission.address)
+        greeting = None
         if admission.refusal is not None:
             greeting = replies.session_refused(self._desk.hostname, admission.refusal)
         if greeting is None:
             greeting = self._desk.pressure.greeting
         if self._closing is not None:
             greeting = self._closing
-        if greeting is None and len(self._open) >= self._maximum_sessions:
-            greeting = too_many(self._rules.get("max_connections"), limit=self._maximum_sessions)
         if greeting is None and self._waiting is not None and not admission.may_relay and not self._tls_first:
             greeting = await self._waiting.before_greeting(stream, self._desk.hostname)
-        reception = Reception(self._desk, admission, session.view, session_id, greeting, self._spokesmen, stream.local)
+        reception = Reception(
+            self._desk, admission, session.view, session_id, greeting, self._spokesmen, stream.local, caller
+        )
         if self._attend is None:
-            conversation = ServerConversation(session, stream, reception)
+            conversation = ServerConversation(session, stream, reception, caller)
         else:
-            conversation = self._attended(session_id, admission, session, reception, stream, recorder)
+            conversation = self._attended(session_id, admission, session, reception, stream, recorder, caller)
         self._open[conversation] = None
         try:
             await conversation.run(tls_first=self._tls_first)
@@ -156,6 +193,10 @@ class Door:
             if not self._open and self._emptied is not None:
                 self._emptied()
 
+    def _new_id(self) -> MessageId:
+        world = self._desk.world
+        return new_message_id(world.clock.now(), world.entropy.octets(4))
+
     def _attended(
         self,
         session_id: str,
@@ -164,6 +205,7 @@ class Door:
         receiver: Receiver,
         stream: Stream,
         recorder: Recorder | None,
+        caller: Caller,
     ) -> ServerConversation:
         assert self._attend is not None
         visit = self._attend(
@@ -176,7 +218,7 @@ class Door:
                 recorder=recorder,
             )
         )
-        return ServerConversation(session, visit.stream, visit.receiver)
+        return ServerConversation(session, visit.stream, visit.receiver, caller)
 
     def shut_down(self, emptied: Callable[[], None]) -> None:
         """End every session with 421, those that wait at once; call `emptied` when none is left."""

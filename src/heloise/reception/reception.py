@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
 from heloise.dsn.submission import RouteReport
+from heloise.link.turns import Caller, Turns
 from heloise.mail import causes
 from heloise.mail.attributes import Attributes
 from heloise.mail.cause import Cause
@@ -167,6 +168,10 @@ class Journal(Protocol):
         """A proxy did not tell who its client is, so there is no session."""
         ...
 
+    def turned_away(self, peer: str, count: int, reply: Reply) -> None:
+        """So many connections from this address got `reply` in place of a session, since this was told last."""
+        ...
+
     def ended(self, session: str, *, lost: bool) -> None:
         """The session is over."""
         ...
@@ -237,7 +242,9 @@ class Reception:
         greeting: Reply | None = None,
         spokesmen: Spokesmen | None = None,
         local: AnyEndpoint | None = None,
+        caller: Caller | None = None,
     ) -> None:
+        self._caller = Turns().enter("") if caller is None else caller
         self._desk = desk
         self._spokesmen = spokesmen
         self._admission = admission
@@ -575,6 +582,7 @@ class Reception:
             return answer.reply
         if first.is_held and self._judging is not None and (cause := self._judging.standing.hold) is not None:
             self._desk.journal.judged(self._session_id, first.message_id, cause)
+        self._caller.taken += 1
         for submission in transaction.submissions:
             self._desk.journal.accepted(self._session_id, submission, facts)
         return replies.message_taken(answer.message_id)

@@ -219,6 +219,11 @@ class ServerSession:
         self._end(lost=False)
 
     @property
+    def appetite(self) -> int:
+        """So many octets of content are due, as far as is known; 0 when commands are, each of which costs more."""
+        return _CHUNK_PIECE if self._decoder is not None else self._chunk_left
+
+    @property
     def unread(self) -> int:
         """How many octets have come in and were not looked at yet."""
         return len(self._input)
