@@ -226,9 +226,9 @@ async def floods(port: int, count: int, codes: Counter[str]) -> None:
         attacker = Attacker(port, codes, from_where(number))
         await attacker.connect()
         await attacker.say(b"EHLO attacker.test")
-        flood = (b"NOOP\r\n", b"RSET\r\n", b"VRFY alice\r\n", b"x\r\n")[number % 4] * 5000
+        flood = (b"NOOP\r\n", b"RSET\r\n", b"VRFY alice\r\n", b"x\r\n")[number % 4] * 1000
         listening = asyncio.ensure_future(attacker.swallow())
-        for _ in range(20):
+        for _ in range(4):
             attacker.write(flood)
             if not await attacker.drain():
                 break
@@ -265,8 +265,8 @@ async def tiny_chunks(port: int, count: int, codes: Counter[str]) -> None:
         await attacker.say(b"MAIL FROM:<>")
         await attacker.say(b"RCPT TO:<alice@here.test>")
         listening = asyncio.ensure_future(attacker.swallow())
-        for _ in range(20):
-            attacker.write(b"BDAT 1\r\nx" * 5000)
+        for _ in range(4):
+            attacker.write(b"BDAT 1\r\nx" * 1000)
             if not await attacker.drain():
                 break
         await listening

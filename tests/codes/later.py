@@ -1,6 +1,6 @@
 """Ways to the codes that say not now: 4yz. The first scenario of a code is the one its page shows."""
 
-from tests.codes.openings import DATA, ESMTP_MAIL, GREETED, HELO, MAIL, RECIPIENT, TEXT, WAITING
+from tests.codes.openings import DATA, EHLO, ESMTP_MAIL, GREETED, HELO, MAIL, RECIPIENT, TEXT, WAITING
 from tests.staging import Scenario
 
 SCENARIOS = (
@@ -66,6 +66,34 @@ C: NOOP
 S: 500 5.5.1
 S: 500 5.5.1
 S: 500 5.5.1
+S: 421 4.7.0
+S: (closed)
+""",
+    ),
+    Scenario(
+        title="the client gives commands and no mail",
+        code=421,
+        status="4.7.0",
+        cause="session.idle-commands",
+        rule="idle_commands = 2",
+        configuration="[limits]\nidle_commands = 2\n",
+        play=GREETED + "C: NOOP\nC: RSET\nC: NOOP\nS: 250 2.0.0\nS: 250 2.0.0\nS: 421 4.7.0\nS: (closed)\n",
+    ),
+    Scenario(
+        title="the client guesses recipients",
+        code=421,
+        status="4.7.0",
+        cause="session.refused-recipients",
+        rule="refused_recipients = 2",
+        configuration="[limits]\nrefused_recipients = 2\n",
+        play=EHLO
+        + """\
+C: MAIL FROM:<bob@example.test>
+C: RCPT TO:<adam@example.test>
+C: RCPT TO:<adele@example.test>
+S: 250 2.1.0
+S: 550 5.1.1
+S: 550 5.1.1
 S: 421 4.7.0
 S: (closed)
 """,

@@ -33,6 +33,9 @@ class _Polite:
     async def note(self, fact: Fact) -> None:
         self.facts.append(fact)
 
+    async def mistaken(self) -> None:
+        raise AssertionError
+
     def fault(self, error: Exception) -> None:
         raise error
 

@@ -47,11 +47,27 @@ def test_slow_commands_and_chunks_keep_a_session() -> None:
         client = await house.greeted()
         await client.all("MAIL FROM:<c@client.test>", "RCPT TO:<u@away.test>")
         for _ in range(5):
-            client.stream.send(b"BDAT 3\r\nx\r\n")
+            client.stream.send(b"BDAT 1202\r\n" + b"x" * 1200 + b"\r\n")
             assert (await client.hear()).startswith("250")
             await asyncio.sleep(50)
         assert (await client.say("BDAT 0 LAST")).startswith("250")
         await asyncio.sleep(50)
         assert (await client.say("NOOP")).startswith("250")
+
+    at_home(play, more=MORE)
+
+
+def test_an_octet_in_a_chunk_now_and_then_is_as_slow_as_one_without_chunks() -> None:
+    async def play(house: House) -> None:
+        client = await house.greeted()
+        await client.all("MAIL FROM:<c@client.test>", "RCPT TO:<u@away.test>")
+        heard = "250"
+        begun = house.world.clock.now()
+        while heard.startswith("250"):
+            client.stream.send(b"BDAT 3\r\nx\r\n")
+            heard = await client.hear()
+            await asyncio.sleep(10)
+        assert heard.startswith("421 4.4.2")
+        assert house.world.clock.now() - begun < 200
 
     at_home(play, more=MORE)

@@ -40,6 +40,8 @@ def test_mistakes_are_answered_slowly_and_the_rest_is_not() -> None:
         assert house.world.clock.now() - begun < 1
         await client.say("RCPT TO:<nobody@home.test>")
         assert house.world.clock.now() - begun >= 10
+        await client.say("HALLO")  # a mistake in the words as well
+        assert house.world.clock.now() - begun >= 20
 
     at_home(play, more='[policy]\ntarpit = "10s"\n')
 

@@ -121,6 +121,14 @@ class Limits:
     errors: int = _SESSION.errors
     """Refused commands in a session before it is ended by 421."""
 
+    idle_commands: int = 200
+    """Commands that bring no mail (NOOP, RSET, HELP, EHLO again, VRFY, BDAT of less than 1 KiB, ...) that a client may
+    give between two messages, in as many seconds; one more ends the session by 421. 0 for no limit."""
+
+    refused_recipients: int = 100
+    """Recipients refused one after the other, without one that is taken, before the session is ended by 421. Who sends
+    to a list has some that are no more, who guesses names nearly nothing else. 0 for no limit. Not for LMTP."""
+
     connections: int = 2000
     """Sessions at a time, on all listeners together."""
 
@@ -167,6 +175,8 @@ class Limits:
             recipients=self.recipients,
             received_fields=self.received_fields,
             errors=self.errors,
+            idle_commands=self.idle_commands,
+            refused_recipients=self.refused_recipients,
             command_timeout=self.command_timeout,
             data_timeout=self.data_timeout,
             data_rate=self.data_rate,

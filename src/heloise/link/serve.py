@@ -43,6 +43,10 @@ class Receiver(Protocol):
         """Take notice of a fact."""
         ...
 
+    async def mistaken(self) -> None:
+        """The engine has refused a command that no proposal came of; its reply goes out after this."""
+        ...
+
     def fault(self, error: Exception) -> None:
         """An exception came out of `answer` or `note`: log it."""
         ...
@@ -82,6 +86,7 @@ class ServerConversation:
         self._deadline = 0.0
         self._steps = -1  # of the session, when the deadline was set
         self._waiting = False
+        self._errors = 0  # of the session, that the receiver knows of
         self._farewell: Reply | None = None
 
     async def run(self, *, tls_first: bool = False) -> None:
@@ -118,6 +123,9 @@ class ServerConversation:
         while True:
             event = session.next_event()
             if event is None:
+                if session.view.errors != self._errors:
+                    self._errors = session.view.errors
+                    await self._receiver.mistaken()
                 self._flush()
                 if session.is_turned:
                     return

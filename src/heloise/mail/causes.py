@@ -50,6 +50,18 @@ SESSION_TOO_MANY_ERRORS = _kind(
     "The client made more mistakes in this session than the server bears.",
     "Look at the first refused command of the session, not at the last.",
 )
+SESSION_IDLE_COMMANDS = _kind(
+    "session.idle-commands",
+    "RFC 5321 §7.8",
+    "The client gave many commands in a short time, and no message.",
+    "One session may bring many messages; a connection is not kept alive by a flood of NOOP or RSET.",
+)
+SESSION_REFUSED_RECIPIENTS = _kind(
+    "session.refused-recipients",
+    "RFC 5321 §7.8",
+    "So many recipients were refused, one after the other, that the client seems to guess names.",
+    "The replies to the recipients say why each was refused; take those that do not exist off the list.",
+)
 SESSION_TOO_MANY_CONNECTIONS = _kind(
     "session.too-many-connections", "RFC 5321 §3.8", "The server has as many sessions open as it may.", LATER
 )

@@ -26,6 +26,10 @@ class Passing:
         """See there."""
         await self._real.note(fact)
 
+    async def mistaken(self) -> None:
+        """See there."""
+        await self._real.mistaken()
+
     def fault(self, error: Exception) -> None:
         """See there."""
         self._real.fault(error)

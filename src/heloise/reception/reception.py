@@ -291,6 +291,11 @@ class Reception:
             case _:
                 assert_never(fact)
 
+    async def mistaken(self) -> None:
+        """The engine has refused something."""
+        if self._desk.waiting is not None and not self._may_relay:
+            await self._desk.waiting.before_refusal()
+
     def fault(self, error: Exception) -> None:
         """An exception came out of one of the others."""
         self._desk.journal.fault(self._session_id, error)

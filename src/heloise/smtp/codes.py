@@ -139,6 +139,7 @@ _CLASSIC = (
         _AGAIN,
         "RFC 5321 §3.8, §4.2.3",
         "session.shutdown session.idle session.too-many-errors session.too-many-connections session.flood "
+        "session.idle-commands session.refused-recipients "
         "session.fault command.syntax link.refused link.timed-out link.lost link.lost-after-dot tls.injected "
         "quota.exceeded milter.later budget.memory budget.descriptors",
     ),

@@ -45,6 +45,8 @@ class SessionLimits:
     received_fields: int = 100  # RFC 5321 §6.3
     mends_line_endings: bool = False  # a bare LF in content becomes CRLF, and the message is not refused for it
     errors: int = 20  # refused commands before 421
+    idle_commands: int = 0  # without a message between them, in as many seconds, before 421; 0 for no limit
+    refused_recipients: int = 0  # one after the other, before 421; 0 for no limit
     command_timeout: float = 300.0  # RFC 5321 §4.5.3.2.7
     data_timeout: float = 300.0
     data_rate: int = 50  # octets a second at least, in the mean of a data_timeout; 0 for no such limit

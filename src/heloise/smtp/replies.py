@@ -67,6 +67,10 @@ SHUTDOWN = reply(421, "4.3.2", "The server is being stopped, try again later", c
 IDLE = reply(421, "4.4.2", "Silent for too long, closing", causes.SESSION_IDLE)
 ONE_TRANSACTION_IDLE = reply(421, "4.4.2", "The one transaction is done, closing", causes.SESSION_IDLE)
 TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors, closing", causes.SESSION_TOO_MANY_ERRORS)
+TOO_MANY_IDLE_COMMANDS = reply(421, "4.7.0", "Too many commands and no mail, closing", causes.SESSION_IDLE_COMMANDS)
+TOO_MANY_REFUSED_RECIPIENTS = reply(
+    421, "4.7.0", "Too many recipients that are refused, closing", causes.SESSION_REFUSED_RECIPIENTS
+)
 TOO_MANY_CONNECTIONS = reply(421, "4.3.2", "Too many connections, try again later", causes.SESSION_TOO_MANY_CONNECTIONS)
 FLOOD = reply(421, "4.5.2", "Endless command line, closing", causes.SESSION_FLOOD)
 CHUNK_UNREADABLE = reply(421, "4.5.2", "The size of the chunk is unknown, closing", causes.COMMAND_SYNTAX)

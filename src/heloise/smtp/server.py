@@ -64,6 +64,7 @@ _VERBS = frozenset(verb.value for verb in Verb)
 _BRINGS_MAIL = frozenset({Verb.MAIL, Verb.RCPT, Verb.DATA})
 _NO_ARGUMENT = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
 _CHUNK_PIECE = 1 << 16
+_TINY_CHUNK = 1024  # octets; who cuts a message into smaller ones makes work
 _CLOSING = 421  # RFC 5321 §3.8: whoever says it closes
 _OVER = (ServerState.CLOSED, ServerState.TURNED)
 _DEAF = (*_OVER, ServerState.SECURING)
@@ -133,6 +134,9 @@ class ServerSession:
         self._octets_of_a_step = max(int(limits.data_rate * limits.data_timeout), 1)
         self._next_step = 0
         self._at_end_of_input = False
+        self._idle_commands = 0  # since the last message, or since then:
+        self._idle_since = 0.0
+        self._refused_recipients = 0  # since the last one that was taken
 
     # What the driver calls
 
@@ -389,9 +393,12 @@ class ServerSession:
         return reply.with_cause(reply.cause.kind.because(self.view.rules.get(limit), **{limit: value}))
 
     def _plain(self, command: Plain) -> None:
+        if command.verb == Verb.DATA:
+            self._propose_text()
+            return
+        if self._limits.idle_commands and command.verb != Verb.QUIT and self._is_one_too_many():
+            return
         match command.verb:
-            case Verb.DATA:
-                self._propose_text()
             case Verb.RSET:
                 self._reset()
                 self._answer_plain(command, replies.RESET)
@@ -417,6 +424,20 @@ class ServerSession:
         self._say(reply)
         if command.verb == Verb.QUIT:
             self._end(lost=False)
+
+    def _is_one_too_many(self) -> bool:
+        """One more command that brings no mail; if it is one too many the session has ended."""
+        self._idle_commands += 1
+        if self._idle_commands == 1:
+            self._idle_since = self.view.now()
+        if self._idle_commands <= self._limits.idle_commands:
+            return False
+        now = self.view.now()
+        if now - self._idle_since > self._limits.idle_commands:
+            self._idle_commands, self._idle_since = 1, now
+            return False
+        self.close_with(self._over_limit(replies.TOO_MANY_IDLE_COMMANDS, "idle_commands"))
+        return True
 
     def _extension_verb(self, command: Plain) -> None:
         _, spec = self._registry.verbs[command.verb]
@@ -461,6 +482,8 @@ class ServerSession:
     # Proposals
 
     def _propose_hello(self, command: Hello) -> None:
+        if self._limits.idle_commands and self._is_one_too_many():
+            return
         keywords: Sequence[str] = ()
         if command.verb is not Verb.HELO:
             keywords = [
@@ -628,6 +651,7 @@ class ServerSession:
         if reply.severity is Severity.COMPLETED:
             self._recipients.append(Recipient(command.forward_path, command.parameters))
             self.state = ServerState.RECIPIENTS
+            self._refused_recipients = 0
             self._say(reply)
         else:
             self._refuse_recipient(reply)
@@ -637,6 +661,9 @@ class ServerSession:
         if self.state is ServerState.MAIL:
             self.state = ServerState.NO_RECIPIENT
         self._say(reply)
+        self._refused_recipients += reply.code >= 500
+        if self._refused_recipients == self._limits.refused_recipients > 0 and not self.view.is_lmtp:
+            self.close_with(self._over_limit(replies.TOO_MANY_REFUSED_RECIPIENTS, "refused_recipients"))
 
     def _commit_content(self, reply: Reply) -> None:
         if self._chunk is not None:
@@ -703,6 +730,8 @@ class ServerSession:
     def _finish_message(self, answers: tuple[Reply, ...], problem: Reply | None = None) -> None:
         """The final word about a message: the transaction is over, whatever it was. RFC 5321 §4.1.1.4."""
         self._clear_transaction()
+        if answers[0].severity is Severity.COMPLETED:
+            self._idle_commands = 0
         if problem is not None:
             self._facts.append(TransactionReset(problem))
         self.state = ServerState.SPENT if self.view.one_transaction else ServerState.READY
@@ -714,6 +743,10 @@ class ServerSession:
     def _begin_chunk(self, command: Bdat, following: ServerState | None) -> None:
         """From here on `size` octets are read before anything is answered, also for a refusal. RFC 3030 §2."""
         self._chunk, self._chunk_left, self._chunk_refusal = command, command.size, None
+        if self.state is ServerState.CHUNKS:
+            self.steps -= 1  # only content is a step forward here: else an octet now and then would keep a session
+        if command.size < _TINY_CHUNK and not command.last and self._limits.idle_commands and self._is_one_too_many():
+            return
         if "CHUNKING" not in self.view.permitted:
             self._chunk_refusal = self._disabled(command.verb)
         elif following is None:
@@ -740,7 +773,6 @@ class ServerSession:
             self._end_of_content()
         else:
             self.state = ServerState.CHUNKS
-            self.steps += 1
             self._say(replies.chunk_taken(chunk.size))
         return True
 
