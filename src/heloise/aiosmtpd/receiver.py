@@ -90,6 +90,9 @@ class HandlerReceiver:
                 if self._dialogue is not None:
                     self._dialogue.cancel()
 
+    async def mistaken(self) -> None:
+        """It is no matter of a handler."""
+
     def fault(self, error: Exception) -> None:
         """A bug of the adapter's."""
         log.error("%r SMTP session exception", self._server.session.peer, exc_info=error)

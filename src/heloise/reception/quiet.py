@@ -41,6 +41,9 @@ class QuietJournal:
     def not_introduced(self, peer: str, trouble: str) -> None:
         """See there."""
 
+    def turned_away(self, peer: str, count: int, reply: Reply) -> None:
+        """See there."""
+
     def ended(self, session: str, *, lost: bool) -> None:
         """See there."""
 
