@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from heloise.app.catching import CatchingNames, CatchingRouter
 from heloise.app.desk import CatchingDesk
+from heloise.app.inbox_files import load
 from heloise.app.journal import Journal
 from heloise.app.releasing import RelayOptions, Release, releasing
 from heloise.app.stopping import close_doors
@@ -44,7 +45,7 @@ class CatchOptions:
     `faults` are rules to fail by, chance among them from `seed`; with `magic` recipients may ask for faults themselves.
     `pedantic` refuses what other servers bear. With a `certificate` there is STARTTLS, and implicit TLS at
     `tls_endpoint` if that is given. `users` and their passwords may log in, nobody has to. `store` is a file that keeps
-    the inbox over a restart.
+    the inbox over a restart, `load` are files with messages to begin with; mail is released by `relay` only.
     """
 
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 1025))
@@ -61,6 +62,7 @@ class CatchOptions:
     tls_endpoint: Endpoint | None = None
     users: Mapping[str, str] = field(default_factory=dict)
     store: str | None = None
+    load: tuple[str, ...] = ()
     relay: RelayOptions | None = None
 
 
@@ -128,6 +130,7 @@ async def catching(
     Raises:
         LinkError: an address can not be listened on.
         InboxFault: the file of `options.store` can not be used.
+        NotLoaded: a file of `options.load` can not be read.
         NotReleased: the queue of released mail can not be opened.
     """
     inbox = Inbox(retention=options.retention, grouping=options.grouping, now=world.clock.now)
@@ -151,6 +154,8 @@ async def catching(
             keeper = InboxKeeper(InboxFile(options.store), inbox, world, journal.inbox_trouble)
             open_doors.push_async_callback(keeper.close)
             await keeper.open()
+        for path in options.load:
+            await load(path, inbox, world)
         release = None
         if options.relay is not None:
             opened = releasing(world, options.relay, inbox, journal, hostname=options.hostname, store=options.store)

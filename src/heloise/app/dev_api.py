@@ -44,7 +44,7 @@ class DevApi:
         self._version = version
         self._hosts = LOOPBACK | {host}
         explaining = [Operation("GET", path, handle, summary) for path, _, handle, summary in EXPLAINING]
-        pages, inbox = DevViews(running, world, _PATH).operations(), DevInbox(running).operations()
+        pages, inbox = DevViews(running, world, _PATH).operations(), DevInbox(running, world).operations()
         self.operations = (*self._operations(), *pages, *inbox, *explaining)
         operations = [Route(each.method, _PATH + each.path, each.handle) for each in self.operations]
         others = [*Mailpit(running, world, version).routes(), *MailHog(running).routes()]
@@ -149,9 +149,10 @@ class DevApi:
 
     async def _source(self, request: Request, where: Mapping[str, str]) -> Answer:
         # Never shown as a page, whatever is in it.
-        headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
-        first = number(request, "first", 0)
-        octets = self._message(where).octets
+        message, first = self._message(where), number(request, "first", 0)
+        disposition = f'attachment; filename="{message.message_id}.eml"'
+        headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": disposition}
+        octets = message.octets
         return Answer(content_type="message/rfc822", headers=headers, body=octets[:first] if first else octets)
 
     async def _delete(self, request: Request, where: Mapping[str, str]) -> Answer:

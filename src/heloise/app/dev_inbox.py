@@ -1,4 +1,4 @@
-"""What the API of a development server does with caught mail besides showing it: marks and releases."""
+"""What the API of a development server does with caught mail besides showing it: marks, releases, files."""
 
 import json
 from collections.abc import Mapping
@@ -6,10 +6,13 @@ from typing import Any
 
 from heloise.app.dev import Catching
 from heloise.app.dev_operation import Operation
+from heloise.app.inbox_files import add, as_mbox, as_zip, found_in
 from heloise.app.releasing import NotReleased, Release
 from heloise.inbox.digest import clean_tags
 from heloise.inbox.message import CaughtMessage
+from heloise.inbox.search import parse_query
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json
+from heloise.world import World
 
 Where = Mapping[str, str]
 
@@ -17,8 +20,9 @@ Where = Mapping[str, str]
 class DevInbox:
     """Answers for one that is running."""
 
-    def __init__(self, running: Catching) -> None:
+    def __init__(self, running: Catching, world: World) -> None:
         self._running = running
+        self._world = world
 
     def operations(self) -> tuple[Operation, ...]:
         """All of them."""
@@ -41,6 +45,23 @@ class DevInbox:
             Operation("GET", "/releases", self._releases, "What was released, and how far it has come."),
             Operation("POST", "/releases/retry", self._retry, "Try all that was released and waits, now.", body="{}"),
             Operation("DELETE", "/releases/{id}", self._remove, "Try a release no more."),
+            Operation(
+                "GET",
+                "/export",
+                self._export,
+                "Messages as a file to be saved, the oldest first.",
+                (
+                    ("format", "mbox, or zip: a file for each message, and their envelopes in index.jsonl"),
+                    ("query", "only those that fit"),
+                    ("mailbox", "only those in this mailbox"),
+                ),
+            ),
+            Operation(
+                "POST",
+                "/import",
+                self._import,
+                "Keep messages from a file, which is the body: one message, an mbox, or a ZIP of messages.",
+            ),
         )
 
     def _message(self, where: Where) -> CaughtMessage:
@@ -91,6 +112,28 @@ class DevInbox:
             return as_json({"removed": await self._relay().remove(where["id"])})
         except NotReleased as error:
             raise HttpProblem(503, str(error)) from None
+
+    async def _export(self, request: Request, _: Where) -> Answer:
+        kind, inbox = request.query.get("format", "mbox"), self._running.inbox
+        if kind not in ("mbox", "zip"):
+            raise HttpProblem(400, "format is mbox or zip")
+        try:
+            messages = await inbox.find(parse_query(request.query.get("query", "")))
+        except ValueError as error:
+            raise HttpProblem(400, f"query: {error}") from None
+        if mailbox := request.query.get("mailbox", "").lower():
+            messages = tuple(each for each in messages if mailbox in inbox.grouping.names(each))
+        headers = {"Content-Disposition": f'attachment; filename="inbox.{kind}"'}
+        if kind == "mbox":
+            return Answer(content_type="application/mbox", headers=headers, body=as_mbox(messages))
+        return Answer(content_type="application/zip", headers=headers, body=as_zip(messages, self._world))
+
+    async def _import(self, request: Request, _: Where) -> Answer:
+        try:
+            added = add(self._running.inbox, self._world, found_in(request.body))
+        except ValueError as error:
+            raise HttpProblem(400, str(error)) from None
+        return as_json({"added": [message.message_id for message in added]})
 
 
 def _object(request: Request) -> Mapping[str, Any]:

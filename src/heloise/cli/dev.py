@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--keep", type=click.IntRange(1), default=10_000, show_default=True, help="Keep so many messages.")
 @click.option("--keep-for", metavar="TIME", help="Keep messages for so long, such as 2h.")
 @click.option("--store", type=click.Path(dir_okay=False), help="Keep the inbox in this file over a restart.")
+@click.option("--load", multiple=True, metavar="FILE", help="Begin with these messages: .eml, mbox or ZIP.")
 @click.option("--relay", metavar="URL", help="Release mail, when asked to, by smtp://HOST:PORT, smtps:// or lmtp://.")
 @click.option("--relay-to", multiple=True, metavar="PATTERN", help="To whom mail may be released, such as *@my.test.")
 @click.option("--relay-user", metavar="NAME", help="Log in at the relay.")
@@ -67,6 +68,7 @@ def dev(
     keep: int,
     keep_for: str | None,
     store: str | None,
+    load: tuple[str, ...],
     relay: str | None,
     relay_to: tuple[str, ...],
     relay_user: str | None,
@@ -82,6 +84,7 @@ def dev(
     import asyncio
 
     from heloise.app.dev import CatchOptions
+    from heloise.app.inbox_files import NotLoaded
     from heloise.app.releasing import NotReleased
     from heloise.cli.developing import Showing, develop
     from heloise.cli.reading import faults_or_leave
@@ -108,6 +111,7 @@ def dev(
         retention=Retention(messages=keep, age=None if keep_for is None else _duration(keep_for)),
         grouping=_grouping(mailboxes),
         store=store,
+        load=load,
         relay=None if relay is None else _relay(relay, relay_to, relay_user, relay_password_file),
     )
     try:
@@ -117,7 +121,7 @@ def dev(
     except LinkError as error:
         click.echo(f"Not started: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
-    except (InboxFault, NotReleased) as error:
+    except (InboxFault, NotReleased, NotLoaded) as error:
         click.echo(f"Not started: {error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
 
