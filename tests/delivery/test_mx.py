@@ -97,7 +97,7 @@ def test_the_table_is_the_same_when_every_answer_is_truncated_and_asked_for_by_t
 
 @pytest.mark.slow
 def test_the_table_is_the_same_when_the_first_packet_for_every_name_is_lost() -> None:
-    hops, _ = asyncio.run(look_up(UNTROUBLED, ["silent", "ok"]))
+    hops, _ = asyncio.run(look_up(UNTROUBLED, ["silent", "ok"], lifetime=30.0))
     wrong = [
         each.name for each, found in zip(UNTROUBLED, hops, strict=True) if not is_as_expected(found, each.expected)
     ]

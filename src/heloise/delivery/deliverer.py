@@ -55,6 +55,7 @@ from heloise.smtp import replies
 
 By: TypeAlias = Callable[[DeliveryAttempt], Coroutine[Any, Any, None]]
 _NO_WAIT = Waits(None, None)
+_SOON = 5.0  # seconds
 _MOST_FULL = 1000  # routes; all of them are looked at for each lease
 _LOOKUP_PAUSE = 300.0  # until it is tried again to tell a sender whose own address could not be looked up
 
@@ -62,8 +63,8 @@ _LOOKUP_PAUSE = 300.0  # until it is tried again to tell a sender whose own addr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOptions:
     """`attempts` run at once, as many again to hosts that have not answered yet; `bounds_of` says how many to one
-    destination, by its names. `backlog_per_route` messages may wait here for their turn at one destination; others go
-    back into the queue until about theirs.
+    destination, by its names. `backlog_per_route` messages may wait here for their turn at one destination, more when
+    few others do and it answers; the rest goes back into the queue until about its turn.
     """
 
     attempts: int = 100
@@ -359,8 +360,15 @@ class Deliverer:
     def _wait(self, destination: Destination, lane: Lane) -> float | None:
         """The same, of who takes this lane. When there is much in hand, first those have to go that wait for who may
         never answer."""
-        most = self._crowd * 3 // 2 if destination.is_proven else self._crowd
-        wait = destination.putting_off(self._options.backlog_per_route if len(self._groups) < most else 0)
+        in_hand, proven = len(self._groups), destination.is_proven
+        if in_hand >= (self._crowd * 3 // 2 if proven else self._crowd):
+            room = 0
+        elif proven and 2 * in_hand < self._crowd:
+            # A burst for who takes it soon costs no writes while there is room for it here.
+            room = max(self._options.backlog_per_route, min(self._crowd // 2, destination.taking_within(_SOON)))
+        else:
+            room = self._options.backlog_per_route
+        wait = destination.putting_off(room)
         if wait is None and not self._slots.has_room(lane):
             return PUTTING_OFF
         return wait

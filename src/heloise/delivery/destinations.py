@@ -126,7 +126,7 @@ class Destination:
         if not self._line and self.running < self.window and self.allowance.delay(now) == 0:
             return None
         known = self.allowance.pace(now)
-        pace = max(self.allowance.speed(now) if known is None else known, 0.01)
+        pace = max(self._speed(now), 0.01)
         queued = self.queued
         turn = (len(self._line) + queued) / (2 * pace)
         # Nobody knows how fast it may become that has no known pace; so all that was put off is looked at often.
@@ -135,6 +135,14 @@ class Destination:
         if self.last is None and known is None:  # a burst, while the first of it is still being tried
             longest = max(FIRST_PUTTING_OFF, queued / SUPPLY)
         return pause + max(SHORTEST_PUTTING_OFF, min(turn, longest))
+
+    def taking_within(self, seconds: float) -> int:
+        """How many messages it takes in so many seconds, as it goes."""
+        return int(self._speed(self._clock.monotonic()) * seconds)
+
+    def _speed(self, now: float) -> float:
+        pace = self.allowance.pace(now)
+        return self.allowance.speed(now) if pace is None else pace
 
     def put_off(self, due: float) -> None:
         """A message went back into the queue until `due` (seconds since the epoch)."""
