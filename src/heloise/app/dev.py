@@ -160,6 +160,7 @@ async def catching(
         if options.relay is not None:
             opened = releasing(world, options.relay, inbox, journal, hostname=options.hostname, store=options.store)
             release = await open_doors.enter_async_context(opened)
+            release.on_change(watch.sessions.news.tell)
         endpoint = await _open(world, open_doors, _door(desk, options, watch), options.endpoint)
         tls_endpoint = None
         if tls is not None and options.tls_endpoint is not None:

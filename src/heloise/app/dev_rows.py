@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from heloise.app.dev import Catching
 from heloise.app.dev_json import header_json
 from heloise.inbox.message import CaughtMessage
+from heloise.inbox.search import parse_query
 from heloise.inbox.sessions import CaughtSession
 from heloise.mail.status import Severity
 from heloise.smtp.transcript import Direction, TranscriptLine
@@ -39,23 +40,19 @@ class Wish:
         return not (self.mailbox or self.query or self.only)
 
 
-def rows(running: Catching, wish: Wish, start: int, limit: int) -> tuple[int, list[dict[str, Any]]]:
+async def rows(running: Catching, wish: Wish, start: int, limit: int) -> tuple[int, list[dict[str, Any]]]:
     """How many rows there are, and these of them. Raises ValueError for a query that can not be read."""
-    found = _messages(running, wish) if wish.messages else _sessions(running, wish)
+    found = _Newest(await _fitting(running, wish)) if wish.messages else await _sessions(running, wish)
     total = len(found)
     wanted = [found[place] for place in range(start, min(start + limit, total))]
     return total, [_json(running, row) for row in wanted]
 
 
-def _messages(running: Catching, wish: Wish) -> Sequence[Row]:
-    return _Newest(_fitting(running, wish))
-
-
-def _sessions(running: Catching, wish: Wish) -> Sequence[Row]:
+async def _sessions(running: Catching, wish: Wish) -> Sequence[Row]:
     sessions, messages = running.sessions.sessions, running.inbox.messages
     if wish.is_for_all:
         return _Newest((*_orphans(running, messages, sessions), *sessions))
-    fitting = _fitting(running, wish) if wish.query or wish.mailbox else messages
+    fitting = await _fitting(running, wish) if wish.query or wish.mailbox else messages
     with_mail = {message.origin.session for message in fitting}
     fits = _fits_session(wish)
     kept = [each for each in sessions if _is_in_state(each, wish.only) and (each.session_id in with_mail or fits(each))]
@@ -63,12 +60,13 @@ def _sessions(running: Catching, wish: Wish) -> Sequence[Row]:
     return _Newest((*alone, *kept))
 
 
-def _fitting(running: Catching, wish: Wish) -> Sequence[CaughtMessage]:
-    found = running.inbox.search(wish.query) if wish.query else running.inbox.messages
-    if wish.mailbox:
-        names = running.inbox.grouping.names
-        found = tuple(message for message in found if wish.mailbox in names(message))
-    return found
+async def _fitting(running: Catching, wish: Wish) -> Sequence[CaughtMessage]:
+    inbox = running.inbox
+    if wish.query:
+        names = inbox.grouping.names
+        found = await inbox.find(parse_query(wish.query))
+        return tuple(each for each in found if wish.mailbox in names(each)) if wish.mailbox else found
+    return inbox.mailbox(wish.mailbox) if wish.mailbox else inbox.messages
 
 
 def _orphans(

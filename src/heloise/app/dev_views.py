@@ -11,6 +11,7 @@ from heloise.app.dev_json import session_json, summary_json, transaction_json
 from heloise.app.dev_operation import Operation, number
 from heloise.app.dev_rows import ONLY, Wish, attempts, mail_of, rows
 from heloise.app.dev_sample import send_sample
+from heloise.app.releasing import Release
 from heloise.inbox.differences import compare
 from heloise.inbox.header import decoded
 from heloise.inbox.message import CaughtMessage
@@ -81,7 +82,7 @@ class DevViews:
             raise HttpProblem(400, f"only is one of {', '.join(ONLY)}")
         start, limit = number(request, "start", 0), min(number(request, "limit", 50), MOST_ROWS)
         try:
-            total, found = rows(self._running, wish, start, limit)
+            total, found = await rows(self._running, wish, start, limit)
         except ValueError as error:
             raise HttpProblem(400, f"query: {error}") from None
         return as_json({**self._now(), "total": total, "start": start, "rows": found})
@@ -97,6 +98,8 @@ class DevViews:
             "messages": len(running.inbox),
             "octets": running.inbox.octets,
             "faults": len(running.faults.rules),
+            "relay": None if running.release is None else running.release.shown,
+            "queued": 0 if running.release is None else _waiting(running.release),
         }
 
     async def _state(self, request: Request, _: Mapping[str, str]) -> Answer:
@@ -197,6 +200,11 @@ class DevViews:
 
     async def _sample(self, request: Request, _: Mapping[str, str]) -> Answer:
         return as_json(await send_sample(self._world, self._running))
+
+
+def _waiting(release: Release) -> int:
+    """Recipients of released mail that it is still to be brought to."""
+    return sum(state in ("waiting", "delayed") for each in release.releases for state in each.states.values())
 
 
 def _leaves(message: CaughtMessage) -> list[Part]:

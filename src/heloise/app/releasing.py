@@ -6,7 +6,7 @@ as all mail here does. With a store the queue is on the disk beside it.
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -109,6 +109,10 @@ class Release:
         """Those that are remembered, the newest first."""
         return tuple(reversed(self._book.releases.values()))
 
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever something has become of a release."""
+        self._book.listener = listener
+
     async def release(self, message: CaughtMessage, recipients: Sequence[str]) -> MessageId:
         """Give the message to the queue for these recipients; the id it has there. Raises NotReleased."""
         paths = _paths(recipients, self.allowed)
@@ -181,6 +185,7 @@ class _Book(DeliveryJournal):
 
     def __init__(self, journal: Journal) -> None:
         self.releases: OrderedDict[MessageId, Released] = OrderedDict()
+        self.listener: Callable[[], None] = lambda: None
         self._journal = journal
 
     def begin(self, released: Released) -> None:
@@ -203,6 +208,7 @@ class _Book(DeliveryJournal):
         if released is not None and name in released.states:
             released.states[name] = outcome.action.value
             released.replies[name] = str(outcome.reply)
+            self.listener()
         self._journal.attempted(message, recipient, outcome)
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:

@@ -1,6 +1,7 @@
 // What all pages share: navigation, theme, keys, the queue's depth. Then the page's own module begins.
 //
-// A page's module exports `start(frame)`. `frame.main` is its place, `frame.tools` its part of the bar, `frame.facts` what
+// A page's module exports `start(frame)`. `frame.main` is its place, `frame.tools` its part of the bar, `frame.depth` where the depth of
+// the queue is told, `frame.facts` what
 // the server says of itself, `frame.say(text)` tells something to whoever listens to a screen reader, `frame.problem(error)`
 // shows what went wrong.
 
@@ -68,6 +69,7 @@ const frame = {
   facts,
   main,
   tools: document.getElementById("tools"),
+  depth,
   bind,
   has: (feature) => (facts.features ?? []).includes(feature),
   hasPage: (path) => facts.pages.some((page) => page.path === path),

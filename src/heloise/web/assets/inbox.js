@@ -6,6 +6,7 @@ import { failing } from "./failing.js";
 import { count, kindOf, plural, size, time, wholeTime } from "./format.js";
 import { openDialog } from "./keys.js";
 import { live } from "./live.js";
+import { releases } from "./releasing.js";
 import { SessionPane } from "./session.js";
 import { welcome } from "./welcome.js";
 import { WindowedList } from "./window.js";
@@ -241,12 +242,22 @@ class Inbox {
     this.state = { ...state };
     this.faults.hidden = !state.faults;
     show(this.faults, String(state.faults));
+    this.#showDepth(state);
     this.#showEmpty(state.sessions === 0 && state.messages === 0);
     if (before?.revision !== state.revision) {
       this.list.refresh();
       this.pane.follow();
     }
     this.#counted();
+  }
+
+  /** How much released mail waits; where nothing may be released there is no queue. */
+  #showDepth(state) {
+    if (!state.relay) return;
+    const words = h("span", {}, h("b", {}, count(state.queued)), " queued");
+    this.depth ??= h("button", { class: "quiet small", title: `Released mail for ${state.relay}`, onclick: () => releases(this.frame) });
+    show(this.depth, words);
+    if (!this.depth.isConnected) show(this.frame.depth, this.depth);
   }
 
   #showEmpty(isEmpty) {

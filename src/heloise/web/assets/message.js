@@ -3,6 +3,7 @@
 import { get, remove, url } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { plural, size, time, wholeTime } from "./format.js";
+import { releasing } from "./releasing.js";
 import { tabs } from "./tabs.js";
 
 const SOURCE = 262_144; // octets that are shown
@@ -37,6 +38,7 @@ export async function messageView(id, frame, { gone, linked }) {
   const actions = h(
     "div",
     { class: "actions" },
+    h("button", { class: "quiet small", title: "Release: let it go on to somebody", "aria-label": "Release this message", onclick: () => releasing(frame, view) }, icon("out")),
     h("a", { class: "button quiet small", href: url(`${path}/source`), download: `${id}.eml`, title: "Save the source" }, icon("down"), h("span", { class: "unseen" }, "Save the source")),
     h("button", { class: "quiet small", title: "Delete", "aria-label": "Delete this message", onclick: forget }, icon("trash")),
   );
