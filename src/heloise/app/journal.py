@@ -261,6 +261,10 @@ class Journal:
         """The server is one for tests, and fails by so many rules."""
         self._emit("warning", "server.fails-on-purpose", {"rules": rules})
 
+    def not_recorded(self, problem: str) -> None:
+        """Sessions can not be written to the file of [recording]; no more are recorded."""
+        self._emit("error", "server.not-recorded", {"problem": problem})
+
     def log_not_reopened(self, problem: str) -> None:
         """The log goes on in the old file."""
         self._emit("error", "server.log-not-reopened", {"problem": problem})

@@ -32,6 +32,7 @@ from heloise.app.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.passports import make_office, retention_of
 from heloise.app.policies import completing_domain, greylist_times, listener_policy, make_greylist, metering_of, waiting
 from heloise.app.queue_json import Json
+from heloise.app.recording import SessionTape
 from heloise.app.regime import Regime
 from heloise.app.resources import Budgets, ResourceWatch, descriptors_allowed
 from heloise.app.retiring import when_all_are_empty
@@ -124,6 +125,8 @@ class MailServer:
         self._faults = Faults(configuration, world, journal)
         self.operations.update(self._faults.operations)
         self._background = Background()
+        self._tape = SessionTape(world, self._background, journal)
+        self._tape.use(configuration, part.share(configuration.recording.sessions))
         self.deliverer = self._deliverer_for(self.queue)
         self._adopted: list[tuple[Queue, Deliverer]] = []
         self._census = Census(**census_limits(configuration, part))
@@ -212,6 +215,7 @@ class MailServer:
         for regime in (self._regime, *running.retired):
             await regime.close()
         await self._background.close()
+        await self._tape.close()
         for queue in (self.queue, *(each for each, _ in self._adopted)):
             await queue.close()
         await self._greylist.close()
@@ -297,6 +301,7 @@ class MailServer:
         self._allow_networks(configuration)
         self._greylist.times = greylist_times(configuration)
         self._faults.use(configuration)
+        self._tape.use(configuration, part.share(configuration.recording.sessions))
         self._resources.budgets = budgets(configuration, part)
         for queue, deliverer in [(self.queue, self.deliverer), *self._adopted]:
             queue.keep_free(configuration.limits.minimum_free)
@@ -386,10 +391,10 @@ class MailServer:
             auth=auth_rules(configuration, listener),
             census=self._census,
             maximum_sessions=listener.max_connections,
-            recorder_for=self._recorder_for,
+            recorder_for=self._tape.recorder_for(configuration, self._recorder_for),
             refusals=self._journal.counts.refusals,
             proxies=proxy_rules(configuration, index),
-            attend=self._faults.attend(configuration),
+            attend=self._tape.attend(configuration, str(listener.address), self._faults.attend(configuration)),
         )
 
     def _allow_networks(self, configuration: Configuration) -> None:

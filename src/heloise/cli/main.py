@@ -24,6 +24,7 @@ _COMMANDS = {
     "route": ("heloise.cli.route", "route"),
     "user": ("heloise.cli.user", "user"),
     "check": ("heloise.cli.check", "check"),
+    "what-if": ("heloise.cli.what_if", "what_if"),
     "import-postfix": ("heloise.cli.import_postfix", "import_postfix"),
     "config": ("heloise.cli.config", "config"),
     "explain": ("heloise.cli.explain", "explain"),

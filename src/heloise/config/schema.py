@@ -27,6 +27,7 @@ from heloise.config.neighbours import Xclient, Xforward
 from heloise.config.networks import NetworkRules
 from heloise.config.places import Places
 from heloise.config.quotas import Quotas
+from heloise.config.recording import Recording
 from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Passport, Retry
 from heloise.mail.cause import Rule
 from heloise.mail.route import Route
@@ -107,6 +108,7 @@ class Configuration:
     passport: Passport = Passport()
     log: Log = Log()
     admin: Admin = Admin()
+    recording: Recording = Recording()
     staging: Staging = Staging()
     faults: tuple[Fault, ...] = field(default=(), metadata={"key": "fault"})
     places: Places = field(default=Places(), compare=False, repr=False, metadata={"key": None})

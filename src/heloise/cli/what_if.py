@@ -1,0 +1,135 @@
+"""`heloise what-if`: the same sessions with two configurations, and where they part."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from heloise.cli.reading import config_option, read_or_leave, tables_or_leave
+from heloise.cli.terminal import ExitCode, console, paragraph, visible
+
+if TYPE_CHECKING:
+    from heloise.app.recorded import RecordedSession, Said
+    from heloise.app.what_if import Compared, Difference
+    from heloise.config import Configuration
+
+
+@click.command("what-if", short_help="Play sessions with another configuration, and tell what would be other.")
+@config_option
+@click.option("--against", required=True, metavar="FILE", help="The other configuration.")
+@click.option("--sessions", type=click.Path(exists=True, dir_okay=False), help="Recorded sessions, or transcripts.")
+@click.option("--dns", is_flag=True, help="Let checks ask the DNS, as it is now.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def what_if(ctx: click.Context, path: str, against: str, sessions: str | None, dns: bool, as_json: bool) -> None:
+    """Play sessions with the configuration of -c and with another one, and show where replies, causes or routes
+    differ. Nothing is sent, and nothing is put into the queue. The sessions are those of a file ([recording] of a
+    server writes one; transcripts do as well), else made up: they ask about every name, route and limit that one of
+    the two has. Exit code 1 when something differs."""
+    from heloise.app.what_if import not_played, synthetic
+
+    old, new = read_or_leave(path), read_or_leave(against)
+    if sessions is None:
+        played: Sequence[RecordedSession] = synthetic((old, new), (tables_or_leave(old), tables_or_leave(new)))
+    else:
+        played = _read_or_leave(sessions)
+    found = asyncio.run(_compared(played, old, new, dns))
+    hidden = not_played(old, new, asks_dns=dns)
+    if as_json:
+        click.echo(json.dumps(_as_json(found, hidden), ensure_ascii=False, indent=1))
+    else:
+        _show(console(), found, hidden)
+    ctx.exit(ExitCode.REFUSED if any(each.differences or each.nobody_listens for each in found) else ExitCode.OK)
+
+
+def _read_or_leave(path: str) -> "Sequence[RecordedSession]":
+    from heloise.app.recorded import decode
+
+    try:
+        return tuple(decode(Path(path).read_text(errors="replace")))
+    except ValueError as error:
+        click.echo(f"{path}: {error}", err=True)
+        raise SystemExit(ExitCode.USAGE) from None
+
+
+async def _compared(
+    sessions: "Sequence[RecordedSession]", old: "Configuration", new: "Configuration", dns: bool
+) -> "list[Compared]":
+    from heloise.app.replaying import houses
+    from heloise.app.what_if import compare
+
+    async with houses({"old": old, "new": new}, asks_dns=dns) as both:
+        return [each async for each in compare(sessions, both["old"], both["new"])]
+
+
+def _show(out: Console, found: "Sequence[Compared]", hidden: Sequence[str]) -> None:
+    parted = [each for each in found if each.differences or each.nobody_listens]
+    for each in parted:
+        session = each.session
+        out.print(Text.assemble((f"session {session.session_id}", "name"), f" from {session.client}"), soft_wrap=True)
+        if each.nobody_listens:
+            out.print(Text(f"  nobody listens at {session.listener} {each.nobody_listens}", style="permanent"))
+        for difference in each.differences:
+            _show_difference(out, difference)
+    differences = [one for each in found for one in each.differences]
+    first = sum(not each.follows for each in differences)
+    given, unlike = sum(each.given for each in found), sum(len(each.unlike) for each in found)
+    text = f"{len(found)} sessions played: "
+    text += f"{first} differences in {len(parted)} of them" if parted else "no difference"
+    follows = len(differences) - first
+    text += f", and {follows} that follow from them." if follows else "."
+    out.print(Text(text, style="permanent" if parted else "success"))
+    if given:
+        paragraph(out, f"{given} replies were taken from the record: a memory, another program or the DNS had decided.")
+    if unlike:
+        paragraph(out, f"{unlike} replies were others when it was recorded: by another configuration, or by chance.")
+    for line in hidden:
+        paragraph(out, f"Not played: {line}", indent=2)
+
+
+def _show_difference(out: Console, each: "Difference") -> None:
+    mark = "  … " if each.follows else "  "
+    out.print(Text.assemble(mark, (visible(each.step), "client")), soft_wrap=True)
+    for name, said, routes in (("was", each.old, each.old_routes), ("is", each.new, each.new_routes)):
+        words = "; ".join(_words(one, whole=each.step[:4].upper() in ("EHLO", "LHLO")) for one in said) or "nothing"
+        shown = f"      {name:<4}{words}" + (f" → {', '.join(routes)}" if routes else "")
+        out.print(Text(shown, style="why" if each.follows else ""), soft_wrap=True)
+
+
+def _words(said: "Said", *, whole: bool) -> str:
+    rule = f" [{said.rule}]" if said.rule else ""
+    return f"{said.code} {said.cause}{rule}" + (f": {said.text}" if whole else "")
+
+
+def _as_json(found: "Sequence[Compared]", hidden: Sequence[str]) -> dict[str, Any]:
+    def words(said: "Sequence[Said]") -> list[dict[str, Any]]:
+        return [{"code": each.code, "cause": each.cause, "rule": each.rule, "text": each.text} for each in said]
+
+    rows = [
+        {
+            "session": one.session.session_id,
+            "client": one.session.client,
+            "step": one.number,
+            "said": one.step,
+            "old": words(one.old),
+            "new": words(one.new),
+            "old_routes": list(one.old_routes),
+            "new_routes": list(one.new_routes),
+            "follows": one.follows,
+        }
+        for each in found
+        for one in each.differences
+    ]
+    return {
+        "sessions": len(found),
+        "differences": rows,
+        "nobody_listens": [each.session.session_id for each in found if each.nobody_listens],
+        "given": sum(each.given for each in found),
+        "unlike": sum(len(each.unlike) for each in found),
+        "not_played": list(hidden),
+    }
