@@ -33,16 +33,18 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="heloise"'}
 class AdminListening:
     """It listens, and measures what its pages plot, until it is closed."""
 
-    def __init__(self, listening: Listening, measuring: "asyncio.Task[None]") -> None:
+    def __init__(self, listening: Listening, server: WebServer, measuring: "asyncio.Task[None]") -> None:
         self._listening = listening
+        self._server = server
         self._measuring = measuring
 
     async def close(self) -> None:
-        """Stop both."""
+        """Stop both, and end the pages that listen to news."""
         self._measuring.cancel()
         with suppress(asyncio.CancelledError):
             await self._measuring
         await self._listening.close()
+        await self._server.close()
 
 
 async def serve_admin(
@@ -57,7 +59,7 @@ async def serve_admin(
     routes = Routes([*health_routes(desk), *api_routes(desk), document_route(VERSION), *pages.routes()])
     server = WebServer(Guard(admin, routes, logins), fault=lambda error: journal.fault("admin", error))
     listening = await network.listen(admin.address, server.serve)
-    return AdminListening(listening, asyncio.create_task(history.run()))
+    return AdminListening(listening, server, asyncio.create_task(history.run()))
 
 
 def health_routes(desk: Desk) -> list[Route]:

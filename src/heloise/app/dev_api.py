@@ -13,6 +13,7 @@ from typing import Any
 from heloise.app.dev import Catching
 from heloise.app.dev_inbox import DevInbox
 from heloise.app.dev_json import fault_json, header_json, message_json, session_json, summary_json, violation_json
+from heloise.app.dev_lab import DevLab
 from heloise.app.dev_operation import Operation, number
 from heloise.app.dev_pages import dev_pages
 from heloise.app.dev_views import DevViews
@@ -44,8 +45,9 @@ class DevApi:
         self._version = version
         self._hosts = LOOPBACK | {host}
         explaining = [Operation("GET", path, handle, summary) for path, _, handle, summary in EXPLAINING]
+        self._lab = DevLab(running, world)
         pages, inbox = DevViews(running, world, _PATH).operations(), DevInbox(running, world).operations()
-        self.operations = (*self._operations(), *pages, *inbox, *explaining)
+        self.operations = (*self._operations(), *pages, *inbox, *self._lab.operations(), *explaining)
         operations = [Route(each.method, _PATH + each.path, each.handle) for each in self.operations]
         others = [*Mailpit(running, world, version).routes(), *MailHog(running).routes()]
         self._routes = Routes([*operations, *dev_pages(_PATH, version).routes(), *others])
@@ -58,6 +60,10 @@ class DevApi:
         finally:
             if request.method not in ("GET", "HEAD"):
                 self._running.sessions.news.tell()
+
+    async def close(self) -> None:
+        """End what is open for the pages."""
+        await self._lab.close()
 
     def _operations(self) -> tuple[Operation, ...]:
         query = ("query", "words and conditions, such as: invoice to:alice has:attachment")
@@ -249,6 +255,7 @@ async def serving_api(world: World, running: Catching, endpoint: Endpoint, versi
     finally:
         await listening.close()
         await server.close()
+        await api.close()
 
 
 def describe(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:

@@ -3,7 +3,11 @@
 from heloise.app.explain_pages import EXPLAIN_PAGES
 from heloise.web.pages import Page, Pages
 
-_PAGES = (Page(path="/", title="Sessions", module="inbox.js", nav="Sessions"), *EXPLAIN_PAGES)
+_PAGES = (
+    Page(path="/", title="Sessions", module="inbox.js", nav="Sessions"),
+    Page(path="/lab", title="Lab", module="lab.js", nav="Lab"),
+    *EXPLAIN_PAGES,
+)
 
 
 def dev_pages(api: str, version: str) -> Pages:

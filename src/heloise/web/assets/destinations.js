@@ -46,7 +46,7 @@ export async function start(frame) {
       h("td", { class: "number" }, count(each.window)),
       h("td", { class: "number" }, each.pace === null ? "" : String(Number(each.pace.toPrecision(3)))),
     ));
-    show(list, h("table", { class: "grid" }, h("thead", {}, h("tr", {}, columns.map((words) => h("th", {}, words)))), h("tbody", {}, rows)));
+    show(list, h("table", { class: "grid destinations" }, h("thead", {}, h("tr", {}, columns.map((words) => h("th", {}, words)))), h("tbody", {}, rows)));
   }
 
   await look();

@@ -4,7 +4,7 @@ import { h, s, show } from "./dom.js";
 import { time } from "./format.js";
 
 const HEIGHT = 168;
-const PLACE = { left: 46, right: 12, top: 10, bottom: 22 };
+const PLACE = { left: 54, right: 12, top: 10, bottom: 22 };
 
 function steps(most) {
   const rough = most / 4;
@@ -45,7 +45,7 @@ export function plot(title, series, write, { least = 1 } = {}) {
     const y = (value) => HEIGHT - PLACE.bottom - (value / top) * (HEIGHT - PLACE.top - PLACE.bottom);
     const grid = ticks.map((value) => [s("line", { x1: PLACE.left, x2: width - PLACE.right, y1: y(value), y2: y(value), class: "gridline" }), s("text", { x: PLACE.left - 7, y: y(value) + 3.5, "text-anchor": "end" }, write(value))]);
     const moments = [0, 0.25, 0.5, 0.75, 1].map((share) => end - span + share * span);
-    const times = moments.map((at, number) => s("text", { x: x(at), y: HEIGHT - 6, "text-anchor": number === 0 ? "start" : number === 4 ? "end" : "middle" }, time(at).replace(/:\d\d$/, "")));
+    const times = moments.map((at, number) => s("text", { x: x(at), y: HEIGHT - 6, "text-anchor": number === 0 ? "start" : number === 4 ? "end" : "middle" }, span < 900 ? time(at) : time(at).replace(/:\d\d$/, "")));
     const lines = series.map(({ index, kind }) => line(shown, index, kind, x, y, span));
     const cursor = s("line", { class: "cursor", y1: PLACE.top, y2: HEIGHT - PLACE.bottom, visibility: "hidden" });
     const picture = s("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, "aria-hidden": "true" }, grid, times, lines, cursor);

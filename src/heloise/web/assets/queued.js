@@ -74,7 +74,7 @@ export async function start(frame) {
       );
     });
     const more = queued.recipients.length > MOST && h("p", { class: "inside soft" }, `${plural(queued.recipients.length - MOST, "recipient")} more are not shown.`);
-    show(recipients, h("header", {}, h("h2", {}, "Recipients"), h("span", { class: "soft" }, plural(queued.recipients.length, "recipient"))), h("table", { class: "grid" }, h("tbody", {}, rows)), more);
+    show(recipients, h("header", {}, h("h2", {}, "Recipients"), h("span", { class: "soft" }, plural(queued.recipients.length, "recipient"))), h("table", { class: "grid recipients" }, h("tbody", {}, rows)), more);
   }
 
   function drawFacts({ queued, timeline: passport }) {

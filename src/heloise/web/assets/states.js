@@ -33,7 +33,8 @@ function straight(start, end) {
   const [x1, y1] = PLACES[start] ?? [490, 196];
   const [x2, y2] = PLACES[end] ?? [490, 196];
   const side = Math.sign(x2 - x1);
-  if (y1 === y2) return [`M${x1 + side * HALF.width(start)} ${y1} H${x2 - side * HALF.width(end)}`, (x1 + x2) / 2, y1];
+  const [from, to] = [x1 + side * HALF.width(start), x2 - side * HALF.width(end)];
+  if (y1 === y2) return [`M${from} ${y1} H${to}`, (from + to) / 2 - 3 * side, y1];
   const down = Math.sign(y2 - y1);
   return [`M${x1} ${y1 + down * HALF.height} L${x2} ${y2 - down * HALF.height}`, (x1 + x2) / 2, (y1 + y2) / 2];
 }
@@ -44,7 +45,7 @@ function words(text, x, y, kind) {
 
 /** The picture of `{states, arrows}`. `mark(state, before)` marks where a session stands, and the arrow it has come by. */
 export function drawStates({ states, arrows }, { marked = [] } = {}) {
-  const head = s("marker", { id: "head", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" });
+  const head = s("marker", { id: "head", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" });
   head.append(s("path", { d: "M0 0.8 L7.4 4 L0 7.2 Z", class: "head" }));
   const lines = new Map();
   const labels = [];
@@ -71,6 +72,8 @@ export function drawStates({ states, arrows }, { marked = [] } = {}) {
     for (const [name, group] of boxes) group.classList.toggle("here", name === state);
     for (const [name, line] of lines) line.classList.toggle("taken", name === `${before}>${state}`);
     picture.setAttribute("aria-label", `The states of a session; it is now: ${state}`);
+    const around = picture.parentElement; // on a narrow screen the picture is wider than its frame
+    around?.scrollTo({ left: ((PLACES[state]?.[0] ?? 0) / 980) * picture.clientWidth - around.clientWidth / 2, behavior: "smooth" });
   }
   return { picture, mark };
 }
