@@ -4,8 +4,14 @@ import { get, url } from "./api.js";
 
 const ASKING = 5000; // milliseconds
 
-/** Calls `heard(point)` with each new point, for as long as the page is there. */
-export function follow(heard) {
+// What is drawn anew under a finger would take the click with it.
+let pressed = false;
+addEventListener("pointerdown", () => (pressed = true), true);
+for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(() => (pressed = false), 200), true);
+
+/** Calls `hear(point)` with each new point, for as long as the page is there, but never while something is pressed. */
+export function follow(hear) {
+  const heard = (point) => (pressed ? setTimeout(() => heard(point), 300) : hear(point));
   let source = new EventSource(url("/events"));
   let failures = 0;
   source.onmessage = (event) => {
