@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,8 @@ def with_all(directory: Path, scenario: Scenario, *, more: str = "") -> None:
     (directory / "secret").write_text("x\n")
     text = configuration(directory, certificates(authority.issue("localhost")), ("starttls",))
     text = text.replace('tls = "starttls"\n', 'tls = "starttls"\nclient_certificates = true\nrequires_auth = true\n')
-    text = text.replace("[[tls.cert", f'[tls]\nclient_ca = "{authority.ca_file}"\n[[tls.cert')
+    shutil.copyfile(authority.ca_file, directory / "clients.pem")
+    text = text.replace("[[tls.cert", '[tls]\nclient_ca = "clients.pem"\n[[tls.cert')
     text += f'[auth]\nusers = "users"\nmechanisms = [{EVERY}]\n{more}'
     text += f'[auth.tokens]\nurl = "{INTROSPECTION}"\nclient_id = "mail"\nclient_secret_file = "secret"\n'
     text += '[auth.certificates]\n"laptop.example.test" = "alice"\n'
@@ -214,3 +216,18 @@ def test_heloise_user_keeps_what_it_is_told_to_keep(tmp_path: Path) -> None:
     again = (tmp_path / "users").read_text()
     assert [word.partition("$")[0] for word in again.partition(":")[2].split()] == ["SCRAM-SHA-1", "scrypt", "SECRET"]
     assert again != line
+
+
+def test_another_authority_for_clients_holds_without_a_restart(tmp_path: Path) -> None:
+    async def scenario(where: int, authority: Authority, log: Log) -> None:
+        strange = tmp_path / "strange"
+        strange.mkdir()
+        another = Authority(strange)
+        certificate = another.issue("laptop.example.test")
+        nobody = Credentials("")
+        assert await log_in(where, authority, "EXTERNAL", credentials=nobody, certificate=certificate) != ""
+        shutil.copyfile(another.ca_file, tmp_path / "clients.pem")
+        await log.saw("tls.certificates-read")
+        assert await log_in(where, authority, "EXTERNAL", credentials=nobody, certificate=certificate) == ""
+
+    with_all(tmp_path, scenario)

@@ -59,7 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     directory = tmp_path_factory.mktemp("logins")
     authority = Authority(directory)
     server, client = authority.issue("localhost"), authority.issue("laptop.test")
-    login = new_login(USER, PASSWORD, ("alice@here.test",), b"salt", tuple(Scheme))
+    login = new_login(USER, PASSWORD, ("alice@here.test",), b"salt-of-test", tuple(Scheme))
     (directory / "users").write_text(f"{login.encode()}\n")
     (directory / "secret").write_text("secret\n")
     web = ThreadingHTTPServer(("127.0.0.1", 0), Introspection)

@@ -1,6 +1,7 @@
 """Real handshakes on the loopback interface, on asyncio and uvloop. RFC 3207, RFC 8446."""
 
 import asyncio
+import shutil
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ import uvloop
 
 from heloise.mail.encryption import Encryption
 from heloise.net import SocketNetwork
-from heloise.net.tls import certificate_names, server_context
+from heloise.net.tls import certificate_names, context_for, load_server, server_context
 from heloise.testing.contracts import check_stream_pair
 from heloise.world import (
     CertificateFiles,
@@ -300,3 +301,23 @@ def test_a_session_that_sits_idle_under_tls_holds_little_memory(authority: Autho
             far.abort()
 
     asyncio.run(scenario())
+
+
+def test_files_of_the_same_name_with_another_content_are_read_again(tmp_path: Path) -> None:
+    old = Authority(tmp_path)
+    demand = old.server("localhost")
+    first = context_for(demand)
+    assert context_for(demand) is first
+    (tmp_path / "new").mkdir()
+    new = Authority(tmp_path / "new")
+    fresh = new.issue("localhost")
+    shutil.copyfile(fresh.chain, demand.certificates[0].chain)
+    shutil.copyfile(fresh.key, demand.certificates[0].key)
+    assert context_for(demand) is first, "who shakes hands looks at no file"
+    assert load_server(demand) is not first
+    assert context_for(demand) is load_server(demand)
+    client = old.client("localhost")
+    before = context_for(client)
+    assert client.ca_file is not None
+    shutil.copyfile(new.ca_file, client.ca_file)
+    assert context_for(client) is not before

@@ -7,7 +7,15 @@ import pytest
 from heloise.mail.address import Mailbox
 from heloise.reception.authority import Authority
 from heloise.reception.guessing import Guesses
-from heloise.reception.users import Login, UsersError, UsersUnavailable, keys_of_nobody, new_login, read_users
+from heloise.reception.users import (
+    Login,
+    Scheme,
+    UsersError,
+    UsersUnavailable,
+    keys_of_nobody,
+    new_login,
+    read_users,
+)
 from heloise.smtp.events import CredentialsProposed
 from heloise.smtp.sasl.mechanism import KeysWanted, PasswordOffered
 from heloise.smtp.sasl.scram import ScramServer
@@ -150,3 +158,45 @@ def test_a_user_sends_from_his_own_addresses_and_reports_from_nobody() -> None:
         assert str(refusal).startswith("553 5.7.1")
 
     run_simulated(story)
+
+
+# The test vector of the reference implementation, and what other programs write with other parameters.
+ARGON2 = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+
+
+def test_a_hash_of_argon2_that_another_program_made_is_good() -> None:
+    (carol,) = read_users(f"carol:{ARGON2} carol@example.test\n").values()
+    assert carol.knows("password")
+    assert not carol.knows("Password")
+    assert carol.schemes == (Scheme.ARGON2,)
+    assert carol.addresses == ("carol@example.test",)
+    assert ARGON2 not in repr(carol)
+
+
+def test_a_hash_of_argon2_is_made_and_read_back() -> None:
+    dave = new_login("dave", "sesame", (), b"salt-of-dave-16o", (Scheme.ARGON2,))
+    assert dave.encode().startswith("dave:$argon2id$v=19$m=65536,t=3,p=4$")
+    assert read_users(dave.encode()) == {"dave": dave}
+    assert dave.knows("sesame")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ARGON2[:40],
+        ARGON2.replace("v=19", "v=16"),
+        ARGON2.replace("m=65536", "m=4194304"),
+        ARGON2.replace("t=2", "t=999"),
+        ARGON2.replace("p=1", "p=0"),
+        ARGON2.replace("argon2id", "argon2x"),
+    ],
+)
+def test_a_hash_of_argon2_that_is_broken_or_a_bomb_is_refused(broken: str) -> None:
+    with pytest.raises(UsersError, match=r"Argon2|none of"):
+        read_users(f"carol:{broken}")
+
+
+def test_without_the_package_a_hash_of_argon2_is_told_to_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsersError, match=r"heloise\[argon2\]"):
+        read_users(f"carol:{ARGON2}")

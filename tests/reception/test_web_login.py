@@ -203,7 +203,7 @@ class Rows:
         pass
 
 
-ALICE = new_login("alice", "sesame", ("alice@example.test",), b"salt", tuple(Scheme))
+ALICE = new_login("alice", "sesame", ("alice@example.test",), b"salt-of-test", tuple(Scheme))
 
 
 def test_users_in_a_database_are_read_word_by_word() -> None:
@@ -221,7 +221,7 @@ def test_users_in_a_database_are_read_word_by_word() -> None:
 
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_whatever_is_kept_of_a_password_is_read_as_written_and_knows_it(scheme: Scheme) -> None:
-    login = new_login("alice", "sesame", ("@example.test",), b"salt", (scheme,))
+    login = new_login("alice", "sesame", ("@example.test",), b"salt-of-test", (scheme,))
     name, _, rest = login.encode().partition(":")
     assert read_login(name, rest.split()) == login
     assert login.schemes == (scheme,)

@@ -25,11 +25,20 @@ class CertificateWatch:
         self._journal = journal
         self._tls = server_tls(configuration.tls, version)
         self._files = [name for each in configuration.tls.certificates for name in (each.chain, each.key)]
+        self._client_ca = configuration.tls.client_ca if self._tls is not None else None
+        if self._client_ca is not None:
+            self._files.append(self._client_ca)
         self._newest = self._tls  # tried last, though it may not have been of use
         self._watch = Watch("certificates", world, self._refresh)
         self._stamps = self._look()
         if self._tls is not None:
-            world.network.load_tls(self._tls)
+            self._load(self._tls)
+
+    def _load(self, tls: ServerTls) -> None:
+        """Both with and without asking clients for a certificate. Blocks. Raises TlsFileError."""
+        self._world.network.load_tls(tls)
+        if self._client_ca is not None:
+            self._world.network.load_tls(replace(tls, client_ca=self._client_ca))
 
     def tls(self, client_ca: str | None = None) -> ServerTls | None:
         """What the next handshake is made with; None without a certificate. With `client_ca` clients are asked for
@@ -60,7 +69,7 @@ class CertificateWatch:
         assert self._newest is not None  # else nobody looks
         self._newest = tls = replace(self._newest, version=self._newest.version + 1)
         try:
-            await lane.run(self._world.network.load_tls, tls)
+            await lane.run(self._load, tls)
         except TlsFileError as error:
             self._journal.certificates_broken(str(error))
         else:

@@ -22,10 +22,10 @@ stdin_option = click.option(
 keep_option = click.option(
     "--keep",
     "schemes",
-    type=click.Choice(["scram-sha-256", "scram-sha-1", "scrypt", "cram-md5"]),
+    type=click.Choice(["scram-sha-256", "scram-sha-1", "scrypt", "argon2", "cram-md5"]),
     multiple=True,
-    help="What is kept of the password: keys for SCRAM (the default is scram-sha-256), a hash of scrypt for PLAIN and "
-    "LOGIN only, or for cram-md5 the password itself. May be repeated.",
+    help="What is kept of the password: keys for SCRAM (the default is scram-sha-256), a hash of scrypt or "
+    "Argon2id for PLAIN and LOGIN only, or for cram-md5 the password itself. May be repeated.",
 )
 
 

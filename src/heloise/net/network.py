@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from heloise.net.faults import connect_error
 from heloise.net.stream import RECEIVE_BUFFER, SocketStream
-from heloise.net.tls import context_for
+from heloise.net.tls import load_server
 from heloise.world.errors import LinkError, LinkFault
 from heloise.world.network import AnyEndpoint, Endpoint, Stream, UnixEndpoint
 from heloise.world.tls import ServerTls
@@ -134,7 +134,7 @@ class SocketNetwork:
 
     def load_tls(self, demand: ServerTls) -> None:
         """Read the files of `demand`, so that `start_tls` need not. Blocks. Raises TlsFileError."""
-        context_for(demand)
+        load_server(demand)
 
     async def _connect(self, endpoint: AnyEndpoint, local_address: str | None) -> SocketStream:
         failure = OSError(errno.EHOSTUNREACH, "no address")

@@ -27,6 +27,8 @@ _EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _ROUNDS: Final = 10  # flights of a handshake; TLS 1.2 needs four
 
 
+_MOST_LOADED: Final = 32
+_LOADED: Final[dict[ServerTls, tuple[ssl.SSLContext, tuple[int, ...]]]] = {}  # with when the files were written
 _GIVEN: Final[dict[ServerTls, ssl.SSLContext]] = {}
 
 
@@ -43,13 +45,33 @@ def given_tls(context: ssl.SSLContext) -> ServerTls:
 def context_for(demand: TlsDemand) -> ssl.SSLContext:
     """The context that makes a handshake as it is wanted. Blocks when it is the first time. Raises TlsFileError."""
     if isinstance(demand, ServerTls):
-        return server_context(demand) if demand.certificates else _GIVEN[demand]
-    files = demand.certificate
-    stamp = None if files is None else (_changed(files.chain), _changed(files.key))
-    return client_context(demand.verify, demand.ca_file, files, stamp)
+        if not demand.certificates:
+            return _GIVEN[demand]
+        known = _LOADED.get(demand)
+        return known[0] if known is not None else load_server(demand)
+    files, paths = demand.certificate, [] if demand.ca_file is None else [demand.ca_file]
+    if files is not None:
+        paths += [files.chain, files.key]
+    return client_context(demand.verify, demand.ca_file, files, tuple(map(_changed, paths)))
 
 
-@lru_cache(maxsize=32)
+def load_server(demand: ServerTls) -> ssl.SSLContext:
+    """The context of what is in the files now; handshakes are made with it from now on. Blocks. Raises TlsFileError."""
+    if not demand.certificates:
+        return _GIVEN[demand]
+    paths = [path for files in demand.certificates for path in (files.chain, files.key)]
+    paths += [] if demand.client_ca is None else [demand.client_ca]
+    stamps = tuple(map(_changed, paths))
+    known = _LOADED.get(demand)
+    if known is not None and known[1] == stamps:
+        return known[0]
+    made = server_context(demand)
+    _LOADED[demand] = made, stamps
+    while len(_LOADED) > _MOST_LOADED:
+        del _LOADED[next(iter(_LOADED))]
+    return made
+
+
 def server_context(demand: ServerTls) -> ssl.SSLContext:
     """Of the first certificate; when a client names a server that another one is for, that one takes over."""
     contexts = [_certified(files, demand.profile) for files in demand.certificates]
@@ -81,8 +103,7 @@ def client_context(
     certificate: CertificateFiles | None = None,
     stamp: object = None,
 ) -> ssl.SSLContext:
-    """`stamp` is another one when the files of `certificate` have changed. Raises TlsFileError: a file can not be
-    used."""
+    """`stamp` is another one when one of the files has changed. Raises TlsFileError: a file can not be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if not verify:
         context.check_hostname = False

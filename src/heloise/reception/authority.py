@@ -4,6 +4,7 @@ An unknown user costs the same time and looks the same as a wrong password. Hash
 Whoever knows the users and can not be asked is trouble (454), and never a refusal.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias, assert_never
@@ -13,7 +14,7 @@ from heloise.mail.address import Mailbox
 from heloise.mail.cause import Rule
 from heloise.mail.reply import Reply, printable
 from heloise.reception.guessing import Guesses
-from heloise.reception.users import Login, UsersUnavailable, keys_of_nobody, knows
+from heloise.reception.users import Login, UsersUnavailable, keys_of_nobody
 from heloise.smtp import replies
 from heloise.smtp.events import CredentialsProposed
 from heloise.smtp.sasl.cram_md5 import fits
@@ -25,6 +26,7 @@ from heloise.world import World
 _SECRET = 32  # octets
 _CHALLENGE = 334
 _MOST_VOUCHED = 10_000
+_AT_ONCE = 2  # passwords that are computed with: each takes a processor for a while, and memory with some hashes
 Find: TypeAlias = Callable[[str], Awaitable[Login | None]]
 """The user of this name, or None. Raises UsersUnavailable."""
 
@@ -78,6 +80,7 @@ class Authority:
         self._guesses = guesses if guesses is not None else Guesses()
         self._trouble = trouble
         self._secret = world.entropy.octets(_SECRET)
+        self._computing = asyncio.Semaphore(_AT_ONCE)
         self._vouched: OrderedDict[str, Login] = OrderedDict()  # those of `passwords`, for their addresses
 
     async def judge(self, proposal: CredentialsProposed, client: str | None) -> Reply:
@@ -146,9 +149,12 @@ class Authority:
                     self._vouched.popitem(last=False)
             return found is not None
         if login is None:
-            await self._world.blocking.run(knows, password, keys_of_nobody(user, self._secret))
-            return False
-        return await self._world.blocking.run(login.knows, password)
+            login = Login(name=user, keys=keys_of_nobody(user, self._secret))
+        await self._computing.acquire()
+        try:
+            return await self._world.blocking.run(login.knows, password)
+        finally:
+            self._computing.release()
 
     async def _is_token(self, user: str, token: str) -> bool:
         """The client has said who it is, and the token has to say the same."""

@@ -6,8 +6,9 @@ A name, a colon, the keys as RFC 5803 writes them (PostgreSQL does likewise), th
 from; "@domain" is every address in one. The keys are good for SCRAM-SHA-256, PLAIN and LOGIN; nobody who reads them can
 log in with them here without guessing, but he could play the server.
 
-Behind the colon there may be more than one proof, or others: `SCRAM-SHA-1$...` likewise, `scrypt$...` for PLAIN and
-LOGIN only, and `SECRET$` with the password itself in base64, which CRAM-MD5 needs and which has to be kept secret.
+Behind the colon there may be more than one proof, or others: `SCRAM-SHA-1$...` likewise, `scrypt$...` and
+`$argon2id$...` for PLAIN and LOGIN only, and `SECRET$` with the password itself in base64, which CRAM-MD5 needs and
+which has to be kept secret.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from heloise.mail.address import AddressError, Mailbox, check_domain
+from heloise.reception import argon2
 from heloise.smtp.sasl.mechanism import ScramKeys
 from heloise.smtp.sasl.saslprep import saslprep
 from heloise.smtp.sasl.scram import LEAST_ITERATIONS, MOST_ITERATIONS, make_keys
@@ -66,13 +68,15 @@ class Scheme(Enum):
     SCRAM_SHA_256 = "scram-sha-256"
     SCRAM_SHA_1 = "scram-sha-1"
     SCRYPT = "scrypt"
+    ARGON2 = "argon2"
     SECRET = "cram-md5"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """One user: `addresses` as in the file, in lower case where they are a domain. `keys`, `sha1_keys`, `scrypt` and
-    `secret` are what is kept of the password; for a user that somebody else vouches for there is none of them."""
+    """One user: `addresses` as in the file, in lower case where they are a domain. `keys`, `sha1_keys`, `scrypt`,
+    `argon2` and `secret` are what is kept of the password; for a user that somebody else vouches for there is none of
+    them."""
 
     name: str
     keys: ScramKeys | None = None
@@ -80,6 +84,7 @@ class Login:
     sha1_keys: ScramKeys | None = None
     scrypt: ScryptHash | None = None
     secret: str | None = field(default=None, repr=False)
+    argon2: str | None = field(default=None, repr=False)
 
     def keys_for(self, hash_name: str) -> ScramKeys | None:
         """For SCRAM with this hash."""
@@ -91,6 +96,8 @@ class Login:
             return knows(password, self.keys)
         if self.scrypt is not None:
             return self.scrypt.fits(password)
+        if self.argon2 is not None:
+            return argon2.fits(_prepared(password), self.argon2)
         if self.sha1_keys is not None:
             return knows(password, self.sha1_keys, "sha1")
         return self.secret is not None and hmac.compare_digest(self.secret.encode(), password.encode())
@@ -102,6 +109,7 @@ class Login:
             (Scheme.SCRAM_SHA_256, self.keys),
             (Scheme.SCRAM_SHA_1, self.sha1_keys),
             (Scheme.SCRYPT, self.scrypt),
+            (Scheme.ARGON2, self.argon2),
             (Scheme.SECRET, self.secret),
         )
         return tuple(scheme for scheme, one in kept if one is not None)
@@ -122,6 +130,8 @@ class Login:
         ]
         if (made := self.scrypt) is not None:
             proofs.append(f"scrypt$ln={made.ln},r={made.r},p={made.p}${_in(made.salt)}${_in(made.octets)}")
+        if self.argon2 is not None:
+            proofs.append(self.argon2)
         if self.secret is not None:
             proofs.append(f"SECRET${_in(self.secret.encode())}")
         return f"{self.name}:" + " ".join((*proofs, *self.addresses))
@@ -145,6 +155,7 @@ def new_login(
         keys=_made(password, salt, "sha256") if Scheme.SCRAM_SHA_256 in schemes else None,
         sha1_keys=_made(password, salt, "sha1") if Scheme.SCRAM_SHA_1 in schemes else None,
         scrypt=scrypt,
+        argon2=argon2.make_hash(_prepared(password), salt) if Scheme.ARGON2 in schemes else None,
         secret=saslprep(password) if Scheme.SECRET in schemes else None,
         addresses=tuple(map(_address, addresses)),
     )
@@ -155,11 +166,16 @@ def _made(password: str, salt: bytes, hash_name: str) -> ScramKeys:
 
 
 def _scrypt(password: str, salt: bytes, ln: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(
+        _prepared(password), salt=salt, n=1 << ln, r=r, p=p, maxmem=_MOST_MEMORY + (1 << 20), dklen=32
+    )
+
+
+def _prepared(password: str) -> bytes:
     try:
-        prepared = saslprep(password).encode()
+        return saslprep(password).encode()
     except ValueError:
-        prepared = password.encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(prepared, salt=salt, n=1 << ln, r=r, p=p, maxmem=_MOST_MEMORY + (1 << 20), dklen=32)
+        return password.encode("utf-8", "surrogatepass")
 
 
 def _in(octets: bytes) -> str:
@@ -202,7 +218,7 @@ def _read_line(number: int, line: str) -> Login:
 def read_login(name: str, words: Sequence[str]) -> Login:
     """A user, of what stands behind the colon, or in a database. Raises ValueError, without any secret in it."""
     keys: dict[str, ScramKeys] = {}
-    scrypt, secret = None, None
+    scrypt, secret, argon = None, None, None
     rest = list(words)
     while rest and "$" in rest[0]:
         proof = rest.pop(0)
@@ -212,15 +228,20 @@ def read_login(name: str, words: Sequence[str]) -> Login:
             scrypt = _scrypt_hash(found)
         elif (found := _SECRET.fullmatch(proof)) is not None:
             secret = _octets(found[1]).decode()
+        elif proof.startswith("$argon2"):
+            argon = argon2.check_hash(proof)
         else:
-            raise ValueError("what is kept of the password is none of SCRAM-SHA-256$, SCRAM-SHA-1$, scrypt$, SECRET$")
-    if not keys and scrypt is None and secret is None:
+            raise ValueError(
+                "what is kept of the password is none of SCRAM-SHA-256$, SCRAM-SHA-1$, scrypt$, $argon2id$, SECRET$"
+            )
+    if not keys and scrypt is None and argon is None and secret is None:
         raise ValueError("a line is name:SCRAM-SHA-256$… and addresses; `heloise user` writes it")
     return Login(
         name=check_name(name),
         keys=keys.get("256"),
         sha1_keys=keys.get("1"),
         scrypt=scrypt,
+        argon2=argon,
         secret=secret,
         addresses=tuple(map(_address, rest)),
     )
