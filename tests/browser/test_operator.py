@@ -291,7 +291,7 @@ def test_a_queue_of_a_hundred_thousand_is_shown_page_by_page_without_waiting(bro
             begun = time.monotonic()
             page.go(server.url + path)
             took = time.monotonic() - begun
-            assert took < 10, f"{path} took {took:.1f} s"  # a tenth of a second on a quiet machine
+            assert took < SECONDS, f"{path} took {took:.1f} s"  # a fifth of a second on a quiet machine
         page.go(f"{server.url}/queue")
         assert "100,000 messages in the queue" in page.text(".told-counts")
         assert page.count(".queue tbody tr") == 50
@@ -305,8 +305,8 @@ def test_a_queue_of_a_hundred_thousand_is_shown_page_by_page_without_waiting(bro
             page.wait("document.querySelector('main[data-ready]') !== null")
         page.go(f"{server.url}/queue?domain=site77.test")
         page.wait("document.querySelectorAll('.queue tbody tr').length === 50")
-        press(page, "[data-deed=hold]")
-        assert "All that fit" in page.text(".dialog")
+        page.click("[data-deed=hold]")  # it counts before it asks
+        assert "All that fit, on all pages: 200 messages" in page.text(".dialog")
         page.click(".dialog button[type=submit]")
         page.wait("document.querySelector('.told-counts').innerText.includes('200 held')")
         assert page.trouble == []

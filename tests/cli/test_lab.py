@@ -29,7 +29,7 @@ SCRIPT = (
     ".",
     "QUIT",
 )
-PATIENCE = 30.0  # seconds; a deadline, not a wait
+PATIENCE = 60.0  # seconds; a deadline, not a wait
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from heloise.app.api import BASE
+from heloise.app.api import BASE, narrowed
 from heloise.app.control import Desk
 from heloise.app.control_desk import ControlError
 from heloise.app.explain_pages import EXPLAIN_PAGES, EXPLAINING
@@ -25,6 +25,7 @@ _PAGES = (
     *EXPLAIN_PAGES,
 )
 _STILL_HERE = 15.0  # seconds; a browser, or a proxy before it, takes silence for an end
+MOST_COUNTED = 100_000  # messages
 _LISTENERS = 100  # pages that are told at once; the others ask from time to time
 
 
@@ -47,6 +48,7 @@ class AdminPages:
             Route("GET", f"{BASE}/history", self._points),
             Route("GET", f"{BASE}/events", self._events),
             Route("GET", f"{BASE}/refusals", self._refusals),
+            Route("GET", f"{BASE}/count", self._count),
             Route("GET", f"{BASE}/messages/{{id}}/told", self._told),
             Route("GET", f"{BASE}/messages/{{id}}/header", self._header),
             *(Route("GET", BASE + path, handle) for path, _, handle, _ in EXPLAINING),
@@ -88,6 +90,11 @@ class AdminPages:
         most = sorted(samples, key=lambda each: -each[2])[:20]
         told = [{"code": labels["code"], "cause": labels["cause"], "count": number} for _, labels, number in most]
         return as_json({"refusals": told})
+
+    async def _count(self, request: Request, found: Mapping[str, str]) -> Answer:
+        """How many messages fit, up to `MOST_COUNTED`: asked before something is done to all of them."""
+        wanted = {"do": "count", "selection": narrowed(request.query), "limit": MOST_COUNTED}
+        return as_json({"messages": (await self._desk.ask(wanted))["messages"], "most": MOST_COUNTED})
 
     async def _told(self, request: Request, found: Mapping[str, str]) -> Answer:
         """The timeline of a message in words; null when no passport is kept of it."""

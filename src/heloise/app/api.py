@@ -53,7 +53,7 @@ async def _queue(desk: Desk, request: Request, found: Mapping[str, str]) -> Answ
     limit = _number(request.query.get("limit", "100"), "limit", int)
     if not 1 <= limit <= MOST:
         raise HttpProblem(400, f"limit is from 1 to {MOST}")
-    wanted = {"do": "list", "selection": _narrowed(request.query), "limit": limit, "after": request.query.get("after")}
+    wanted = {"do": "list", "selection": narrowed(request.query), "limit": limit, "after": request.query.get("after")}
     messages = (await _ask(desk, wanted))["messages"]
     following = messages[-1]["id"] if len(messages) == limit else None
     return as_json({"messages": messages, "counts": await _ask(desk, {"do": "counts"}), "after": following})
@@ -249,7 +249,8 @@ async def _ask(desk: Desk, request: Json) -> Json:
         raise HttpProblem(409, str(error)) from error
 
 
-def _narrowed(query: Mapping[str, str]) -> Json:
+def narrowed(query: Mapping[str, str]) -> Json:
+    """The selection that a query means. Raises HttpProblem: there is no such thing to narrow by."""
     unknown = set(query) - {*NARROWING, "limit", "after"}
     if unknown:
         raise HttpProblem(400, f"there is no {min(unknown)!r} to narrow by; there are {', '.join(NARROWING)}")

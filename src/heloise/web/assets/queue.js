@@ -107,14 +107,20 @@ export async function start(frame) {
     if (!messages.length) return void show(deeds);
     const some = chosen.size > 0;
     const who = some ? plural(chosen.size, "message") : isNarrowed ? "All that fit" : "The whole queue";
-    show(deeds, h("span", { class: "whom" }, who, some ? "" : isNarrowed ? ", on all pages" : ""), deedButtons((deed) => act(deed, who, some), { small: true }));
+    show(deeds, h("span", { class: "whom" }, who, some ? "" : isNarrowed ? ", on all pages" : ""), deedButtons((deed) => act(deed, who, some).catch(frame.problem), { small: true }));
   }
 
-  function act(deed, who, some) {
+  async function act(deed, who, some) {
     const ids = [...chosen];
-    const everything = Object.keys(narrowing()).length ? { selection: narrowing() } : { all: true };
+    const isNarrowed = Object.keys(narrowing()).length > 0;
+    const everything = isNarrowed ? { selection: narrowing() } : { all: true };
     const does = some ? (body) => each(ids, deed, body) : (body) => post(`/queue/${deed}`, { ...everything, ...body });
-    askAndDo(frame, deed, some ? who : `${who}${who === "All that fit" ? ", on all pages" : `: ${plural(counts.messages, "message")}`}`, does, async () => {
+    let whom = some ? who : `${who}: ${plural(counts.messages, "message")}`;
+    if (!some && isNarrowed) {
+      const { messages: fit, most } = await get(`/count${query(narrowing())}`);
+      whom = `All that fit, on all pages: ${fit >= most ? `${count(most)} messages or more` : plural(fit, "message")}`;
+    }
+    askAndDo(frame, deed, whom, does, async () => {
       chosen.clear();
       await look();
     });
