@@ -3,6 +3,7 @@
 import json
 import smtplib
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -235,10 +236,26 @@ def test_a_message_is_forgotten_and_then_everything(page: Page, server: DevServe
     page.click(".message .actions button:last-child")
     page.until(lambda: len(server.running.inbox.messages) == 1, "one message less")
     page.until(lambda: "brought no mail" in page.text(".mail-pane"), "a word about it")
-    page.click(".list-head button.quiet")
+    page.click(".list-head button.quiet:last-child")
     page.click("dialog button.danger")
     page.until(lambda: page.text("h1") == "No mail yet", "an empty page")
     assert server.running.sessions.sessions == ()
+
+
+def test_what_fits_is_saved_to_a_file_and_read_from_one(page: Page, server: DevServer, tmp_path: Path) -> None:
+    server.letter("one")
+    server.letter("two")
+    page.go(f"{server.url}/?query=subject:two")
+    page.click("#files")
+    saved = page.run("fetch(document.querySelector('dialog a').href).then((answer) => answer.text())")
+    assert "Subject: two" in saved
+    assert "Subject: one" not in saved
+    (tmp_path / "old.mbox").write_text("From a@b.test Sat Jan  3 01:05:34 1996\nSubject: two, old\n\nHello\n")
+    found = page.call("Runtime.evaluate", expression="document.getElementById('archive-file')")
+    place = found["result"]["objectId"]
+    page.call("DOM.setFileInputFiles", files=[str(tmp_path / "old.mbox")], objectId=place)
+    page.until(lambda: "1 message read" in page.text("dialog"), "that it was read")
+    rows_are(page, ["two", "two, old"])
 
 
 def test_what_a_client_does_against_the_rules_is_shown_with_its_clause(page: Page, server: DevServer) -> None:
@@ -281,6 +298,11 @@ def test_nothing_is_cut_off_and_all_text_can_be_read(page: Page, server: DevServ
     is_there(page, ".why")
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
     assert page.run("document.scrollingElement.scrollTop") == 0
+    outside = page.run(
+        "[...document.querySelectorAll('.side, .bar, .pane, .session-head, .list-head, .message-head')]"
+        ".filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.className)"
+    )
+    assert outside == []
     pale = page.run(CONTRAST)
     assert pale == []
 

@@ -97,4 +97,8 @@ def test_a_page_of_a_stranger_can_change_nothing() -> None:
     assert refused("POST", **here, origin="null") == 403
     assert refused("DELETE", **here, sec_fetch_site="cross-site") == 403
     assert refused("POST", host="localhost:8025", origin="http://localhost:8025", content_type="text/plain") == 415
+    file = {"host": "localhost:8025", "origin": "http://localhost:8025", "content_type": "application/zip"}
+    assert refused("POST", **file) == 415
+    assert refused("POST", **file, x_heloise="page") is None
+    assert refused("POST", **{**file, "origin": "http://localhost:1"}, x_heloise="page") == 403
     assert refused("POST", host="localhost:8025") is None  # curl -d

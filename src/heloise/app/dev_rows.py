@@ -3,10 +3,9 @@
 Mail outlives the session that brought it, since fewer sessions are kept than messages: it then has a row of its own.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, TypeAlias
 
 from heloise.app.dev import Catching
@@ -51,12 +50,12 @@ async def rows(running: Catching, wish: Wish, start: int, limit: int) -> tuple[i
 async def _sessions(running: Catching, wish: Wish) -> Sequence[Row]:
     sessions, messages = running.sessions.sessions, running.inbox.messages
     if wish.is_for_all:
-        return _Newest((*_orphans(running, messages, sessions), *sessions))
+        return _Newest((*_orphans(messages, sessions), *sessions))
     fitting = await _fitting(running, wish) if wish.query or wish.mailbox else messages
     with_mail = {message.origin.session for message in fitting}
     fits = _fits_session(wish)
     kept = [each for each in sessions if _is_in_state(each, wish.only) and (each.session_id in with_mail or fits(each))]
-    alone = () if wish.only in ("refused", "violations", "open") else _orphans(running, fitting, sessions)
+    alone = () if wish.only in ("refused", "violations", "open") else _orphans(fitting, sessions)
     return _Newest((*alone, *kept))
 
 
@@ -69,16 +68,10 @@ async def _fitting(running: Catching, wish: Wish) -> Sequence[CaughtMessage]:
     return inbox.mailbox(wish.mailbox) if wish.mailbox else inbox.messages
 
 
-def _orphans(
-    running: Catching, messages: Sequence[CaughtMessage], sessions: Sequence[CaughtSession]
-) -> list[CaughtMessage]:
-    """Mail whose session is forgotten: all that is older than the sessions that are kept, and some of the rest."""
-    if not sessions:
-        return list(messages)
-    older = bisect_left(messages, sessions[0].started_at, key=lambda message: message.origin.received_at)
-    get = running.sessions.get
-    rest = (message for message in islice(messages, older, None) if get(message.origin.session) is None)
-    return [*messages[:older], *rest]
+def _orphans(messages: Sequence[CaughtMessage], sessions: Sequence[CaughtSession]) -> list[CaughtMessage]:
+    """Mail whose session is forgotten, or that came from a file."""
+    known = {each.session_id for each in sessions}
+    return [message for message in messages if message.origin.session not in known]
 
 
 def _is_in_state(session: CaughtSession, only: str) -> bool:

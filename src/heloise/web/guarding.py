@@ -2,7 +2,8 @@
 
 A page of a stranger in a browser on this machine must neither read nor change anything: not by a name of its own that
 leads here (DNS rebinding: the Host has to be ours), not by a form, a picture or a script (what changes something and
-comes from a browser has to be of our own origin, and be JSON, which a browser asks for leave to send elsewhere).
+comes from a browser has to be of our own origin, and be JSON or have a field of ours in its header, which a browser
+asks for leave to send elsewhere).
 """
 
 from collections.abc import Collection
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 from heloise.web.exchange import JSON, HttpProblem, Request
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+OUR_FIELD = "x-heloise"
+"""What a page of ours says when it sends something else than JSON, such as a file; the value does not matter."""
 _READING = ("GET", "HEAD")
 _OURS = ("same-origin", "none")  # a page of ours, or the address bar
 
@@ -31,7 +34,8 @@ def check_origin(request: Request) -> None:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if (origin is not None and urlsplit(origin).netloc != host) or (site is not None and site not in _OURS):
         raise HttpProblem(403, "a page of another origin may not change anything here")
-    if (origin is not None or site is not None) and content_type_of(request) != JSON:
+    is_plain = content_type_of(request) != JSON and OUR_FIELD not in request.headers
+    if (origin is not None or site is not None) and is_plain:
         raise HttpProblem(415, f"what changes something is sent by a browser as {JSON}")
 
 

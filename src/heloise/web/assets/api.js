@@ -14,10 +14,11 @@ export class Problem extends Error {
 }
 
 async function ask(method, path, body, signal) {
-  const headers = method === "GET" ? {} : { "Content-Type": "application/json" };
+  const isFile = body instanceof Blob;
+  const headers = method === "GET" ? {} : isFile ? { "X-Heloise": "page" } : { "Content-Type": "application/json" };
   let answer;
   try {
-    answer = await fetch(BASE + path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(BASE + path, { method, headers, signal, body: isFile || body === undefined ? body : JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "The server does not answer. Is it still running?");
@@ -31,7 +32,7 @@ async function ask(method, path, body, signal) {
 
 /** Ask for something: JSON as values, anything else as text. Raises Problem. */
 export const get = (path, signal) => ask("GET", path, undefined, signal);
-/** Change something. Raises Problem. */
+/** Change something; the body is a value, or a file. Raises Problem. */
 export const post = (path, body = {}) => ask("POST", path, body);
 /** Forget something. Raises Problem. */
 export const remove = (path, body) => ask("DELETE", path, body);

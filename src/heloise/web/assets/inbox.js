@@ -1,6 +1,7 @@
 // The first page of a development server: a live list of sessions with their mail, and the one that was opened.
 
 import { get, query, remove } from "./api.js";
+import { archive } from "./archive.js";
 import { h, icon, show } from "./dom.js";
 import { failing } from "./failing.js";
 import { count, kindOf, plural, size, time, wholeTime } from "./format.js";
@@ -79,7 +80,8 @@ class Inbox {
     this.pulse = h("span", { class: "pulse", role: "img" });
     this.clear = h("button", { class: "quiet small", title: "Forget everything", "aria-label": "Forget all messages and sessions", onclick: () => this.#clear() }, icon("trash"));
     this.nothing = h("p", { class: "empty", hidden: true });
-    const head = h("div", { class: "list-head" }, h("div", { class: "segments", role: "group", "aria-label": "Rows" }, this.segments), this.only, h("span", { class: "push" }), this.clear);
+    const files = h("button", { class: "quiet small", id: "files", title: "Save to a file, or read from one", "aria-label": "Save to a file, or read from one", onclick: () => archive(this.frame, this.wish) }, icon("box"));
+    const head = h("div", { class: "list-head" }, h("div", { class: "segments", role: "group", "aria-label": "Rows" }, this.segments), this.only, h("span", { class: "push" }), files, this.clear);
     const foot = h("div", { class: "list-foot" }, this.pulse, this.total);
     this.side = h("section", { class: "side", "aria-label": "List" }, head, this.nothing, this.list.element, foot);
     this.hint = h("div", { class: "choose" }, h("p", {}, "Choose a session: ", h("kbd", {}, "j"), " ", h("kbd", {}, "k"), " or a click."));
@@ -314,6 +316,6 @@ const verb = (command) => (command === "" ? "at once" : command.startsWith("[mes
 
 function title(row, mail) {
   if (mail) return mail.subject || "(no subject)";
-  if (row.refusal) return row.refusal.text;
+  if (row.refusal) return row.refusal.text.includes(" ") ? row.refusal.text : `Cut on purpose: ${row.refusal.text}`;
   return row.state === "open" ? "Session in progress" : "No mail";
 }
