@@ -109,13 +109,13 @@ def test_mail_and_refusals_appear_while_the_page_is_open(page: Page, server: Dev
 
 
 def test_where_events_do_not_get_through_it_asks(page: Page, server: DevServer) -> None:
+    page.may_be_troubled = True  # that they are blocked is what the console tells
     page.call("Network.setBlockedURLs", urls=["*/events"])
     server.letter("first")
     page.go(server.url)
     page.wait("document.querySelector('.pulse.polling') !== null", "polling")
     server.letter("second")
     rows_are(page, ["second", "first"])
-    page.trouble.clear()  # that they are blocked is what the console tells
 
 
 def test_a_session_that_goes_on_is_followed(page: Page, server: DevServer) -> None:
@@ -194,10 +194,10 @@ def test_rules_to_fail_by_are_made_seen_and_removed(page: Page, server: DevServe
     page.until(lambda: "1 rule" in page.text(".rules"), "the rule")
     (rule,) = server.running.faults.rules
     assert (rule.times, rule.to) == (2, "*@slow.example")
+    page.may_be_troubled = True  # the console tells that the server says 400
     page.run("document.getElementById('fail-phrase').value = 'nonsense'")
     page.click("dialog button.primary")
     page.until(lambda: "nonsense" in page.text(".trouble"), "what is wrong")
-    page.trouble.clear()  # the console tells that the server said 400
     page.click(".rules button")
     counts(page, ".rules li", 0)
     assert server.running.faults.rules == ()
