@@ -1,11 +1,12 @@
 """`heloise dev`: the development mail server. The same server with another sink: everything is caught."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from heloise.app.catching import CatchingNames, CatchingRouter
+from heloise.app.catching_users import catching_auth, catching_authority
 from heloise.app.desk import CatchingDesk
 from heloise.app.inbox_files import load
 from heloise.app.journal import Journal
@@ -21,21 +22,16 @@ from heloise.inbox.store import InboxFile, InboxKeeper
 from heloise.lint.attending import SessionLint
 from heloise.mail.violation import Violation
 from heloise.reception.admission import Admission, AdmissionPolicy, Audience
-from heloise.reception.authority import Authority
 from heloise.reception.census import Census
 from heloise.reception.door import Door, RecorderFactory, Visit
 from heloise.reception.reception import ReceptionDesk
-from heloise.reception.users import Login
-from heloise.smtp.limits import NO_AUTH, AuthRules, SessionLimits
+from heloise.smtp.limits import SessionLimits
 from heloise.smtp.registry import discover
-from heloise.smtp.sasl.exchange import MECHANISMS
-from heloise.smtp.sasl.scram import LEAST_ITERATIONS, make_keys
 from heloise.smtp.transcript import Recorder
 from heloise.world import CertificateFiles, Endpoint, ServerTls, World
 
 _STOP_PATIENCE = 5.0
 _SESSIONS = 10_000
-_SALT = 16  # octets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +40,9 @@ class CatchOptions:
 
     `faults` are rules to fail by, chance among them from `seed`; with `magic` recipients may ask for faults themselves.
     `pedantic` refuses what other servers bear. With a `certificate` there is STARTTLS, and implicit TLS at
-    `tls_endpoint` if that is given. `users` and their passwords may log in, nobody has to. `store` is a file that keeps
-    the inbox over a restart, `load` are files with messages to begin with; mail is released by `relay` only.
+    `tls_endpoint` if that is given. `users` and their passwords may log in, and with `anybody` others with any
+    password; nobody has to, unless it `requires_auth`. `store` is a file that keeps the inbox over a restart, `load`
+    are files with messages to begin with; mail is released by `relay` only.
     """
 
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 1025))
@@ -61,6 +58,8 @@ class CatchOptions:
     grouping: Grouping = BY_ADDRESS
     tls_endpoint: Endpoint | None = None
     users: Mapping[str, str] = field(default_factory=dict)
+    anybody: bool = False
+    requires_auth: bool = False
     store: str | None = None
     load: tuple[str, ...] = ()
     relay: RelayOptions | None = None
@@ -147,7 +146,7 @@ async def catching(
         world=world,
         words="ESMTP heloise dev",
         tls=lambda: tls,
-        authority=Authority(_users(world, options.users), world) if options.users else None,
+        authority=catching_authority(world, options.users, anybody=options.anybody),
     )
     async with AsyncExitStack() as open_doors:
         if options.store is not None:
@@ -192,7 +191,7 @@ def _door(desk: ReceptionDesk, options: CatchOptions, watch: _Watch, *, tls_firs
         census=Census(total=_SESSIONS, per_client=_SESSIONS),
         lmtp=options.lmtp,
         tls_first=tls_first,
-        auth=AuthRules(mechanisms=MECHANISMS, in_clear=True) if options.users else NO_AUTH,
+        auth=catching_auth(options.users, anybody=options.anybody, is_required=options.requires_auth),
         recorder_for=watch.recorder_for,
         attend=watch.attend,
     )
@@ -208,16 +207,3 @@ async def _open(world: World, open_doors: AsyncExitStack, door: Door, endpoint: 
     local = listening.local
     assert isinstance(local, Endpoint)
     return local
-
-
-def _users(world: World, passwords: Mapping[str, str]) -> Callable[[str], Awaitable[Login | None]]:
-    """Keys that are made fast, since they protect nothing."""
-    users = {
-        name: Login(name=name, keys=make_keys(password, salt=world.entropy.octets(_SALT), iterations=LEAST_ITERATIONS))
-        for name, password in passwords.items()
-    }
-
-    async def known(name: str) -> Login | None:
-        return users.get(name)
-
-    return known

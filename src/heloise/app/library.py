@@ -3,12 +3,13 @@
 Everything here runs in the caller's own event loop; no thread is started for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
 
 from heloise.app.catching import CatchingNames, CatchingRouter
+from heloise.app.catching_users import catching_auth, catching_authority
 from heloise.app.desk import CatchingDesk
 from heloise.app.send import is_here, level_for
 from heloise.app.stopping import close_doors
@@ -55,6 +56,12 @@ class Server:
         limits: sizes and times.
         faults: rules to fail by on purpose, or phrases that say some, such as "451 twice, then accept".
         seed: of what happens by chance.
+        users: names and passwords of those who may log in (AUTH).
+        anybody: others may log in as well, with any password.
+        requires_auth: nobody brings mail without having logged in.
+
+    Raises:
+        ValueError: it requires AUTH, and nobody could log in.
     """
 
     def __init__(
@@ -68,7 +75,15 @@ class Server:
         limits: SessionLimits | None = None,
         faults: Sequence[FaultRule | str] = (),
         seed: int = 0,
+        users: Mapping[str, str] | None = None,
+        anybody: bool = False,
+        requires_auth: bool = False,
     ) -> None:
+        if requires_auth and not users and not anybody:
+            raise ValueError("nobody could log in: there are no users")
+        self._users = dict(users or {})
+        self._anybody = anybody
+        self._auth = catching_auth(self._users, anybody=anybody, is_required=requires_auth)
         self._faults = tuple(parse_phrase(each) if isinstance(each, str) else each for each in faults)
         self._seed = seed
         self._receive = receive
@@ -100,6 +115,7 @@ class Server:
             queue=CatchingDesk(world, version("heloise"), lambda: sink.taken),
             journal=journal,
             world=world,
+            authority=catching_authority(world, self._users, anybody=self._anybody),
         )
         self._door = Door(
             desk=desk,
@@ -108,6 +124,7 @@ class Server:
             limits=self._limits,
             census=Census(total=_SESSIONS, per_client=_SESSIONS),
             lmtp=self._lmtp,
+            auth=self._auth,
             attend=Failing(book, world.clock.monotonic, journal) if book.rules else None,
         )
         self._listening = await world.network.listen(self._endpoint, self._door.serve)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 @click.option("--faults", "faults", metavar="FILE", help="Fail as the [[fault]] rules of this file say.")
 @click.option("--fault-seed", type=int, help="Other choices of faults by chance than those of the file's seed.")
 @click.option("--no-tls", is_flag=True, help="Do not offer STARTTLS.")
+@click.option("--user", "users", multiple=True, metavar="NAME:PASSWORD", help="Who may log in (AUTH). May be repeated.")
+@click.option("--any-user", "anybody", is_flag=True, help="Anybody may log in, with any password (PLAIN and LOGIN).")
+@click.option("--require-auth", "requires_auth", is_flag=True, help="Nobody brings mail without having logged in.")
 @click.option(
     "--lint", is_flag=True, help="At the end tell what clients did against the rules; exit code 1 if anything."
 )
@@ -55,6 +58,9 @@ def dev(
     explain: bool,
     body: bool,
     no_tls: bool,
+    users: tuple[str, ...],
+    anybody: bool,
+    requires_auth: bool,
     as_json: bool,
     faults: str | None,
     fault_seed: int | None,
@@ -105,6 +111,9 @@ def dev(
         endpoint=Endpoint(host, port),
         lmtp=lmtp,
         certificate=None if no_tls else own_certificate(),
+        users=_passwords(users),
+        anybody=anybody,
+        requires_auth=_can_log_in(requires_auth, users, anybody),
         faults=plan.rules,
         seed=plan.seed if fault_seed is None else fault_seed,
         pedantic=pedantic,
@@ -124,6 +133,22 @@ def dev(
     except (InboxFault, NotReleased, NotLoaded) as error:
         click.echo(f"Not started: {error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
+
+
+def _passwords(users: tuple[str, ...]) -> dict[str, str]:
+    passwords = {}
+    for each in users:
+        name, colon, password = each.partition(":")
+        if not (name and colon and password):
+            raise click.BadParameter("it is a name, a colon and a password", param_hint="--user")
+        passwords[name] = password
+    return passwords
+
+
+def _can_log_in(is_required: bool, users: tuple[str, ...], anybody: bool) -> bool:
+    if is_required and not users and not anybody:
+        raise click.BadParameter("nobody could log in; add --any-user or --user", param_hint="--require-auth")
+    return is_required
 
 
 _RELAY_PORTS = {"smtp": 25, "smtps": 465, "lmtp": 24}
