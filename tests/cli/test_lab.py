@@ -245,3 +245,73 @@ def test_at_a_terminal_ctrl_c_begins_the_line_anew_and_kills_nothing() -> None:
     terminal.wait_for("C:")
     terminal.type(":quit\n")
     assert terminal.exit_code() == 0
+
+
+CONFIGURATION = """\
+hostname = "mx.example.test"
+state = "state"
+[[listener]]
+address = "127.0.0.1:2525"
+[[listener]]
+address = "unix:lmtp"
+protocol = "lmtp"
+[local]
+domains = ["example.test"]
+[[user]]
+name = "alice"
+[relay]
+networks = ["203.0.113.0/24"]
+"""
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "heloise.toml").write_text(CONFIGURATION, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return "heloise.toml"
+
+
+def line_of(text: str) -> int:
+    """Where it stands in the configuration."""
+    return CONFIGURATION.splitlines().index(text) + 1
+
+
+def test_with_a_configuration_the_line_that_decides_is_told(configuration: str) -> None:
+    lines = ("EHLO c.test", "MAIL FROM:<a@b.test>", "RCPT TO:<alice@example.test>", "RCPT TO:<x@away.test>")
+    text = lab(*lines, "DATA", "hi", ".", "QUIT", options=("-c", configuration, "--client", "192.0.2.9"))
+    assert "│ recipient.accepted · RFC 5321 §4.1.1.3" in text
+    assert f" · heloise.toml:{line_of('[[user]]')}\n" in text
+    assert "S: 550 5.7.1 Relaying to <x@away.test> denied\n" in text
+    denied = line_of('networks = ["203.0.113.0/24"]')
+    assert f"relay.denied · RFC 5321 §3.6.2 · heloise.toml:{denied}\n" in text
+    assert " taken\n" in text
+
+
+def test_who_may_relay_is_who_comes_from_there_and_nothing_is_kept(configuration: str, tmp_path: Path) -> None:
+    lines = ("EHLO c.test", "MAIL FROM:<a@b.test>", "RCPT TO:<x@away.test>", "DATA", "hi", ".", "QUIT")
+    text = lab(*lines, options=("-c", configuration, "--client", "203.0.113.5"))
+    assert "denied" not in text
+    assert " taken\n" in text
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--port", "77"),
+        ("--client", "nonsense"),
+        ("127.0.0.1:25",),
+    ],
+)
+def test_what_does_not_go_with_a_configuration_is_told(configuration: str, options: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, ["lab", "-c", configuration, *options], input="")
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+
+
+def test_a_client_without_a_configuration_is_a_mistake() -> None:
+    assert CliRunner().invoke(main, ["lab", "--client", "192.0.2.1"], input="").exit_code == 2
+
+
+def test_faults_are_for_the_server_without_a_configuration(configuration: str) -> None:
+    assert "-- :fault: only" in lab(":fault 451 once", "QUIT", options=("-c", configuration))

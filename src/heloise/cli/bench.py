@@ -11,9 +11,11 @@ from typing import Any, Self, TypeVar
 
 from heloise.app.dev import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
-from heloise.app.lab import lab_session
+from heloise.app.lab import LabHouse, lab_house, lab_session
 from heloise.cli.labscreen import LabScreen
 from heloise.cli.terminal import console
+from heloise.config import Configuration
+from heloise.faults.book import FaultBook
 from heloise.faults.phrase import parse_phrase
 from heloise.lab.session import LabSession
 from heloise.net import real_world
@@ -28,7 +30,11 @@ USER, PASSWORD = "me", "secret"  # for AUTH, with the server of our own
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """With which server to speak, None for one of our own, and how. `timeout` in seconds is for each reply."""
+    """With which server to speak, None for one of our own, and how. `timeout` in seconds is for each reply.
+
+    One of our own answers as `configuration` says, at the listener with `port`, to somebody who comes from `client`;
+    without a configuration it takes everything.
+    """
 
     server: AnyEndpoint | None
     lmtp: bool
@@ -36,6 +42,9 @@ class Options:
     tls_first: bool
     timeout: float
     certificate: CertificateFiles | None = None
+    configuration: Configuration | None = None
+    port: int | None = None
+    client: str | None = None
 
 
 class Bench:
@@ -51,7 +60,8 @@ class Bench:
         self._world = world
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="heloise-lab", daemon=True)
-        self._own: Catching | None = None
+        self._own: Catching | LabHouse | None = None
+        self._faults: FaultBook | None = None
         self._house = AsyncExitStack()
         self._connection = AsyncExitStack()
         self._session: LabSession | None = None
@@ -80,9 +90,9 @@ class Bench:
         return self._session
 
     @property
-    def has_own(self) -> bool:
-        """Is the server our own?"""
-        return self._own is not None
+    def can_fail(self) -> bool:
+        """Is the server one that fails on purpose?"""
+        return self._faults is not None
 
     def say(self, line: bytes) -> bool:
         """Say a line and wait for what is due; False when it did not come in time."""
@@ -98,9 +108,9 @@ class Bench:
 
     def fail(self, phrase: str) -> None:
         """Let our own server fail; no phrase: not any more. Raises ValueError."""
-        assert self._own is not None
+        faults = self._faults
+        assert faults is not None
         rules = (parse_phrase(phrase),) if phrase else ()
-        faults = self._own.faults
         self._loop.call_soon_threadsafe(lambda: faults.add(*rules) if rules else faults.use(()))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -109,17 +119,37 @@ class Bench:
     async def _open(self) -> None:
         self._world = self._world if self._world is not None else real_world()
         world, options = self._world, self.options
-        if options.server is None:
+        journal = Journal(Log(standard_error, world.clock, level=LogLevel.ERROR))
+        if options.configuration is not None:
+            house = lab_house(world, options.configuration, journal, port=options.port, client=options.client)
+            self._own = await self._house.enter_async_context(house)
+        elif options.server is None:
             catch = CatchOptions(
                 endpoint=Endpoint("127.0.0.1", 0),
                 lmtp=options.lmtp,
                 certificate=options.certificate,
                 users={USER: PASSWORD},
             )
-            journal = Journal(Log(standard_error, world.clock, level=LogLevel.ERROR))
-            self._own = await self._house.enter_async_context(catching(world, catch, journal, nobody_watches))
-        self.screen.welcome(None if options.server is None else str(options.server), user=USER, password=PASSWORD)
+            running = await self._house.enter_async_context(catching(world, catch, journal, nobody_watches))
+            self._own, self._faults = running, running.faults
+        self._welcome()
         await self._connect()
+
+    def _welcome(self) -> None:
+        server, configuration = self.options.server, self.options.configuration
+        if configuration is not None:
+            client = self.options.client
+            whom = "somebody on this machine" if client is None else f"somebody at {client}"
+            what = (
+                f": a server that answers as {configuration.places.file} says, to {whom}. It keeps and sends nothing."
+            )
+        elif server is None:
+            what = ": a mail server to say things to. It takes everything and sends nothing anywhere."
+        else:
+            what = f": what you type goes to {server}, as it is."
+        self.screen.welcome(
+            what, f'The user "{USER}" may log in with the password "{PASSWORD}" (AUTH).' if self.can_fail else ""
+        )
 
     async def _connect(self) -> None:
         assert self._world is not None
@@ -133,8 +163,9 @@ class Bench:
                 hear=self.screen.hear,
                 tls=options.tls,
                 book=None if own is None else own.sessions,
-                lmtp=options.lmtp,
-                tls_first=options.tls_first,
+                lmtp=options.lmtp or (own is not None and own.lmtp),
+                tls_first=options.tls_first or (isinstance(own, LabHouse) and own.tls_first),
+                client=options.client,
             )
         )
         self.screen.connected(self._session, str(target))

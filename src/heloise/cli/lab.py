@@ -17,6 +17,9 @@ _IMPLICIT = 465  # RFC 8314 §3.3
 
 @click.command(short_help="Type commands to a server and see each reply explained.")
 @click.argument("server", type=ServerType(), metavar="[HOST[:PORT]]", required=False)
+@click.option("-c", "--config", "path", metavar="FILE", help="The lab's own server answers as this configuration says.")
+@click.option("--port", type=int, help="With -c: as its listener with this port; else as its first.")
+@click.option("--client", metavar="ADDRESS", help="With -c: to somebody who comes from this address.")
 @click.option("--lmtp", is_flag=True, help="Speak LMTP.")
 @click.option("--tls", is_flag=True, help="Begin with the TLS handshake, as on port 465.")
 @click.option("--verify", is_flag=True, help="TLS only with whom the certificate fits.")
@@ -28,6 +31,9 @@ def lab(
     ctx: click.Context,
     /,
     server: "Endpoint | UnixEndpoint | None",
+    path: str | None,
+    port: int | None,
+    client: str | None,
     lmtp: bool,
     tls: bool,
     verify: bool,
@@ -39,21 +45,32 @@ def lab(
     RFC, and where the session stands.
 
     Without a server: one of its own, which takes everything, sends nothing anywhere, and tells of each reply why it was
-    given. With one: over the network; after STARTTLS the handshake is made, and the dialogue goes on under TLS.
+    given. With -c FILE it answers as that configuration says, and tells the line that decided; mail is taken and
+    forgotten. With a server: over the network. After STARTTLS the handshake is made, and the dialogue goes on under
+    TLS.
 
     TAB completes, :help lists what can be done besides. Lines may be piped in: heloise lab < script.
     """
     from heloise.cli.bench import Bench, Options
     from heloise.cli.labbing import play, talk
-    from heloise.world import ClientTls, LinkError
+    from heloise.cli.reading import read_or_leave
+    from heloise.config import ConfigError
+    from heloise.world import ClientTls, LinkError, TlsFileError
 
+    if server is not None and path is not None:
+        raise click.UsageError("A server and --config do not go together.")
+    if path is None and (port is not None or client is not None):
+        raise click.UsageError("--port and --client go with --config.")
     options = Options(
         server=server,
         lmtp=lmtp,
         tls=ClientTls(server_name=_host(server), verify=verify, ca_file=ca_file),
         tls_first=tls or getattr(server, "port", None) == _IMPLICIT,
         timeout=timeout,
-        certificate=own_certificate() if server is None else None,
+        certificate=own_certificate() if server is None and path is None else None,
+        configuration=None if path is None else read_or_leave(path),
+        port=port,
+        client=None if client is None else _address(client),
     )
     is_typed = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
     try:
@@ -62,7 +79,18 @@ def lab(
     except LinkError as error:
         click.echo(f"No session: {error.detail or error}", err=True)
         ctx.exit(ExitCode.TROUBLE)
+    except (ConfigError, TlsFileError, ValueError) as error:
+        raise click.UsageError(str(error), ctx) from error
     ctx.exit(ExitCode.OK if is_well else ExitCode.TROUBLE)
+
+
+def _address(text: str) -> str:
+    from ipaddress import ip_address
+
+    try:
+        return str(ip_address(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--client") from None
 
 
 def _host(server: "Endpoint | UnixEndpoint | None") -> str:

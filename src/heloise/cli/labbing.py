@@ -138,8 +138,8 @@ def _raw(bench: Bench, argument: str) -> bool:
 
 
 def _fault(bench: Bench, argument: str) -> None:
-    if not bench.has_own:
-        raise ValueError("only a server of our own fails on purpose")
+    if not bench.can_fail:
+        raise ValueError("only the lab's own server fails on purpose, without a configuration")
     bench.fail(argument)
     bench.screen.remark(f"from now on: {argument}" if argument else "no more faults")
 
@@ -189,6 +189,6 @@ def _completions(bench: Bench, typed: str) -> tuple[str, ...]:
         registry=bench.registry,
         state=session.state,
         offered=session.offers_now,
-        recipients=[path for path, _ in EXAMPLES] if bench.has_own else (),
+        recipients=[path for path, _ in EXAMPLES] if bench.can_fail else (),
         lmtp=bench.options.lmtp,
     )

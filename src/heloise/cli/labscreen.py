@@ -35,21 +35,15 @@ class LabScreen:
         self._lmtp = lmtp
         self._shown: ServerState | None = None
 
-    def welcome(self, server: str | None, *, user: str, password: str) -> None:
+    def welcome(self, what: str, more: str) -> None:
         """What this is, and how to begin."""
-        name = Text("heloise lab", style="name")
-        if server is None:
-            what = ": a mail server to say things to. It takes everything and sends nothing anywhere."
-        else:
-            what = f": what you type goes to {server}, as it is."
-        paragraph(self._out, Text.assemble(name, what))
+        paragraph(self._out, Text.assemble(("heloise lab", "name"), what))
         if not self._is_typed:
             return
-        paragraph(
-            self._out, "Say what a client would say. TAB completes, ? explains the last reply, :help lists the rest."
-        )
-        if server is None:
-            paragraph(self._out, f'The user "{user}" may log in with the password "{password}" (AUTH).')
+        how = "Say what a client would say. TAB completes, ? explains the last reply, :help lists the rest."
+        paragraph(self._out, how)
+        if more:
+            paragraph(self._out, more)
         self._out.print()
         if self._out.width >= _NARROW:
             self._out.print(Text(PICTURE.rstrip("\n"), style="why"), soft_wrap=True)
