@@ -6,9 +6,12 @@ from typing import Any
 
 from heloise.app.dev import Catching
 from heloise.app.dev_operation import Operation
+from heloise.app.html_check_json import html_check_json
 from heloise.app.inbox_files import add, as_mbox, as_zip, found_in
+from heloise.app.mailpit_json import text_of
 from heloise.app.releasing import NotReleased, Release
 from heloise.inbox.digest import clean_tags
+from heloise.inbox.html_check import check_html
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.search import parse_query
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json
@@ -41,6 +44,12 @@ class DevInbox:
                 "Give a message to the queue, to be relayed to these recipients, or without any to those of its "
                 "envelope; only where --relay and --relay-to permit it.",
                 body='{"to": ["alice@example.org"]}',
+            ),
+            Operation(
+                "GET",
+                "/messages/{id}/html-check",
+                self._check_html,
+                "Which features of its HTML are not shown by all mail clients, and by which not; nothing is loaded.",
             ),
             Operation("GET", "/releases", self._releases, "What was released, and how far it has come."),
             Operation("POST", "/releases/retry", self._retry, "Try all that was released and waits, now.", body="{}"),
@@ -77,6 +86,10 @@ class DevInbox:
             raise HttpProblem(400, 'the body is JSON such as {"read": true, "tags": ["order"]}')
         self._running.inbox.mark([message], is_read=is_read, tags=None if tags is None else clean_tags(tags))
         return as_json({"read": message.marks.is_read, "tags": list(message.marks.tags)})
+
+    async def _check_html(self, request: Request, where: Where) -> Answer:
+        html = text_of(self._message(where), "text/html")
+        return as_json(html_check_json(await self._world.blocking.run(check_html, html)))
 
     def _relay(self) -> Release:
         if self._running.release is None:

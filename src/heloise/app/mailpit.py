@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from heloise.app.chaos import Trigger, chaos_of, set_chaos
 from heloise.app.composing import compose
 from heloise.app.dev import Catching
+from heloise.app.html_check_json import mailpit_html_check
 from heloise.app.mailpit_json import Totals, headers_shape, list_shape, message_shape, text_of
 from heloise.app.releasing import NotReleased
 from heloise.app.shown import HTML_POLICY, PART_HEADERS, with_inline_images
 from heloise.inbox.digest import clean_tags
+from heloise.inbox.html_check import check_html
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.search import parse_query
 from heloise.mail.content import facts_of
@@ -66,6 +68,7 @@ class Mailpit:
             ("GET", "/api/v1/message/{id}/part/{part}", self._part),
             ("GET", "/api/v1/message/{id}/part/{part}/thumb", self._thumbnail),
             ("POST", "/api/v1/message/{id}/release", self._release),
+            ("GET", "/api/v1/message/{id}/html-check", self._check_html),
             ("GET", "/api/v1/chaos", self._chaos),
             ("PUT", "/api/v1/chaos", self._set_chaos),
             ("GET", "/view/{name}", self._view),
@@ -284,6 +287,12 @@ class Mailpit:
         except NotReleased as error:
             raise HttpProblem(400, f"Failed: {error}") from None
         return as_text("ok")
+
+    async def _check_html(self, request: Request, where: Where) -> Answer:
+        html = text_of(self._message(where["id"]), "text/html")
+        if not html:
+            raise HttpProblem(400, "message does not contain HTML")
+        return as_json(mailpit_html_check(await self._world.blocking.run(check_html, html)))
 
     async def _view(self, request: Request, where: Where) -> Answer:
         message_id, dot, kind = where["name"].rpartition(".")
