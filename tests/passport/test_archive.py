@@ -56,6 +56,22 @@ def test_what_was_told_of_a_message_stays_in_order_over_several_writes(directory
     assert [facts["at"] for facts in archive.entries(entry.owner)] == [NOW, NOW + 1, NOW + 2]
 
 
+def test_times_come_back_as_they_were_told_also_from_an_archive_that_has_them_as_fractions(directory: str) -> None:
+    archive = opened(directory)
+    entry = accepted(NOW + 0.123456)
+    archive.write([entry], NOW)
+    archive.close()
+    with apsw.Connection(archive.path) as connection:
+        text = connection.execute("SELECT entries FROM page").get
+        assert f'"at":{int(NOW)}123456,' in text
+        connection.execute(
+            "UPDATE page SET entries = ?",
+            ('[{"at":1700000000.5,"event":"attempted","outcomes":[{"next_try":1700000007000000}]}]',),
+        )
+    (facts,) = opened(directory).entries(entry.owner)
+    assert (facts["at"], facts["outcomes"][0]["next_try"]) == (NOW + 0.5, NOW + 7)
+
+
 def test_what_is_older_than_keep_goes(directory: str) -> None:
     archive = opened(directory, Retention(keep=10 * PRUNE_INTERVAL))
     owners = fill(archive, 30, every=PRUNE_INTERVAL)

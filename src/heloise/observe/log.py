@@ -194,7 +194,7 @@ def _json_line(now: float, level: str, event: str, fields: Fields) -> str:
 def _text_line(now: float, level: str, event: str, fields: Fields) -> str:
     line = f"{_time(now)} {level:<7} {event}"
     for name, value in fields.items():
-        line += f" {name}={value if type(value) is str and _BARE.fullmatch(value) else _written(value)}"
+        line += f" {name}={_text(value) if type(value) is str else _written(value)}"
     return line + "\n"
 
 
@@ -208,5 +208,10 @@ def _written(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = str(value)
+    return _text(str(value))
+
+
+@lru_cache(maxsize=4096)
+def _text(text: str) -> str:
+    """The same of a text. Peers, senders, sessions and hosts come again and again."""
     return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=not text.isprintable())

@@ -8,7 +8,7 @@ One that is damaged is set aside under another name, and a new one is begun. Eve
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +22,9 @@ from heloise.queue.statements import insert_rows
 from heloise.world import Files
 
 FORMAT = 1
+# Seconds since the epoch, kept as whole microseconds: nothing in JSON takes as long as to write a fraction as short as
+# it can be. Archives of before have fractions, which stay.
+_TIMES = ("at", "begun", "next_try")
 PRUNE_INTERVAL = 60.0  # seconds between two looks for what is too old
 _AT_ONCE = 5000  # pages that are removed at a time, so that writing goes on
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError)
@@ -136,7 +139,7 @@ class Archive:
         self._number = max(self._number, int(now * 1_000_000))
         for owner, told in pages.items():
             self._number += 1
-            rows.append((owner, self._number, _encode(told)))
+            rows.append((owner, self._number, _encoded(told)))
         with connection:
             insert_rows(connection, "page", rows, verb="INSERT OR IGNORE")
             if born:
@@ -235,8 +238,35 @@ def _pages(entries: Iterable[Entry]) -> tuple[dict[str, list[Facts]], int]:
     return pages, born
 
 
+def _encoded(told: list[Facts]) -> str:
+    for facts in told:
+        _convert(facts, float, _microseconds)
+    return _encode(told)
+
+
 def _decoded(text: str) -> list[Facts]:
     try:
-        return list(json.loads(text))
-    except (ValueError, TypeError):
+        told = list(json.loads(text))
+        for facts in told:
+            _convert(facts, int, _seconds)
+    except (ValueError, TypeError, AttributeError):
         return [{"at": 0.0, "event": "unreadable"}]
+    return told
+
+
+def _convert(facts: Facts, kind: type, by: Callable[[Any], Any]) -> None:
+    """Times of this kind, those of outcomes too, in place."""
+    for name in _TIMES:
+        value = facts.get(name)
+        if type(value) is kind:
+            facts[name] = by(value)
+    for outcome in facts.get("outcomes", ()):
+        _convert(outcome, kind, by)
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+def _seconds(microseconds: int) -> float:
+    return microseconds / 1_000_000
