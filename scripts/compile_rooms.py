@@ -31,17 +31,14 @@ BESIDE = ("app/catching.py",)
 
 _GENERATOR = "mypyc has no asynchronous generators"
 _AWAIT = "awaits in `except` or `finally`: compiled, the exception is then seen by whoever runs meanwhile"
-_SLOWER = "compiled with it a relay was slower than interpreted, a long chain of coroutines; to be measured by itself"
 _INSTEAD = "stands in for the store on disk; measures nothing"
 LEFT_INTERPRETED = {
     "mail/content.py": _GENERATOR,
     "queue/spool.py": _GENERATOR,
     "queue/watch.py": _GENERATOR,
-    "delivery/deliverer.py": _SLOWER,
     "delivery/tunnel.py": _GENERATOR,
     "delivery/downgrade": "seldom needed, and `convert` is an asynchronous generator",
     "delivery/on_demand.py": _AWAIT,
-    "link/converse.py": _SLOWER,
     "routing/asking.py": _AWAIT,
     "routing/sources": "waits for databases; drivers of others that must be there at run time only",
     "reception/web_login.py": "waits for other machines, with a semaphore around it",
@@ -79,10 +76,15 @@ def _is_left(path: Path) -> bool:
     return any(str(place) in LEFT_INTERPRETED for place in (path, *path.parents))
 
 
+def optimization() -> str:
+    """How much the C compiler does. 1 takes a fifth less time to compile, for tests."""
+    return os.environ.get("HELOISE_COMPILE_LEVEL", "2")
+
+
 def digest(package: Path) -> str:
     """Another one whenever the outcome may be another: the sources, the compiler, the Python."""
     found = hashlib.sha256()
-    for told in (version("mypy"), sys.version, platform.machine(), os.environ.get("CFLAGS", "")):
+    for told in (version("mypy"), sys.version, platform.machine(), os.environ.get("CFLAGS", ""), optimization()):
         found.update(told.encode() + b"\0")
     own = sorted(Path(__file__).parent.glob("*.py"))
     beside = [package / path for path in BESIDE]
@@ -114,7 +116,7 @@ def translate(package: Path, into: Path) -> list[Any]:
     with redirect_stdout(told):
         extensions = mypycify(
             [*options, *(path for paths in libraries.values() for path in paths)],
-            opt_level=os.environ.get("HELOISE_COMPILE_LEVEL", "2"),
+            opt_level=optimization(),
             debug_level="0",
             separate=[(paths, name) for name, paths in libraries.items()],
         )

@@ -1,9 +1,9 @@
-"""Write the constructors of dataclasses out, in the copy of the sources that is compiled.
+"""Write constructors and hashes of dataclasses out, in the copy of the sources that is compiled.
 
 mypyc leaves what `dataclass` makes at run time to the interpreter: to construct a value of three fields takes 345 ns,
 and 22 ns where `__init__` stands in the class. A message makes some dozens of such values. So each `__init__` is
-written into its class, with `init=False`, as `dataclass` would have made it; all else stays as it is. It goes into the
-empty line behind the class, so that tracebacks name the lines of the source.
+written into its class, with `init=False`, as `dataclass` would have made it, and each `__hash__`; all else stays as it
+is. They go into the two empty lines behind the class, so that tracebacks name the lines of the source.
 
 Left as they are: classes with a default that is made anew each time (`default_factory`), and those that use `__new__`,
 which a class with a constructor of its own does not have when it is compiled.
@@ -40,6 +40,10 @@ def _write_out(node: ast.ClassDef, lines: list[str]) -> None:
     if after == len(lines):
         lines.append("")
     lines[after] = " " * (node.col_offset + 4) + constructor
+    if after + 1 == len(lines):
+        lines.append("")
+    if not lines[after + 1] and (by := _hashed_by(node, decorator)):
+        lines[after + 1] = " " * (node.col_offset + 4) + f"def __hash__(self) -> int: return hash(({by}))"
 
 
 def _dataclass(node: ast.ClassDef) -> ast.Call | None:
@@ -51,6 +55,25 @@ def _dataclass(node: ast.ClassDef) -> ast.Call | None:
 
 def _is_kw_only(decorator: ast.Call) -> bool:
     return any(each.arg == "kw_only" and ast.unparse(each.value) == "True" for each in decorator.keywords)
+
+
+def _hashed_by(node: ast.ClassDef, decorator: ast.Call) -> str:
+    """The fields that are compared, each with a comma; nothing for a class that is not hashed by them."""
+    options = {each.arg: ast.unparse(each.value) for each in decorator.keywords}
+    if options.get("frozen") != "True" or "eq" in options or _has_any(node, "__eq__", "__hash__"):
+        return ""
+    fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+    return "".join(
+        [
+            f"self.{ast.unparse(each.target)}, "
+            for each in fields
+            if each.value is None or "compare=False" not in ast.unparse(each.value)
+        ]
+    )
+
+
+def _has_any(node: ast.ClassDef, *names: str) -> bool:
+    return any(isinstance(each, ast.FunctionDef) and each.name in names for each in node.body)
 
 
 def _constructor(node: ast.ClassDef, *, is_kw_only: bool) -> str | None:

@@ -43,7 +43,7 @@ def test_the_constructors_that_are_written_out_for_the_compiler_are_those_of_dat
     for path in rooms.compiled_modules(SRC):
         source = (SRC / path).read_text()
         written = rooms.with_constructors(source)
-        assert written.count("\n") == source.count("\n"), f"{path}: the lines have moved"
+        assert written.count("\n") - source.count("\n") <= 1, f"{path}: the lines have moved"  # behind the last class
         module = importlib.import_module(".".join(("heloise", *path.with_suffix("").parts)))
         for node, before in zip(_classes(written), _classes(source), strict=True):
             if (constructor := _method(node, "__init__")) is not None and _method(before, "__init__") is None:
@@ -62,6 +62,8 @@ def test_a_value_made_by_a_written_constructor_is_that_of_the_dataclass() -> Non
     exec(written.replace("frozen=True, ", ""), compiled)  # compiled, frozen values are set in their struct
     for make in ("Plain(1)", "Plain(1, b'x')", "Worded(size=2)", "Worded(size=2, name='n')", "Fresh()", "Fresh([1])"):
         assert repr(eval(make, compiled)) == repr(eval(make, plain))
+    for make in ("Plain(1, b'x')", "Worded(size=2)"):
+        assert hash(eval(make, compiled)) == hash(eval(make, plain))
 
 
 _DATACLASSES = """
@@ -73,6 +75,7 @@ class Plain:
     octets: bytes = field(default=b"", compare=False)
     length: int = field(init=False, default=0)
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worded:
     name: str = "none"
@@ -81,6 +84,7 @@ class Worded:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "twice", 2 * self.size)
+
 
 @dataclass(frozen=True, slots=True)
 class Fresh:

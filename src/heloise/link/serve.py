@@ -141,7 +141,7 @@ class ServerConversation:
             else:
                 answers = await self._answer(event)
                 if not session.is_closed:
-                    session.resolve(event, *answers)
+                    session.resolve_by(event, answers)
 
     async def _secure(self, *, is_first: bool = False) -> None:
         """The stream refuses what came in plaintext and was not asked for. RFC 3207 §6."""

@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import Self
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\x80-\U0010ffff-]"
 _DOT_STRING = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
@@ -83,16 +82,16 @@ class Mailbox:
         object.__setattr__(self, "is_ascii", self.local_part.isascii() and self.domain.isascii())
 
     @classmethod
-    def parse(cls, octets: bytes) -> Self:
+    def parse(cls, octets: bytes) -> "Mailbox":
         """Read `local-part@domain` from the wire. Raises AddressError."""
         try:
             text = octets.decode("utf-8")
         except UnicodeDecodeError as error:
             raise AddressError("an address is ASCII or UTF-8") from error  # RFC 6531 §3.3
-        return cls.from_text(text)
+        return Mailbox.from_text(text)
 
     @classmethod
-    def from_text(cls, text: str) -> Self:
+    def from_text(cls, text: str) -> "Mailbox":
         """Read `local-part@domain` from text. Raises AddressError."""
         if text.startswith('"'):
             found = _QUOTED.match(text)
@@ -106,7 +105,7 @@ class Mailbox:
             local_part, rest = found[0], text[found.end() :]
         if not rest.startswith("@"):
             raise AddressError(f"no @ after the local part: {text!r}")
-        return cls(local_part, rest[1:])
+        return Mailbox(local_part, rest[1:])
 
     @property
     def key(self) -> tuple[str, str]:

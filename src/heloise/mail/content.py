@@ -8,22 +8,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from heloise.mail.facts import ContentFacts as ContentFacts  # for whoever wants both
+
 CHUNK = 65536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentFacts:
-    """What is known of a content without reading it again.
-
-    `size` in octets, with CRLF and without transparency dots (RFC 1870 §5); `eight_bit` when an octet is above 127
-    (RFC 6152); `binary` when it has bare CR or LF, or NUL, and needs BINARYMIME (RFC 3030 §3). `mended` bare LFs were
-    made CRLF when it came in; the queue does not keep how many.
-    """
-
-    size: int
-    eight_bit: bool = False
-    binary: bool = False
-    mended: int = 0
 
 
 def facts_of(octets: bytes) -> ContentFacts:

@@ -4,7 +4,6 @@ The null reverse path and the bare Postmaster are values of their own, never an 
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 from heloise.mail.address import AddressError, Mailbox
 
@@ -33,10 +32,10 @@ class ReversePath:
     mailbox: Mailbox | None
 
     @classmethod
-    def parse(cls, octets: bytes) -> Self:
+    def parse(cls, octets: bytes) -> "ReversePath":
         """Read `<local@domain>` or `<>`. Raises AddressError."""
         inner = _unwrap(octets)
-        return cls(Mailbox.parse(inner) if inner else None)
+        return ReversePath(Mailbox.parse(inner) if inner else None)
 
     @property
     def is_null(self) -> bool:
@@ -63,10 +62,10 @@ class ForwardPath:
     mailbox: Mailbox | None
 
     @classmethod
-    def parse(cls, octets: bytes) -> Self:
+    def parse(cls, octets: bytes) -> "ForwardPath":
         """Read `<local@domain>` or `<Postmaster>` in any case. Raises AddressError."""
         inner = _unwrap(octets)
-        return cls(None if inner.lower() == b"postmaster" else Mailbox.parse(inner))
+        return ForwardPath(None if inner.lower() == b"postmaster" else Mailbox.parse(inner))
 
     @property
     def is_ascii(self) -> bool:

@@ -17,6 +17,8 @@ MAXIMUM_REPLY_LINE = 512  # RFC 5321 §4.5.3.1.5: octets, with code and CRLF
 
 def printable(text: str, limit: int = 480) -> str:
     """`text` made fit for a reply line: no control characters, no line breaks, at most `limit` octets of UTF-8."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text  # as nearly all are
     clean = _UNFIT.sub("?", text)
     if len(clean) <= limit and clean.isascii():
         return clean
@@ -82,8 +84,9 @@ class Reply:
         return Reply(code=self.code, status=self.status, lines=self.lines, cause=cause, _wire=self._wire)
 
     def with_line(self, line: str, cause: Cause) -> "Reply":
-        """One other line, which is known to be printable, for another reason."""
-        octets = f"{self.code:03d} {self.status} {line}\r\n".encode()
+        """One other line, which is known to be printable, in place of one of ASCII, for another reason."""
+        before = len(self._wire) - len(self.lines[-1]) - 2
+        octets = self._wire[:before] + line.encode() + b"\r\n"
         return Reply(code=self.code, status=self.status, lines=(line,), cause=cause, _wire=octets)
 
     def spoken_as(self, octets: bytes) -> "Reply":

@@ -117,13 +117,14 @@ Command: TypeAlias = Hello | Mail | Rcpt | Bdat | Plain
 
 _VERB = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,31}")
 _CHUNK = re.compile(rb"(\d{1,20})(?:[ ]+(LAST))?", re.IGNORECASE)
+_CR, _LF = 13, 10
 _BARE = {verb.encode(): Plain(verb) for verb in ("DATA", "RSET", "NOOP", "QUIT")}  # as nearly all write them
 _HELLO_VERBS = {b"EHLO": Verb.EHLO, b"HELO": Verb.HELO, b"LHLO": Verb.LHLO}
 
 
 def parse_command(line: bytes) -> Command | Reply:
     """Read one command line, without its CRLF. What can not be read is answered by the reply returned."""
-    if b"\r" in line or b"\n" in line or b"\0" in line:
+    if _CR in line or _LF in line or 0 in line:  # numbers: for octets Python first tries, and fails, to make one
         return replies.LINE_ENDING
     if (bare := _BARE.get(line)) is not None:
         return bare

@@ -2,7 +2,7 @@
 
 Only CRLF . CRLF ends the data; whatever else looks like it (LF.LF, CR.CR, CRLF.LF …) is content, and bare CR or LF in
 content makes the message refused at its real end, which keeps the session in step. Linear time: each octet is looked
-at by `find`, `count` and `replace` only. Knows nothing of sessions.
+at by `find`, `split`, `count` and `replace` only. Knows nothing of sessions.
 """
 
 from heloise.mail import causes
@@ -12,6 +12,7 @@ from heloise.smtp import replies
 from heloise.smtp.limits import NO_RULES, Rules, SessionLimits
 
 _END = b"\r\n.\r\n"
+_CR = 13
 _RECEIVED = b"\nreceived:"
 
 
@@ -76,29 +77,27 @@ class ContentGauge:
         return not self._limits.message_size or self.size <= self._limits.message_size
 
     def _check_lines(self, octets: bytes) -> None:
-        pairs, lf, cr = octets.count(b"\r\n"), octets.count(b"\n"), octets.count(b"\r")
+        # Cut at LF, which is faster than to search for CRLF: each line but the last has to end with CR.
+        lines = octets.split(b"\n")
+        pairs, line = 0, b""
+        for line in lines:
+            if line and line[-1] == _CR:
+                pairs += 1
+        if self._line + len(octets) > self._limits.text_line:  # else no line can be too long
+            longest = max(self._line + len(lines[0]), *map(len, lines))
+            self.endless_line = self.endless_line or longest > self._limits.text_line
+        self._line = len(line) if len(lines) > 1 else self._line + len(line)
+        cr = octets.count(b"\r")
         if self._after_cr:
             cr += 1
-            pairs += octets.startswith(b"\n")
-        self._after_cr = octets.endswith(b"\r") if octets else self._after_cr
-        cr -= self._after_cr
-        if lf != pairs or cr != pairs:
+            pairs += len(lines) > 1 and not lines[0]
+        if octets:
+            self._after_cr = line.endswith(b"\r")
+        if self._after_cr:  # of a pair, perhaps, whose LF is still to come
+            cr -= 1
+            pairs -= line.endswith(b"\r")
+        if len(lines) - 1 != pairs or cr != pairs:
             self.bare_ending = True
-        if self._line + len(octets) > self._limits.text_line:
-            self._measure_lines(octets)
-        else:
-            last = octets.rfind(b"\n")
-            self._line = self._line + len(octets) if last < 0 else len(octets) - last - 1
-
-    def _measure_lines(self, octets: bytes) -> None:
-        first, *others = octets.split(b"\n")
-        self._line += len(first)
-        longest = self._line
-        for line in others:
-            self._line = len(line)
-            longest = max(longest, self._line)
-        if longest > self._limits.text_line:
-            self.endless_line = True
 
     def _search_header(self, octets: bytes, started: bytes) -> None:
         """Count Received fields up to the empty line that ends the header. RFC 5321 §6.3."""

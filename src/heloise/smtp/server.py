@@ -174,6 +174,10 @@ class ServerSession:
         Raises:
             LocalProtocolError: this is not the open proposal, or the number of replies is wrong.
         """
+        self.resolve_by(proposal, answers)
+
+    def resolve_by(self, proposal: Proposal, answers: tuple[Reply, ...]) -> None:
+        """`resolve`, with the replies in a tuple; raises the same."""
         if proposal is not self._proposal:
             raise LocalProtocolError(f"not the open proposal: {proposal}")
         expected = len(self._recipients) if self.view.is_lmtp and isinstance(proposal, MessageProposed) else 1

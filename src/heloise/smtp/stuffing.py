@@ -1,10 +1,12 @@
 """Dot transparency on the way out, and the end of data. RFC 5321 §4.5.2. Input: content; output: what follows 354.
 
-Streaming: pieces may be cut anywhere, also inside CRLF. Linear time: `count` and `replace` only. Never lets a bare CR
-or LF out (§2.3.8): behind it a careless server might take content for commands.
+Streaming: pieces may be cut anywhere, also inside CRLF. Linear time: `split`, `count` and `replace` only. Never lets a
+bare CR or LF out (§2.3.8): behind it a careless server might take content for commands.
 """
 
 from heloise.smtp.errors import LocalProtocolError
+
+_CR, _DOT = 13, 46
 
 
 class BareLineEndingError(LocalProtocolError):
@@ -31,10 +33,7 @@ class DotStuffer:
             chunk, self._held = chunk[:-1], b"\r"
         if not chunk:
             return b""
-        pairs = chunk.count(b"\r\n")
-        if chunk.count(b"\n") != pairs or chunk.count(b"\r") != pairs:
-            raise BareLineEndingError("a bare CR or LF in the content")
-        stuffed = chunk.replace(b"\r\n.", b"\r\n..")
+        stuffed = chunk.replace(b"\r\n.", b"\r\n..") if _look_at_lines(chunk) else chunk
         if self._at_line_start and chunk.startswith(b"."):
             stuffed = b"." + stuffed
         self._at_line_start = chunk.endswith(b"\n")
@@ -49,3 +48,19 @@ class DotStuffer:
         if self._held:
             raise BareLineEndingError("a bare CR at the end of the content")
         return b".\r\n" if self._at_line_start else b"\r\n.\r\n"
+
+
+def _look_at_lines(octets: bytes) -> bool:
+    """May one of the lines begin with a dot? Raises BareLineEndingError."""
+    # Cut at LF, which is faster than to search for CRLF: each line but the last has to end with CR.
+    lines = octets.split(b"\n")
+    last = lines.pop()
+    dotted = last.startswith(b".")
+    for line in lines:
+        if not line or line[-1] != _CR:
+            raise BareLineEndingError("a bare LF in the content")
+        if line[0] == _DOT:
+            dotted = True
+    if octets.count(b"\r") != len(lines):
+        raise BareLineEndingError("a bare CR in the content")
+    return dotted
