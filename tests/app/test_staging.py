@@ -120,6 +120,20 @@ def test_faults_are_added_and_forgotten_by_who_operates_it(tmp_path: Path) -> No
     asyncio.run(_with_server(BASE.format(state=tmp_path / "state") + FAULT, act, _Told()))
 
 
+def test_a_proxy_says_who_its_client_is_to_a_server_that_fails(tmp_path: Path) -> None:
+    async def act(server: MailServer) -> None:
+        world = real_world()
+        client = Client(await world.network.connect(server.endpoints[0], timeout=30))
+        await client.reply()
+        assert await client.code("EHLO c.test", "XCLIENT ADDR=192.0.2.7") == "220"
+        assert await client.code("EHLO c.test", "MAIL FROM:<>", "RCPT TO:<alice@mx.test>") == "451"
+        client.stream.close()
+        await world.blocking.close()
+
+    text = BASE.format(state=tmp_path / "state") + '[xclient]\nnetworks = ["127.0.0.1"]\n' + FAULT
+    asyncio.run(_with_server(text, act, _Told()))
+
+
 def test_a_server_for_mail_takes_no_faults_from_anybody(tmp_path: Path) -> None:
     async def act(server: MailServer) -> None:
         with pytest.raises(ControlError, match="does not fail on purpose"):

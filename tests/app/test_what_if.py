@@ -228,6 +228,13 @@ def test_a_recorded_session_is_read_as_it_was_written() -> None:
             tuple(decode(bad))
 
 
+def test_a_transcript_as_it_is_shown_is_read() -> None:
+    shown = "session A1 from 192.0.2.7 (over; 1 taken, 0 refused)\nS: 220 x\nC: EHLO a.b\n"
+    first, second = decode(shown + "session A2 from 192.0.2.8\nC: NOOP\n")
+    assert (first.session_id, first.client, first.steps[1].text) == ("A1", "192.0.2.7", "EHLO a.b")
+    assert (second.session_id, second.client) == ("A2", "192.0.2.8")
+
+
 def test_no_password_is_recorded() -> None:
     transcript = Transcript()
     for line in (b"AUTH PLAIN AGEAc2VjcmV0", b"AUTH LOGIN", b"c2VjcmV0", b"c2VjcmV0", b"NOOP"):
@@ -348,6 +355,17 @@ def test_the_command_plays_what_a_served_process_recorded(tmp_path: Path) -> Non
         with smtplib.SMTP("127.0.0.1", server.port, timeout=30, local_hostname="client.example.net") as client:
             client.sendmail("a@b.test", ["bob@example.org"], "Subject: x\r\n\r\nhello\r\n")
         assert server.stop() == 0
+    known = ["what-if", "-c", str(path), "--against", str(other), "--passports", "bob@example.org", "--json"]
+    asked = CliRunner().invoke(main, known)
+    (told_of, *following) = json.loads(asked.stdout)["differences"]
+    assert (asked.exit_code, told_of["said"], [each["code"] for each in told_of["new"]]) == (
+        1,
+        "RCPT TO:<bob@example.org>",
+        [550],
+    )
+    assert all(each["follows"] for each in following)
+    unchanged = CliRunner().invoke(main, [*known[:4], str(path), *known[5:]])
+    assert (unchanged.exit_code, json.loads(unchanged.stdout)["unlike"]) == (0, 0), unchanged.output
     queue = sorted(each.name for each in (tmp_path / "state").rglob("*"))
     arguments = ["what-if", "-c", str(path), "--sessions", str(tmp_path / "sessions")]
     same = CliRunner().invoke(main, [*arguments, "--against", str(path)])

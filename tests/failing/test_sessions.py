@@ -1,9 +1,11 @@
 """What a client sees of faults that are made on purpose, and what is kept of its mail all the same."""
 
 import asyncio
+import re
 
 import pytest
 
+from heloise.config.faulty import parse_faults
 from heloise.faults.phrase import parse_phrase
 from heloise.faults.rule import Cut, FaultReply, FaultRule, Per, Stage
 from heloise.mail.cause import Rule
@@ -250,6 +252,47 @@ def test_the_same_seed_and_rules_give_the_same_transcripts_octet_for_octet(seed:
     assert first == once()
     assert b"451 " in first
     assert b"421 " in first
+
+
+FILE = """\
+seed = 11
+[[fault]]
+probability = 0.3
+reply = "451 4.3.0 Not now"
+[[fault]]
+stage = "mail"
+per = "session"
+probability = 0.2
+reply = "421"
+[[fault]]
+stage = "message"
+to = "user[0-2]@*"
+cut = "drop"
+times = 1
+[[fault]]
+stage = "data"
+rate = "3/10s"
+delay = "2s"
+"""
+
+
+def test_the_same_file_with_its_seed_gives_the_same_transcripts_octet_for_octet() -> None:
+    async def act(scene: Scene) -> None:
+        async def send(number: int) -> None:
+            for _ in range(5):
+                client = await scene.client()
+                await client.message(f"user{number}@b.test")
+                client.stream.close()
+
+        await asyncio.gather(*map(send, range(6)))
+
+    def once() -> bytes:
+        plan = parse_faults(FILE)
+        return "".join(render(each, explained=True) for each in play(act, *plan.rules, seed=plan.seed)).encode()
+
+    first = once()
+    assert first == once()
+    assert {b"faults.toml:2]", b"faults.toml:5]", b"faults.toml:10]"} <= set(re.findall(rb"faults\.toml:\d+\]", first))
 
 
 def test_another_seed_makes_other_choices() -> None:

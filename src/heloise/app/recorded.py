@@ -7,7 +7,7 @@ given, with their causes, so that a replay can be held against them.
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -20,6 +20,8 @@ _MESSAGE = re.compile(r"\[message, (\d+) octets\]")
 _TLS = re.compile(r"TLSv?\d\S* \S+ (?:not )?verified")
 _HEADER = re.compile(r"#\s*([a-z]+):\s*(\S.*)")
 _HEADERS = ("client", "listener", "user", "session")
+_TITLE = re.compile(r"session (\S+) from (\S+).*")  # above a transcript of `heloise dev`
+_HERE, _SOMEBODY = "127.0.0.1", "<somebody@unknown.invalid>"
 
 
 class StepKind(Enum):
@@ -123,6 +125,49 @@ def decode(text: str) -> Iterator[RecordedSession]:
         yield from _dialogues(text)
 
 
+def of_timeline(timeline: Mapping[str, Any]) -> RecordedSession:
+    """What a passport tells of a session or of the session of a message, as a client would say it. Passports keep no
+    commands that were taken without a word, so a sender is known only of messages, and a login not at all."""
+    accepted: Mapping[str, Any] = next((each for each in timeline["events"] if each["event"] == "accepted"), {})
+    parameters = f" {accepted['parameters']}" if "parameters" in accepted else ""
+    mail = Step(StepKind.LINE, f"MAIL FROM:{timeline['sender'] or _SOMEBODY}{parameters}")
+    client, steps = _HERE, [Step(StepKind.GREETING)]
+    for each in timeline["events"]:
+        match each["event"]:
+            case "opened":
+                client = each["peer"]
+            case "hello":
+                steps.append(Step(StepKind.LINE, f"{each['verb']} {each['name']}", said=(Said(250, "hello.accepted"),)))
+            case "answered":
+                steps += _answered(each, mail, steps, int(timeline["size"] or 0))
+            case "accepted":
+                steps += [Step(StepKind.LINE, "DATA"), Step(StepKind.CONTENT, size=int(each["size"]))]
+            case _:
+                pass
+    return RecordedSession(
+        session_id=str(timeline["session"] or timeline["id"]), client=client, at=timeline["begun"], steps=tuple(steps)
+    )
+
+
+def _answered(event: Mapping[str, Any], mail: Step, before: Sequence[Step], size: int) -> list[Step]:
+    command, argument = event["command"], event["argument"]
+    said = (Said(int(event["reply"][:3]), event["cause"], event.get("rule"), event["reply"][4:]),)
+    is_open = any(step.text.startswith("MAIL ") for step in before)
+    match command:
+        case "MAIL":
+            return [Step(StepKind.LINE, f"MAIL FROM:{argument}", said=said)]
+        case "RCPT":
+            return [*([] if is_open else [mail]), Step(StepKind.LINE, f"RCPT TO:{argument}", said=said)]
+        case "EHLO" | "HELO" | "LHLO":
+            return [Step(StepKind.LINE, f"{command} {argument}", said=said)]
+        case "DATA":
+            return [Step(StepKind.LINE, "DATA", said=said)]
+        case "message":
+            return [Step(StepKind.LINE, "DATA"), Step(StepKind.CONTENT, size=size, said=said)]
+        case _:
+            return []
+
+
 def _session(facts: Any) -> RecordedSession:
     steps = []
     for kind, value, said in facts["steps"]:
@@ -161,12 +206,14 @@ def _dialogues(text: str) -> Iterator[RecordedSession]:
     count = 0
     for line in (*text.splitlines(), ""):
         stripped = line.strip()
-        header = _HEADER.fullmatch(stripped)
-        if not stripped:
+        header, title = _HEADER.fullmatch(stripped), _TITLE.fullmatch(stripped)
+        if not stripped or (title is not None and steps):
             if steps:
                 count += 1
                 yield _dialogue(heads, steps, count)
             heads, steps = {}, []
+        if title is not None:
+            heads = {"session": title[1], "client": title[2]}
         elif header is not None and header[1] in _HEADERS:
             heads[header[1]] = header[2].strip()
         elif stripped.startswith(("C:", "--")):
@@ -179,7 +226,7 @@ def _dialogues(text: str) -> Iterator[RecordedSession]:
 def _dialogue(heads: dict[str, str], steps: Sequence[Step], count: int) -> RecordedSession:
     return RecordedSession(
         session_id=heads.get("session", f"dialogue {count}"),
-        client=heads.get("client", "127.0.0.1"),
+        client=heads.get("client", _HERE),
         listener=heads.get("listener", ""),
         steps=(Step(StepKind.GREETING), *steps),
     )

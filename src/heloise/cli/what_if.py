@@ -13,6 +13,8 @@ from rich.text import Text
 from heloise.cli.reading import config_option, read_or_leave, tables_or_leave
 from heloise.cli.terminal import ExitCode, console, paragraph, visible
 
+_MOST = 1000  # timelines
+
 if TYPE_CHECKING:
     from heloise.app.recorded import RecordedSession, Said
     from heloise.app.what_if import Compared, Difference
@@ -23,19 +25,30 @@ if TYPE_CHECKING:
 @config_option
 @click.option("--against", required=True, metavar="FILE", help="The other configuration.")
 @click.option("--sessions", type=click.Path(exists=True, dir_okay=False), help="Recorded sessions, or transcripts.")
+@click.option("--passports", metavar="ADDRESS", help="Sessions of mail from or for this address, as passports tell.")
 @click.option("--dns", is_flag=True, help="Let checks ask the DNS, as it is now.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def what_if(ctx: click.Context, path: str, against: str, sessions: str | None, dns: bool, as_json: bool) -> None:
+def what_if(
+    ctx: click.Context,
+    path: str,
+    against: str,
+    sessions: str | None,
+    passports: str | None,
+    dns: bool,
+    as_json: bool,
+) -> None:
     """Play sessions with the configuration of -c and with another one, and show where replies, causes or routes
     differ. Nothing is sent, and nothing is put into the queue. The sessions are those of a file ([recording] of a
-    server writes one; transcripts do as well), else made up: they ask about every name, route and limit that one of
-    the two has. Exit code 1 when something differs."""
+    server writes one; transcripts do as well) or what the passports know, else made up: they ask about every name,
+    route and limit that one of the two has. Exit code 1 when something differs."""
     from heloise.app.what_if import not_played, synthetic
 
     old, new = read_or_leave(path), read_or_leave(against)
-    if sessions is None:
-        played: Sequence[RecordedSession] = synthetic((old, new), (tables_or_leave(old), tables_or_leave(new)))
+    if passports is not None:
+        played: Sequence[RecordedSession] = _known_or_leave(old, passports)
+    elif sessions is None:
+        played = synthetic((old, new), (tables_or_leave(old), tables_or_leave(new)))
     else:
         played = _read_or_leave(sessions)
     found = asyncio.run(_compared(played, old, new, dns))
@@ -55,6 +68,27 @@ def _read_or_leave(path: str) -> "Sequence[RecordedSession]":
     except ValueError as error:
         click.echo(f"{path}: {error}", err=True)
         raise SystemExit(ExitCode.USAGE) from None
+
+
+def _known_or_leave(configuration: "Configuration", address: str) -> "Sequence[RecordedSession]":
+    """Of mail from or for the address, from a running server or its archive, each session once, the oldest first."""
+    from heloise.app.control_desk import ControlError
+    from heloise.app.recorded import of_timeline
+    from heloise.cli.queueing import opened
+    from heloise.queue.errors import StoreFault
+
+    async def found() -> "list[dict[str, Any]]":
+        async with opened(configuration) as queue:
+            sent = await queue.control.find(sender=address, recipient=None, limit=_MOST)
+            received = await queue.control.find(sender=None, recipient=address, limit=_MOST)
+            return [*sent, *received]
+
+    try:
+        timelines = {each["id"]: each for each in asyncio.run(found())}
+    except (ControlError, StoreFault) as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(ExitCode.TROUBLE) from None
+    return [of_timeline(timelines[each]) for each in sorted(timelines)]
 
 
 async def _compared(
