@@ -277,13 +277,21 @@ def line_of(text: str) -> int:
 
 
 def test_with_a_configuration_the_line_that_decides_is_told(configuration: str) -> None:
-    lines = ("EHLO c.test", "MAIL FROM:<a@b.test>", "RCPT TO:<alice@example.test>", "RCPT TO:<x@away.test>")
-    text = lab(*lines, "DATA", "hi", ".", "QUIT", options=("-c", configuration, "--client", "192.0.2.9"))
+    lines = ("EHLO c.test", "MAIL FROM:<a@b.test>", "RCPT TO:<alice@example.test>", "RCPT TO:<no@example.test>")
+    text = lab(
+        *lines,
+        "RCPT TO:<x@away.test>",
+        "DATA",
+        "hi",
+        ".",
+        "QUIT",
+        options=("-c", configuration, "--client", "192.0.2.9"),
+    )
     assert "│ recipient.accepted · RFC 5321 §4.1.1.3" in text
     assert f" · heloise.toml:{line_of('[[user]]')}\n" in text
     assert "S: 550 5.7.1 Relaying to <x@away.test> denied\n" in text
-    denied = line_of('networks = ["203.0.113.0/24"]')
-    assert f"relay.denied · RFC 5321 §3.6.2 · heloise.toml:{denied}\n" in text
+    unknown = line_of('domains = ["example.test"]')
+    assert f"recipient.unknown · RFC 5321 §4.2.3 · heloise.toml:{unknown}\n" in text
     assert " taken\n" in text
 
 
