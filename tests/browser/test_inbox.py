@@ -226,6 +226,10 @@ def test_a_message_is_seen_from_all_sides(page: Page, server: DevServer) -> None
     envelope = tab("Envelope")
     assert "Only in the header" in envelope
     assert "MAIL FROM:<bounces@shop.example>" in envelope
+    assert "https://www.rfc-editor.org/rfc/rfc5321" in tab("Links")
+    assert page.run("document.querySelector('.panel a').rel") == "noopener noreferrer"
+    tab("Clients")
+    page.until(lambda: "caniemail.com" in page.text(".panel"), "what clients show of it")
 
 
 def test_a_message_is_forgotten_and_then_everything(page: Page, server: DevServer) -> None:

@@ -15,6 +15,7 @@ from heloise.app.releasing import Release
 from heloise.inbox.differences import compare
 from heloise.inbox.header import decoded
 from heloise.inbox.message import CaughtMessage
+from heloise.inbox.outward import outward
 from heloise.inbox.parts import Part
 from heloise.inbox.safe_html import disarmed, policy
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json
@@ -164,6 +165,10 @@ class DevViews:
                         "is_same": each.is_same,
                     }
                     for each in compare(message)
+                ],
+                "outward": [
+                    {"kind": each.kind, "address": each.address}
+                    for each in outward(texts["html"] or "", (texts["plain"] or "")[:MOST_TEXT])
                 ],
                 "body_type": message.envelope.parameters.get("BODY") or "7BIT",
             }

@@ -24,6 +24,8 @@ export async function messageView(id, frame, { gone, linked }) {
     { name: "header", label: "Header", draw: () => headerPanel(view) },
     { name: "parts", label: labelled("Parts", files.length), draw: () => partsPanel(path, view) },
     { name: "envelope", label: labelled("Envelope", differences), draw: () => envelopePanel(view) },
+    view.outward.length > 0 && { name: "links", label: labelled("Links", view.outward.length), draw: () => linksPanel(view) },
+    view.has_html && { name: "clients", label: "Clients", draw: () => clientsPanel(path, frame) },
   ].filter(Boolean);
 
   async function forget() {
@@ -138,5 +140,48 @@ function envelopePanel(view) {
     h("h3", {}, "As it was said"),
     h("pre", { class: "said" }, parameters.map(([path, more]) => `${path}${more ? ` ${more}` : ""}\n`).join("")),
     h("dl", { class: "facts" }, fact("Client", h("code", {}, view.client), ` as ${view.hello || "nobody"}`), fact("Protocol", view.protocol), fact("Body", view.body_type), fact("Id", h("code", {}, view.id))),
+  ];
+}
+
+const KINDS = { link: "link", picture: "loaded by it", text: "in the text" };
+
+/** What leads outward, to be opened by a click on an address that can be read whole; nothing of it was asked for. */
+function linksPanel(view) {
+  const rows = view.outward.map(({ kind, address: text }) =>
+    h("tr", {}, h("td", {}, h("a", { href: text, target: "_blank", rel: "noopener noreferrer", class: "mono" }, text)), h("td", { class: "number" }, h("span", { class: "badge" }, KINDS[kind]))),
+  );
+  return [h("p", { class: "soft" }, "Opened in a new window, without a word of where you come from. Nothing was asked for them."), h("table", { class: "grid" }, h("tbody", {}, rows))];
+}
+
+/** Which mail clients show its HTML as it was meant. */
+function clientsPanel(path, frame) {
+  const place = h("div", {}, h("p", { class: "soft" }, "…"));
+  get(`${path}/html-check`).then(
+    (check) => show(place, clients(check)),
+    (error) => frame.problem(error),
+  );
+  return place;
+}
+
+function clients(check) {
+  const share = (part, kind, words) => h("span", {}, h("b", { class: kind }, `${part} %`), ` ${words}`);
+  const bar = h("div", { class: "shares", role: "img", "aria-label": `${check.supported} % shown, ${check.partial} % in part, ${check.unsupported} % not` });
+  for (const [kind, part] of [["yes", check.supported], ["later", check.partial], ["no", check.unsupported]]) {
+    const piece = h("i", { class: kind });
+    piece.style.width = `${part}%`;
+    bar.append(piece);
+  }
+  const rows = check.warnings.map((each) =>
+    h(
+      "li",
+      {},
+      h("details", {}, h("summary", {}, h("b", {}, each.title), h("span", { class: "soft" }, ` ${plural(each.found, "time")}`), h("span", { class: `badge ${each.unsupported > 0 ? "no" : "later"}` }, each.unsupported > 0 ? `${each.unsupported} % without` : `${each.partial} % in part`)), each.clients.no.length > 0 && h("p", {}, h("b", {}, "Not in "), each.clients.no.join(", ")), each.clients.partial.length > 0 && h("p", {}, h("b", {}, "In part in "), each.clients.partial.join(", "))),
+    ),
+  );
+  return [
+    h("p", { class: "summary" }, share(check.supported, "yes", "of what mail clients are asked for is shown"), share(check.partial, "later", "in part"), share(check.unsupported, "no", "not")),
+    bar,
+    rows.length ? h("ul", { class: "plain warnings" }, rows) : h("p", {}, "Nothing that a known client would not show."),
+    h("p", { class: "soft" }, `${plural(check.tests, "feature")} looked for in ${plural(check.nodes, "element")}, by the data of ${check.source}.`),
   ];
 }
