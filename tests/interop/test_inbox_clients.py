@@ -121,7 +121,7 @@ def test_mailpit_api_for_node_reads_searches_and_waits() -> None:
                 html: await mailpit.renderMessageHTML(id), text: await mailpit.renderMessageText(),
                 found: await mailpit.searchMessages({ query: 'subject:"order 42" has:attachment', tz: "Asia/Tokyo" }),
                 waited: await mailpit.waitForMessage({ query: "from:shop@example.test subject:plain" }),
-                checked: await mailpit.htmlCheck(id),
+                checked: await mailpit.htmlCheck(id), links: await mailpit.linkCheck(id),
                 counted: await mailpit.waitForMessages({ query: "is:read", count: 2 }),
             };
         """)
@@ -164,6 +164,7 @@ def test_mailpit_api_for_node_reads_searches_and_waits() -> None:
         assert told["found"]["messages_count"] == 1
         assert told["waited"]["Subject"] == "plain"
         assert told["counted"]["messages_count"] == 2
+        assert told["links"] == {"Errors": 0, "Links": []}
         assert told["checked"]["Total"]["Nodes"] == 3
         assert 0 < told["checked"]["Total"]["Supported"] <= 100
 

@@ -10,6 +10,7 @@ from heloise.app.catching_users import catching_auth, catching_authority
 from heloise.app.desk import CatchingDesk
 from heloise.app.inbox_files import load
 from heloise.app.journal import Journal
+from heloise.app.link_checking import LinkChecker
 from heloise.app.releasing import RelayOptions, Release, releasing
 from heloise.app.stopping import close_doors
 from heloise.faults.book import FaultBook
@@ -43,6 +44,7 @@ class CatchOptions:
     `tls_endpoint` if that is given. `users` and their passwords may log in, and with `anybody` others with any
     password; nobody has to, unless it `requires_auth`. `store` is a file that keeps the inbox over a restart, `load`
     are files with messages to begin with; mail is released by `relay` only.
+    `check_links` permits to ask public web servers for the links of a message, `check_private_links` others as well.
     """
 
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 1025))
@@ -62,6 +64,8 @@ class CatchOptions:
     requires_auth: bool = False
     store: str | None = None
     load: tuple[str, ...] = ()
+    check_links: bool = False
+    check_private_links: bool = False
     relay: RelayOptions | None = None
 
 
@@ -81,6 +85,7 @@ class Catching:
     started_at: float = 0.0
     store: str | None = None
     release: Release | None = None
+    links: LinkChecker | None = None
 
 
 VIOLATIONS = 10_000
@@ -176,7 +181,14 @@ async def catching(
             started_at=world.clock.now(),
             store=options.store,
             release=release,
+            links=_links(world, options),
         )
+
+
+def _links(world: World, options: CatchOptions) -> LinkChecker | None:
+    if not (options.check_links or options.check_private_links):
+        return None
+    return LinkChecker(world, private=options.check_private_links, agent=f"heloise/{version('heloise')}")
 
 
 def _door(desk: ReceptionDesk, options: CatchOptions, watch: _Watch, *, tls_first: bool = False) -> Door:

@@ -12,6 +12,7 @@ from heloise.app.mailpit_json import text_of
 from heloise.app.releasing import NotReleased, Release
 from heloise.inbox.digest import clean_tags
 from heloise.inbox.html_check import check_html
+from heloise.inbox.links import links
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.search import parse_query
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json
@@ -50,6 +51,15 @@ class DevInbox:
                 "/messages/{id}/html-check",
                 self._check_html,
                 "Which features of its HTML are not shown by all mail clients, and by which not; nothing is loaded.",
+            ),
+            Operation("GET", "/messages/{id}/links", self._links, "The links in it; nobody is asked."),
+            Operation(
+                "POST",
+                "/messages/{id}/links",
+                self._ask_links,
+                "Ask the web servers that its links lead to, by HEAD; only where --check-links permits it.",
+                (("follow", "1 to follow redirects"),),
+                body="{}",
             ),
             Operation("GET", "/releases", self._releases, "What was released, and how far it has come."),
             Operation("POST", "/releases/retry", self._retry, "Try all that was released and waits, now.", body="{}"),
@@ -90,6 +100,17 @@ class DevInbox:
     async def _check_html(self, request: Request, where: Where) -> Answer:
         html = text_of(self._message(where), "text/html")
         return as_json(html_check_json(await self._world.blocking.run(check_html, html)))
+
+    async def _links(self, request: Request, where: Where) -> Answer:
+        return as_json({"links": list(links(self._message(where)))})
+
+    async def _ask_links(self, request: Request, where: Where) -> Answer:
+        message, checker = self._message(where), self._running.links
+        if checker is None:
+            raise HttpProblem(409, "nobody is asked: heloise dev was not given --check-links")
+        asked = await checker.check(links(message), follow=request.query.get("follow") in ("1", "true"))
+        shapes = [{"url": each.url, "status": each.status or None, "text": each.text} for each in asked]
+        return as_json({"links": shapes})
 
     def _relay(self) -> Release:
         if self._running.release is None:

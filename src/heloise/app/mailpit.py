@@ -15,11 +15,13 @@ from heloise.app.chaos import Trigger, chaos_of, set_chaos
 from heloise.app.composing import compose
 from heloise.app.dev import Catching
 from heloise.app.html_check_json import mailpit_html_check
+from heloise.app.link_checking import LinkStatus
 from heloise.app.mailpit_json import Totals, headers_shape, list_shape, message_shape, text_of
 from heloise.app.releasing import NotReleased
 from heloise.app.shown import HTML_POLICY, PART_HEADERS, with_inline_images
 from heloise.inbox.digest import clean_tags
 from heloise.inbox.html_check import check_html
+from heloise.inbox.links import links
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.search import parse_query
 from heloise.mail.content import facts_of
@@ -69,6 +71,7 @@ class Mailpit:
             ("GET", "/api/v1/message/{id}/part/{part}/thumb", self._thumbnail),
             ("POST", "/api/v1/message/{id}/release", self._release),
             ("GET", "/api/v1/message/{id}/html-check", self._check_html),
+            ("GET", "/api/v1/message/{id}/link-check", self._check_links),
             ("GET", "/api/v1/chaos", self._chaos),
             ("PUT", "/api/v1/chaos", self._set_chaos),
             ("GET", "/view/{name}", self._view),
@@ -293,6 +296,17 @@ class Mailpit:
         if not html:
             raise HttpProblem(400, "message does not contain HTML")
         return as_json(mailpit_html_check(await self._world.blocking.run(check_html, html)))
+
+    async def _check_links(self, request: Request, where: Where) -> Answer:
+        """Where it was not permitted to ask, links are told with the status 0."""
+        found, checker = links(self._message(where["id"])), self._running.links
+        if checker is None:
+            asked = tuple(LinkStatus(url, 0, "not asked: heloise dev was not given --check-links") for url in found)
+        else:
+            asked = await checker.check(found, follow=request.query.get("follow") in ("1", "true"))
+        shapes = [{"URL": each.url, "StatusCode": each.status, "Status": each.text} for each in asked]
+        errors = 0 if checker is None else sum(not 200 <= each.status < 400 for each in asked)
+        return as_json({"Errors": errors, "Links": shapes})
 
     async def _view(self, request: Request, where: Where) -> Answer:
         message_id, dot, kind = where["name"].rpartition(".")

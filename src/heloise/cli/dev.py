@@ -43,6 +43,11 @@ if TYPE_CHECKING:
 @click.option("--keep-for", metavar="TIME", help="Keep messages for so long, such as 2h.")
 @click.option("--store", type=click.Path(dir_okay=False), help="Keep the inbox in this file over a restart.")
 @click.option("--load", multiple=True, metavar="FILE", help="Begin with these messages: .eml, mbox or ZIP.")
+@click.option(
+    "--check-links",
+    type=click.Choice(["public", "all"]),
+    help="Permit to ask web servers for the links of a message: public ones, or also those of private networks.",
+)
 @click.option("--relay", metavar="URL", help="Release mail, when asked to, by smtp://HOST:PORT, smtps:// or lmtp://.")
 @click.option("--relay-to", multiple=True, metavar="PATTERN", help="To whom mail may be released, such as *@my.test.")
 @click.option("--relay-user", metavar="NAME", help="Log in at the relay.")
@@ -75,6 +80,7 @@ def dev(
     keep_for: str | None,
     store: str | None,
     load: tuple[str, ...],
+    check_links: str | None,
     relay: str | None,
     relay_to: tuple[str, ...],
     relay_user: str | None,
@@ -121,6 +127,8 @@ def dev(
         grouping=_grouping(mailboxes),
         store=store,
         load=load,
+        check_links=check_links is not None,
+        check_private_links=check_links == "all",
         relay=None if relay is None else _relay(relay, relay_to, relay_user, relay_password_file),
     )
     try:
