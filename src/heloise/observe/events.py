@@ -70,6 +70,18 @@ _EVENTS = (
         'It was started as root and has no `run_as` to become; it listens on loopback, or `run_as` is "root".',
         "",
     ),
+    _kind(
+        "server.fails-on-purpose",
+        LogLevel.WARNING,
+        "The server is one for tests (`[staging]`), and fails by so many rules.",
+        "rules",
+    ),
+    _kind(
+        "server.not-recorded",
+        LogLevel.ERROR,
+        "Sessions can not be written to the file of `[recording]`; no more are recorded.",
+        "problem",
+    ),
     _kind("server.log-not-reopened", LogLevel.ERROR, "The log goes on in the old file.", "problem"),
     _kind(
         "users.broken",
@@ -153,6 +165,12 @@ _EVENTS = (
         f"message session recipient route action stage reply remote_mta {_CAUSE}",
     ),
     _kind("delivery.fault", LogLevel.ERROR, "A bug or a trouble of ours ended an attempt.", "message error"),
+    _kind(
+        "inbox.trouble",
+        LogLevel.ERROR,
+        "The file of the inbox can not be written, or not all of it be read.",
+        "trouble",
+    ),
     _kind("passport.trouble", LogLevel.WARNING, "Passports are not written; mail goes on.", "trouble"),
 )
 
