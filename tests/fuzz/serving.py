@@ -36,7 +36,15 @@ from tests.fuzz.ledger import Ledger
 
 REGISTRY = discover()
 SMALL = SessionLimits(
-    command_line=60, endless_line=150, text_line=40, message_size=120, recipients=2, received_fields=2, errors=6
+    command_line=60,
+    endless_line=150,
+    text_line=40,
+    message_size=120,
+    recipients=2,
+    received_fields=2,
+    errors=6,
+    idle_commands=12,
+    refused_recipients=3,
 )
 _KEYWORDS = sorted(REGISTRY.keywords)
 

@@ -130,7 +130,8 @@ class Limits:
     to a list has some that are no more, who guesses names nearly nothing else. 0 for no limit. Not for LMTP."""
 
     connections: int = 2000
-    """Sessions at a time, on all listeners together."""
+    """Sessions at a time, on all listeners together. Of 400 or more the last quarter is for clients that have less than
+    a fiftieth of them, so that a few can not take all; unless one client may have more than a quarter."""
 
     connections_per_client: int = 100
     """Sessions at a time from one address. Not counted on Unix sockets."""

@@ -13,6 +13,7 @@ from heloise.smtp import replies
 UNIX = "unix"  # programs on this machine are not counted one by one
 _TOLD_AGAIN = 60.0  # seconds after which it is told again that a client is turned away
 _MOST_TOLD = 1000
+_LARGE = 400  # sessions in all from which on room is kept for others than those who have many already
 
 
 class Census:
@@ -59,6 +60,13 @@ class Census:
             return too_many(self._total_rule, limit=self._total)
         if self._by_address[address] > self._per_client:
             return too_many(self._per_client_rule, client=address, limit=self._per_client)
+        # The last quarter is for those who have few: else twenty clients could take all there is. But whoever lets one
+        # client have most of it means that.
+        is_shared = self._total >= max(_LARGE, 4 * self._per_client)
+        if is_shared and 4 * self._present > 3 * self._total and address != UNIX:
+            share = self._total // 50
+            if self._by_address[address] > share:
+                return too_many(self._total_rule, client=address, limit=share)
         if self._per_network and address != UNIX and self._by_network[_network(address)] > self._per_network:
             return too_many(self._per_network_rule, network=_network(address), limit=self._per_network)
         return None
