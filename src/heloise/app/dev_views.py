@@ -14,8 +14,8 @@ from heloise.app.dev_sample import send_sample
 from heloise.app.releasing import Release
 from heloise.inbox.differences import compare
 from heloise.inbox.header import decoded
+from heloise.inbox.links import outward
 from heloise.inbox.message import CaughtMessage
-from heloise.inbox.outward import outward
 from heloise.inbox.parts import Part
 from heloise.inbox.safe_html import disarmed, policy
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json

@@ -1,48 +1,66 @@
-"""The links of a message: out of its HTML and its text, each once, in order. Pure; nobody is asked."""
+"""What of a message leads outward: links, and what would be loaded, in its HTML and text. Pure; asks nobody."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from heloise.inbox.html_scan import scan
 from heloise.inbox.message import CaughtMessage
 
-MOST = 500
-_LONGEST = 2000  # characters
-_URL = re.compile(r"""https?://[^\s<>"'`{}|\\^\[\]]{1,2000}""", re.IGNORECASE)
-_PLACES = {
-    "a": ("href",),
-    "area": ("href",),
-    "img": ("src",),
-    "link": ("href",),
-    "form": ("action",),
-    "source": ("src",),
-    "video": ("src", "poster"),
-    "table": ("background",),
-    "td": ("background",),
-    "body": ("background",),
-}
+MOST = 500  # addresses of a message
+_LONGEST = 4096  # characters of one that is told
+_OUTWARD = re.compile(r"\s*(https?|mailto|tel|ftp):", re.IGNORECASE | re.ASCII)
+_WEB = re.compile(r"https?:", re.IGNORECASE | re.ASCII)
+_IN_TEXT = re.compile(r"""https?://[^\s<>"'`{}|\\^\[\]]+""", re.IGNORECASE | re.ASCII)
+_CSS = re.compile(r"url\(\s*[\"']?(https?://[^\"')\s]+)", re.IGNORECASE | re.ASCII)
+_FOLLOWED = ("a", "area", "form")
+_PLACES = ("href", "action", "src", "background", "poster")
+
+
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """One address, and what it is for: "link", "picture" (or what else would be loaded), or "text"."""
+
+    kind: str
+    address: str
+
+
+def outward(html: str, text: str) -> tuple[Outward, ...]:
+    """Each once, those of the HTML in their order, then those that only the text has."""
+    found: dict[str, Outward] = {}
+    for each in (*_of_html(html), *_of_text(text)):
+        if len(found) == MOST:
+            break
+        found.setdefault(each.address, Outward(each.kind, each.address[:_LONGEST]))
+    return tuple(found.values())
 
 
 def links(message: CaughtMessage) -> tuple[str, ...]:
-    """Those that lead to a web server."""
+    """The addresses in all its bodies that lead to a web server, each once, in order."""
     found: dict[str, None] = {}
     for part in message.parts.walk():
         if part.is_body and len(found) < MOST:
-            text = part.text(message.octets)
-            found |= dict.fromkeys(_in_html(text) if part.content_type == "text/html" else _in_text(text))
+            body = part.text(message.octets)
+            each = outward(body, "") if part.content_type == "text/html" else outward("", body)
+            found |= dict.fromkeys(one.address for one in each if _WEB.match(one.address))
     return tuple(found)[:MOST]
 
 
-def _in_html(html: str) -> Iterator[str]:
-    for element in scan(html).elements:
-        for name in _PLACES.get(element.name, ()):
-            target = element.attributes.get(name, "").strip()
-            if target[:8].lower().startswith(("http://", "https://")) and len(target) <= _LONGEST:
-                yield target
+def _of_html(html: str) -> Iterator[Outward]:
+    read = scan(html)
+    for element in read.elements:
+        for name in _PLACES:
+            address = element.attributes.get(name, "").strip()
+            if address and _OUTWARD.match(address):
+                yield Outward("link" if element.name in _FOLLOWED else "picture", address)
+        for address in _CSS.findall(element.attributes.get("style", "")):
+            yield Outward("picture", address)
+    for style in read.styles:
+        yield from (Outward("picture", address) for address in _CSS.findall(style))
 
 
-def _in_text(text: str) -> Iterator[str]:
-    for found in _URL.findall(text):
+def _of_text(text: str) -> Iterator[Outward]:
+    for found in _IN_TEXT.findall(text):
         # What ends a sentence, or a bracket around it, is no part of the address.
-        target = found.rstrip(".,;:!?")
-        yield target[:-1] if target.endswith(")") and "(" not in target else target
+        address = found.rstrip(".,;:!?")
+        yield Outward("text", address[:-1] if address.endswith(")") and "(" not in address else address)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heloise.inbox.outward import MOST, Outward, outward
+from heloise.inbox.links import MOST, Outward, outward
 
 
 def test_links_and_what_would_be_loaded_are_told_apart_each_once() -> None:
