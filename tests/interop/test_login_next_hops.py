@@ -1,4 +1,6 @@
-"""heloise logs in at Postfix (Cyrus SASL) and Exim, under TLS whose certificate it verifies; OpenSMTPD logs in here.
+"""heloise logs in at Postfix (by Cyrus SASL, by Dovecot) and Exim, under TLS whose certificate it verifies.
+
+OpenSMTPD logs in here.
 
 OpenSMTPD 6.8.0p2 of Debian 12 can not be a server under TLS: since OpenSSL 3 it loses its private key in the handshake
 (OpenSMTPD issues 1171, 1239), and without TLS it offers no AUTH. So it is the client.
@@ -9,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,15 @@ from heloise.reception.users import new_login
 from tests.certificates import Authority
 from tests.interop.clients import Smtplib
 from tests.interop.house import house
-from tests.peers import Exim, OpenSmtpd, Postfix, wait_until
-from tests.peers.jail import own
+from tests.peers import DovecotLmtp, Exim, OpenSmtpd, Postfix, free_port, wait_until
+from tests.peers.jail import LOOPBACK, own
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 USER, PASSWORD, DOMAIN = "alice", "open sesame", "there.test"
 LETTER = b"From: a@client.test\r\nTo: bob@there.test\r\nSubject: known\r\n\r\nHello\r\n"
 BY_CYRUS = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
+BY_DOVECOT = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
 BY_EXIM = ("CRAM-MD5", "PLAIN", "LOGIN")
 
 
@@ -74,6 +77,41 @@ class PostfixWithUsers(Postfix):
         ):
             return under_tls.recv(3) == b"220"
         return False
+
+
+def dovecot_with_users(port: int) -> DovecotLmtp:
+    """Dovecot, which tells others at `port` who may log in, and by what; PLAIN and LOGIN under TLS only."""
+    service = f"service auth {{\n  inet_listener {{\n    address = {LOOPBACK}\n    port = {port}\n  }}\n}}\n"
+    users = f"{USER}:{{PLAIN}}{PASSWORD}:850:850::/srv/mail/{USER}\n"
+    extra = f"auth_mechanisms = {' '.join(BY_DOVECOT).lower()}\n{service}"
+    return DovecotLmtp(extra=extra, files={"users": users.encode()})
+
+
+class PostfixThatAsksDovecot(Postfix):
+    """Postfix that takes mail of those only whom the Dovecot at `port` knows."""
+
+    def __init__(self, certificate: bytes, key: bytes, port: int) -> None:
+        extra = {
+            "smtpd_tls_security_level": "may",
+            "smtpd_tls_cert_file": "/etc/postfix/peer.pem",
+            "smtpd_tls_key_file": "/etc/postfix/peer.key",
+            "smtpd_sasl_auth_enable": "yes",
+            "smtpd_sasl_type": "dovecot",
+            "smtpd_sasl_path": f"inet:{LOOPBACK}:{port}",
+            "smtpd_sasl_authenticated_header": "yes",
+            "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
+        }
+        super().__init__(local_domains=[DOMAIN], extra=extra, files={"peer.pem": certificate, "peer.key": key})
+
+
+@contextlib.contextmanager
+def postfix_by_dovecot(directory: Path) -> Iterator[tuple[Postfix, str]]:
+    """Both running, and the authority that the certificate of Postfix leads to."""
+    authority, port = Authority(directory), free_port()
+    issued = authority.issue("localhost")
+    certificate, key = Path(issued.chain).read_bytes(), Path(issued.key).read_bytes()
+    with dovecot_with_users(port), PostfixThatAsksDovecot(certificate, key, port) as postfix:
+        yield postfix, authority.ca_file
 
 
 def exim_with_users(certificate: bytes, key: bytes) -> Exim:
@@ -151,6 +189,34 @@ def test_mail_arrives_at_a_server_that_wants_to_know_us(name: str, mechanism: st
     if name == "exim":
         assert b"with esmtpsa" in letter
     assert PASSWORD not in (tmp_path / "heloise" / "heloise.log").read_text()
+
+
+def test_mail_arrives_at_a_postfix_whose_users_dovecot_has(tmp_path: Path) -> None:
+    with postfix_by_dovecot(tmp_path) as (peer, ca_file):
+        routes = {DOMAIN: f"smtp:localhost:{peer.port}"}
+        for count, mechanism in enumerate(BY_DOVECOT, 1):
+            extra = sections(ca_file, tmp_path, mechanism=mechanism)
+            directory = tmp_path / mechanism
+            with house(directory, routes=routes, extra=extra) as ours:
+                Smtplib().send(ours.port, "alice@here.test", ["bob@there.test"], LETTER)
+                letters = peer.mailboxes.wait_for_messages("bob", count, 30)
+            assert len(letters) == count, mechanism
+            assert b"(Authenticated sender: alice" in letters[-1]
+            assert PASSWORD not in (directory / "heloise.log").read_text()
+        for mechanism in BY_DOVECOT:
+            assert f"sasl_method={mechanism}, sasl_username={USER}" in peer.log_text()
+
+
+def test_what_dovecot_refuses_keeps_the_mail_and_tells_why(tmp_path: Path) -> None:
+    with postfix_by_dovecot(tmp_path) as (peer, ca_file):
+        routes, log = {DOMAIN: f"smtp:localhost:{peer.port}"}, tmp_path / "heloise" / "heloise.log"
+        extra = sections(ca_file, tmp_path, mechanism="SCRAM-SHA-256", password="guessed")
+        with house(tmp_path / "heloise", routes=routes, extra=extra, retry="1h") as ours:
+            Smtplib().send(ours.port, "alice@here.test", ["bob@there.test"], LETTER)
+            wait_until(lambda: "login.refused" in log.read_text(), "a refused login", 30)
+            assert ours.server.waiting_messages() == 1
+        assert peer.mailboxes.messages("bob") == []
+    assert "guessed" not in log.read_text()
 
 
 @pytest.mark.parametrize("name", ["postfix", "exim"])
