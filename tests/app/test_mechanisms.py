@@ -3,6 +3,9 @@
 import asyncio
 import json
 import shutil
+import smtplib
+import ssl
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +30,7 @@ from heloise.world import CertificateFiles, Endpoint, OutgoingTls, TlsLevel
 from heloise.world.http import HttpAnswer
 from tests.app.test_tls import WAIT, Log, certificates, configuration, port
 from tests.certificates import Authority
+from tests.peers import PostgreSql
 
 EVERY = '"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN"'
 INTROSPECTION = "https://login.example.test/introspect"
@@ -166,7 +170,6 @@ def test_a_certificate_of_another_authority_gets_no_handshake(tmp_path: Path) ->
 def test_a_certificate_by_rsa_and_one_by_ecdsa_are_bound_alike(tmp_path: Path) -> None:
     """RFC 5929 §4.1: the hash is that of the signature, so both ends have to read it out of the certificate."""
     import hashlib
-    import ssl
 
     from heloise.net.certificate import end_point
 
@@ -178,6 +181,43 @@ def test_a_certificate_by_rsa_and_one_by_ecdsa_are_bound_alike(tmp_path: Path) -
     assert (binding.kind, binding.octets) == ("tls-server-end-point", hashlib.sha256(certificate).digest())
     for cut in range(0, 400, 7):
         assert end_point(certificate[:cut]) is None
+
+
+def answer_to_login(where: int, authority: Authority, user: str, password: str) -> str:
+    """What the server says to a login by PLAIN."""
+    with smtplib.SMTP("localhost", where, timeout=WAIT) as client:
+        client.starttls(context=ssl.create_default_context(cafile=authority.ca_file))
+        client.ehlo()
+        said = b64encode(b"\0".join((b"", user.encode(), password.encode()))).decode()
+        code, text = client.docmd("AUTH", f"PLAIN {said}")
+        return f"{code} {text.decode()}"
+
+
+@pytest.mark.interop
+def test_who_stands_in_postgresql_logs_in_and_without_it_is_told_to_come_again(tmp_path: Path) -> None:
+    login = new_login("dora", "s3same", (), b"salt", (Scheme.SCRAM_SHA_256, Scheme.SECRET))
+    with PostgreSql() as database:
+        database.execute("CREATE TABLE login(name text, word text)")
+        words = login.encode().partition(":")[2].split()
+        query = "SELECT word FROM login WHERE name = :name"
+        dora, wrong = Credentials("dora", "s3same"), Credentials("dora", "guessed")
+
+        async def scenario(where: int, authority: Authority, log: Log) -> None:
+            assert await log_in(where, authority, "PLAIN", credentials=dora) == "login.refused"
+            for word in words:
+                await asyncio.to_thread(database.execute, f"INSERT INTO login VALUES('dora', '{word}')")
+            for name in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"):
+                assert await log_in(where, authority, name, credentials=dora) == "", name
+            for name in ("SCRAM-SHA-256", "CRAM-MD5", "PLAIN"):
+                assert await log_in(where, authority, name, credentials=wrong) == "login.refused", name
+            assert await log_in(where, authority, "PLAIN") == ""  # the users of the file are there besides
+            await asyncio.to_thread(database.stop)
+            assert (await asyncio.to_thread(answer_to_login, where, authority, "dora", "s3same")).startswith(
+                "454 4.7.0"
+            )
+            assert await log_in(where, authority, "PLAIN") == ""
+
+        with_all(tmp_path, scenario, more=f'postgresql = "{database.url}"\nquery = "{query}"\n')
 
 
 @pytest.mark.parametrize(
