@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -161,13 +162,13 @@ class Postfix(Peer):
         """The ids of all messages in the queue, held, deferred or under way.
 
         Read off the queue's file names. A message moves between the queue directories while they are read, so one
-        reading may miss it: wait for a number with `wait_for_queue`. A name with a dot is a file that is still being
-        written (microseconds.pid, renamed to the queue id afterwards).
+        reading may miss it: wait for a number with `wait_for_queue`. A file may be executed as soon as it is whole;
+        one with a dot in its name has no id yet.
         """
         found: set[str] = set()
         for queue in _QUEUES:
-            for _, _, files in os.walk(self._spool / queue):
-                found.update(name for name in files if "." not in name)
+            for directory, _, files in os.walk(self._spool / queue):
+                found.update(name for name in files if "." not in name and _is_whole(Path(directory) / name))
         return found
 
     def wait_for_queue(self, count: int, timeout: float = 20.0) -> set[str]:
@@ -188,6 +189,13 @@ class Postfix(Peer):
     def release(self) -> None:
         """Let all held mail go on its way."""
         self.jail.run(["/usr/sbin/postsuper", "-H", "ALL"])
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & stat.S_IXUSR)
+    except FileNotFoundError:  # it has moved on
+        return False
 
 
 def _transport(hop: tuple[str, int] | str) -> str:

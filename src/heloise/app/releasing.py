@@ -18,7 +18,7 @@ from heloise.delivery.attempt import Agents, DeliveryAgent, DeliveryAttempt, Del
 from heloise.delivery.background import Background
 from heloise.delivery.classify import local
 from heloise.delivery.deliverer import Deliverer
-from heloise.delivery.journal import AttemptEnded, DeliveryJournal
+from heloise.delivery.journal import AttemptEnded
 from heloise.delivery.logins import Account, Logins
 from heloise.inbox.inbox import Inbox
 from heloise.inbox.message import CaughtMessage
@@ -180,8 +180,8 @@ def _paths(recipients: Sequence[str], allowed: Sequence[str]) -> list[ForwardPat
     return list(found.values())
 
 
-class _Book(DeliveryJournal):
-    """Remembers releases, and hears what becomes of them."""
+class _Book:
+    """A `DeliveryJournal` that remembers releases, and hears what becomes of them."""
 
     def __init__(self, journal: Journal) -> None:
         self.releases: OrderedDict[MessageId, Released] = OrderedDict()

@@ -32,6 +32,7 @@ from heloise.mail.sink import Companion, Submission, Taken
 from heloise.net import real_world
 from heloise.policy.weight import OFF
 from heloise.reception.admission import Admission
+from heloise.reception.census import Census
 from heloise.reception.reception import Reception, ReceptionDesk
 from heloise.reception.spokesmen import Spokesmen
 from heloise.routing.router import Accepted, Routing
@@ -54,6 +55,7 @@ from heloise.world import AnyEndpoint, Endpoint, LinkError, LinkFault, ServerTls
 
 _HEAD = b"Subject: replay\r\n\r\n"
 _PIECE = (b"x" * 76 + b"\r\n") * 800
+_ANY_NUMBER = 1 << 30  # of sessions: nobody else is there
 _WITHOUT_CONTENT = ("mail", "no recipient", "recipients")  # states in which a message was not let begin
 _FACTS = (ContentReceived, TransactionReset, SessionEnded)
 # By memory, by the state of the machine, or by others: nothing that could be decided again.
@@ -213,22 +215,10 @@ class House:
             completes_in=completing_domain(configuration, listener),
             extensions=registry,
         )
-        spokesmen = Spokesmen(policy, registry, _NoCensus(), auth_rules(configuration, listener))  # type: ignore[arg-type]
+        census = Census(total=_ANY_NUMBER, per_client=_ANY_NUMBER)
+        spokesmen = Spokesmen(policy, registry, census, auth_rules(configuration, listener))
         real = Reception(desk, admission, engine.view, session.session_id, None, spokesmen)
         return engine, _Replayed(real, router, admission, asks_dns=self.asks_dns)
-
-
-class _NoCensus:
-    """Nobody is counted."""
-
-    def enter(self, address: str) -> Reply | None:
-        return None
-
-    def leave(self, address: str) -> None:
-        """Nobody was there."""
-
-    def move(self, old: str, new: str) -> Reply | None:
-        return None
 
 
 class _Replayed:

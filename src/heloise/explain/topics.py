@@ -2,11 +2,13 @@
 dialogues that were had with them. Pure.
 """
 
+import ast
 import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from types import MappingProxyType
 
 from heloise.explain.dialogues import all_dialogues
@@ -142,11 +144,14 @@ def _promises(extension: Extension) -> str:
 
 @lru_cache(maxsize=1)
 def _documents() -> Mapping[str, str]:
+    """Read in the sources, which are installed beside what was compiled of them: that has no docstrings."""
     documents = {}
     for entry in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{entry.name}")
-        document = (module.__doc__ or "").partition("\n\n")[2]
-        documents[module.EXTENSION.keyword] = " ".join(document.split())
+        source = files(package).joinpath(f"{entry.name}.py")
+        if source.is_file():
+            document = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+            documents[module.EXTENSION.keyword] = " ".join(document.partition("\n\n")[2].split())
     return documents
 
 
