@@ -38,6 +38,31 @@ _FLAGS = (
 Json = dict[str, Any]
 
 
+# Where an element is when it has kept its place for a while, nothing is before it, and a click on it will be noticed.
+_AIM = """
+(async () => {
+  let still = 0, last = "";
+  for (let turn = 0; turn < 200; turn++) {
+    const it = %s;
+    if (!it) return null;
+    it.scrollIntoView({ block: "center", behavior: "instant" });
+    const box = it.getClientRects()[0];
+    const place = [box.x + box.width / 2, box.y + box.height / 2];
+    still = place.join() === last && it.contains(document.elementFromPoint(...place)) ? still + 1 : 0;
+    if (still === 4) {
+      window.aim = { hit: false };
+      const notice = (event) => { window.aim.hit = it.contains(event.target); };
+      document.addEventListener("click", notice, { capture: true, once: true });
+      return place;
+    }
+    last = place.join();
+    await new Promise((go) => setTimeout(go, 25));
+  }
+  return null;
+})()
+"""
+
+
 class BrowserError(AssertionError):
     """The browser said no, ended, or what was waited for did not come."""
 
@@ -244,13 +269,17 @@ class Page:
             f"[...document.querySelectorAll({json.dumps(selector)})]"
             f".find((each) => each.innerText.includes({json.dumps(holding)}) && each.getClientRects().length)"
         )
-        self.wait(f"{find} !== undefined", f"{selector} with {holding!r}")
-        place = self.run(
-            f"(() => {{ const it = {find}; it.scrollIntoView({{block: 'center', behavior: 'instant'}});"
-            "const box = it.getClientRects()[0]; return [box.x + box.width / 2, box.y + box.height / 2]; })()"
-        )
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
+        for _ in range(3):
+            self.wait(f"{find} !== undefined", f"{selector} with {holding!r}")
+            place = self.run(_AIM % find)
+            if place is None:
+                continue
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
+            # Gone with the page when the click led to another.
+            if self.run("window.aim === undefined || window.aim.hit"):
+                return
+        raise BrowserError(f"{selector} with {holding!r} does not keep still: shown: {self._shown()}")
 
     def key(self, name: str) -> None:
         """Press a key: one sign, or a name such as Enter."""
