@@ -9,7 +9,8 @@ from heloise.mail.reply import Reply
 from heloise.mail.route import Route
 from heloise.mail.sink import Companion, Refused, SinkAnswer, Submission, Taken
 from heloise.reception.admission import Admission
-from heloise.reception.reception import Reception, ReceptionDesk
+from heloise.reception.desk import ReceptionDesk
+from heloise.reception.reception import Reception
 from heloise.routing.directory import Directory
 from heloise.routing.rewriting import Rewriting
 from heloise.routing.router import Router

@@ -15,7 +15,7 @@ class CatchingRouter:
     """Every recipient is taken."""
 
     async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
-        """See `heloise.reception.reception.RecipientRouter`."""
+        """See `heloise.reception.desk.RecipientRouter`."""
         cause = causes.RECIPIENT_ACCEPTED.because(recipient=path, route=_CATCH)
         return Accepted(reply=replies.RECIPIENT_OK.with_cause(cause), expansions=((path, CATCH),))
 

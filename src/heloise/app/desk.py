@@ -12,8 +12,8 @@ from heloise.mail.sink import Refused, Submission, Taken
 from heloise.queue.errors import StoreFault
 from heloise.queue.model import RecipientState, Selection
 from heloise.queue.queue import Queue
+from heloise.reception.desk import Commit, Say
 from heloise.reception.on_request import EtrnPolicy, OnDemandSite, Pace, domains_on_demand
-from heloise.reception.reception import Commit, Say
 from heloise.routing.expansion import route_elsewhere
 from heloise.routing.lookup import find_route
 from heloise.routing.tables import RoutingTables
@@ -76,7 +76,7 @@ class ServerDesk:
         self._started = world.clock.monotonic()
 
     def room_for(self, size: int) -> Reply | None:
-        """See `heloise.reception.reception.QueueDesk`. A disk that can not be looked at has no room either: 451."""
+        """See `heloise.reception.desk.QueueDesk`. A disk that can not be looked at has no room either: 451."""
         try:
             refusal = self._queue.room_for(size)
         except OSError as error:

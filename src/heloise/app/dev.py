@@ -24,8 +24,8 @@ from heloise.lint.attending import SessionLint
 from heloise.mail.violation import Violation
 from heloise.reception.admission import Admission, AdmissionPolicy, Audience
 from heloise.reception.census import Census
+from heloise.reception.desk import ReceptionDesk
 from heloise.reception.door import Door, RecorderFactory, Visit
-from heloise.reception.reception import ReceptionDesk
 from heloise.smtp.limits import SessionLimits
 from heloise.smtp.registry import discover
 from heloise.smtp.transcript import Recorder

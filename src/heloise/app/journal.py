@@ -37,7 +37,7 @@ Emit: TypeAlias = Callable[[str, str, dict[str, object]], None]
 
 
 class Journal:
-    """See `heloise.reception.reception.Journal`; the deliverer tells its part here as well."""
+    """See `heloise.reception.desk.Journal`; the deliverer tells its part here as well."""
 
     def __init__(self, emit: Emit) -> None:
         self.counts = Counts()

@@ -23,9 +23,9 @@ from heloise.lab.session import Event, Insight, LabSession
 from heloise.mail.reply import Reply
 from heloise.reception.admission import Admission
 from heloise.reception.census import Census
+from heloise.reception.desk import ReceptionDesk
 from heloise.reception.door import Door
 from heloise.reception.passing import PassingStream
-from heloise.reception.reception import ReceptionDesk
 from heloise.smtp.extension import ServerView
 from heloise.smtp.registry import discover
 from heloise.smtp.states import ServerState

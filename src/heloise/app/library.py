@@ -22,10 +22,10 @@ from heloise.mail.envelope import Envelope
 from heloise.net import real_world
 from heloise.reception.admission import AdmissionPolicy
 from heloise.reception.census import Census
+from heloise.reception.desk import ReceptionDesk
 from heloise.reception.door import Door
 from heloise.reception.function import FunctionSink, Receive, ReceivedMessage
 from heloise.reception.quiet import QuietJournal
-from heloise.reception.reception import ReceptionDesk
 from heloise.smtp.limits import SessionLimits
 from heloise.smtp.registry import discover
 from heloise.smtp.sasl.choosing import ClientLogin

@@ -53,9 +53,9 @@ from heloise.queue.errors import StoreFault, StoreInUse
 from heloise.queue.queue import Queue, QueueOptions
 from heloise.queue.sqlite import SqliteStore
 from heloise.reception.census import Census
+from heloise.reception.desk import ReceptionDesk
 from heloise.reception.door import Door, RecorderFactory, nobody_watches
 from heloise.reception.pressure import Pressure
-from heloise.reception.reception import ReceptionDesk
 from heloise.smtp.registry import Registry, discover
 from heloise.smtp.transaction import ClientOptions
 from heloise.smtp.transcript import Recorder, Transcript

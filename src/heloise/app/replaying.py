@@ -33,7 +33,8 @@ from heloise.net import real_world
 from heloise.policy.weight import OFF
 from heloise.reception.admission import Admission
 from heloise.reception.census import Census
-from heloise.reception.reception import Reception, ReceptionDesk
+from heloise.reception.desk import ReceptionDesk
+from heloise.reception.reception import Reception
 from heloise.reception.spokesmen import Spokesmen
 from heloise.routing.router import Accepted, Routing
 from heloise.smtp import replies

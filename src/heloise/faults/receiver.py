@@ -65,7 +65,7 @@ class FaultJournal(Protocol):
     """Is told what was refused on purpose."""
 
     def refused(self, session: str, proposal: Proposal, reply: Reply) -> None:
-        """See `heloise.reception.reception.Journal`."""
+        """See `heloise.reception.desk.Journal`."""
         ...
 
 

@@ -15,8 +15,9 @@ from heloise.mail.ids import MessageId, new_message_id
 from heloise.mail.reply import Reply
 from heloise.reception.admission import Admission, AdmissionPolicy
 from heloise.reception.census import Census, too_many
+from heloise.reception.desk import ReceptionDesk
 from heloise.reception.proxies import Proxies, ProxyRules
-from heloise.reception.reception import Reception, ReceptionDesk
+from heloise.reception.reception import Reception
 from heloise.reception.spokesmen import Spokesmen
 from heloise.smtp import replies
 from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits

@@ -12,7 +12,7 @@ from heloise.world import LinkError
 
 
 class QuietJournal:
-    """See `heloise.reception.reception.Journal`."""
+    """See `heloise.reception.desk.Journal`."""
 
     def opened(self, session: str, peer: str) -> None:
         """See there."""

@@ -5,10 +5,9 @@ goes, and when responsibility is taken: 250 only after the sink says so (RFC 532
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Protocol, assert_never
+from dataclasses import replace
+from typing import assert_never
 
-from heloise.dsn.submission import RouteReport
 from heloise.link.turns import Caller, Turns
 from heloise.mail import causes
 from heloise.mail.attributes import Attributes
@@ -19,24 +18,21 @@ from heloise.mail.envelope import Envelope, Recipient
 from heloise.mail.ids import MessageId, new_message_id
 from heloise.mail.path import ForwardPath, ReversePath
 from heloise.mail.reply import Reply
-from heloise.mail.sink import Companion, Deposit, MessageSink, Refused, Submission, Taken
+from heloise.mail.sink import Companion, Refused
 from heloise.mail.trace import Origin, received_field
-from heloise.policy.pipeline import PolicyPipeline
 from heloise.policy.views import MessageView
 from heloise.reception.admission import Admission
-from heloise.reception.authority import Authority
 from heloise.reception.completing import CompletingDeposit, Completion
+from heloise.reception.desk import Commit, ReceptionDesk, Say
 from heloise.reception.held import HeldContent, disposing, next_chunk
 from heloise.reception.judging import Judging
 from heloise.reception.owed import Owed, owed_report
-from heloise.reception.pressure import Pressure
 from heloise.reception.spokesmen import Spokesmen
 from heloise.reception.transaction import Transaction
-from heloise.reception.waiting import Waiting
 from heloise.routing.ends import lookup_refused
 from heloise.routing.lookup import LookupFailed
 from heloise.routing.propagate import Onward, Sender, due_report, members_of, recipients_of
-from heloise.routing.router import Accepted, Routing
+from heloise.routing.router import Accepted
 from heloise.smtp import replies
 from heloise.smtp.command import Mail
 from heloise.smtp.data import ContentGauge
@@ -64,170 +60,11 @@ from heloise.smtp.events import (
 )
 from heloise.smtp.extension import ServerView
 from heloise.smtp.limits import SessionLimits
-from heloise.smtp.registry import Registry
 from heloise.smtp.sasl.mechanism import Proven
-from heloise.world import AnyEndpoint, LinkError, ServerTls, Stream, World
+from heloise.world import AnyEndpoint, LinkError, ServerTls, Stream
 
 _NO_LIMIT = SessionLimits(message_size=0)
 _GRANTED = (RecipientProposed, HelloProposed)  # a union made for each reply would cost more than the look
-Say = Callable[[str], None]
-
-
-class RecipientRouter(Protocol):
-    """Where does a recipient go? `heloise.routing.Router`, or the one of `heloise dev` that catches everything."""
-
-    async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
-        """The decision."""
-        ...
-
-
-class NameBook(Protocol):
-    """Answers VRFY and EXPN. `heloise.routing.Directory`."""
-
-    async def verify(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
-        """The answer to VRFY."""
-        ...
-
-    async def expand(self, text: str, *, may_relay: bool, utf8: bool = False) -> Reply:
-        """The answer to EXPN."""
-        ...
-
-
-class SenderRewriting(Protocol):
-    """Senders under other names. `heloise.routing.Rewriting`."""
-
-    async def sender_for(self, sender: ReversePath, target: ForwardPath) -> ReversePath | None:
-        """The reverse path for what goes on to `target`; None when it is that of the sender. Raises LookupFailed."""
-        ...
-
-
-class QueueDesk(Protocol):
-    """What a session may ask of the queue."""
-
-    async def run(self, kind: str, node: str, client: str) -> Reply:
-        """ETRN by the client of this address ("unix" for one on a Unix socket)."""
-        ...
-
-    async def turn(self, domains: tuple[str, ...], client: str) -> tuple[Reply, tuple[str, ...]]:
-        """ATRN likewise: the reply, and after 250 the domains whose mail is to be relayed."""
-        ...
-
-    async def relay(self, stream: Stream, domains: tuple[str, ...], is_stopping: Callable[[], bool]) -> None:
-        """Deliver what waits for these domains to the server at the other end of `stream`."""
-        ...
-
-    async def status(self) -> Reply:
-        """HELP STATUS."""
-        ...
-
-    def room_for(self, size: int) -> Reply | None:
-        """None when a message of this many octets can be taken, else the 452."""
-        ...
-
-    async def follow(self, submission: Submission, commit: "Commit", say: Say) -> Taken | Refused:
-        """Commit, then tell of the first attempt to deliver until it has ended or takes too long (VERB)."""
-        ...
-
-
-class Journal(Protocol):
-    """Is told what happened, for the log."""
-
-    def opened(self, session: str, peer: str) -> None:
-        """A client has connected, from this address ("unix" for a Unix socket)."""
-        ...
-
-    def granted(self, session: str, proposal: Proposal, reply: Reply) -> None:
-        """A hello or a recipient was accepted."""
-        ...
-
-    def accepted(self, session: str, submission: Submission, facts: ContentFacts) -> None:
-        """A message was taken."""
-        ...
-
-    def refused(self, session: str, proposal: Proposal, reply: Reply) -> None:
-        """Something was refused; the reply has the cause."""
-        ...
-
-    def judged(self, session: str, message_id: MessageId, cause: Cause) -> None:
-        """A message was taken, and is thrown away or held."""
-        ...
-
-    def secured(self, session: str, encryption: Encryption) -> None:
-        """A session runs under TLS now."""
-        ...
-
-    def not_secured(self, session: str, peer: str, error: LinkError) -> None:
-        """The handshake with the client at this address has failed."""
-        ...
-
-    def spoken_for(self, session: str, peer: str, claim: Attributes) -> None:
-        """A spokesman has said that the client of the session is this one (XCLIENT), so from now on it is."""
-        ...
-
-    def not_introduced(self, peer: str, trouble: str) -> None:
-        """A proxy did not tell who its client is, so there is no session."""
-        ...
-
-    def turned_away(self, peer: str, count: int, reply: Reply) -> None:
-        """So many connections from this address got `reply` in place of a session, since this was told last."""
-        ...
-
-    def ended(self, session: str, *, lost: bool) -> None:
-        """The session is over."""
-        ...
-
-    def fault(self, session: str, error: Exception) -> None:
-        """A bug or an unexpected trouble of ours."""
-        ...
-
-
-def no_tls() -> ServerTls | None:
-    """There is no certificate."""
-    return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceptionDesk:
-    """What all sessions of one listener have in common.
-
-    `route_report` says where a report for a sender goes; None where nobody is told anything. `rewriting` gives mail
-    that is forwarded another reverse path; None where it keeps the one it has. `tls` is asked for each handshake.
-    `authority` knows who has which password; None where nobody has one. `policy` is asked about everything that would
-    be taken otherwise; None where nobody objects. Messages of users are completed with the domain `completes_in`.
-    `waiting` says what strangers have to wait for, `pressure` whether there are memory and descriptors for more.
-    `extensions` say what the parameters of a message ask of the queue; None where it is not kept in one.
-    """
-
-    hostname: str
-    sink: MessageSink
-    router: RecipientRouter
-    names: NameBook
-    queue: QueueDesk
-    journal: Journal
-    world: World
-    words: str = "ESMTP heloise"
-    route_report: RouteReport | None = None
-    rewriting: SenderRewriting | None = None
-    tls: Callable[[], ServerTls | None] = no_tls
-    authority: Authority | None = None
-    policy: PolicyPipeline | None = None
-    completes_in: str | None = None
-    waiting: Waiting | None = None
-    extensions: Registry | None = None
-    pressure: Pressure = field(default_factory=Pressure)
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """The step that takes responsibility, ready to be made."""
-
-    deposit: Deposit
-    facts: ContentFacts
-    companions: tuple[Companion, ...] = ()
-
-    async def __call__(self) -> Taken | Refused:
-        """Make it."""
-        return await self.deposit.commit(self.facts, self.companions)
 
 
 class Reception:
