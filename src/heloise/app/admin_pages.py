@@ -1,8 +1,7 @@
 """The pages of the admin listener, and what they ask besides the API: history for plots, news, timelines in words."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from heloise.app.api import BASE, narrowed
@@ -12,6 +11,7 @@ from heloise.app.explain_pages import EXPLAIN_PAGES, EXPLAINING
 from heloise.app.history import History
 from heloise.app.metrics import VERSION
 from heloise.app.telling import event_lines, without_repetition
+from heloise.web.events import server_sent
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json, as_text
 from heloise.web.pages import Page, Pages
 from heloise.web.routes import Route
@@ -24,7 +24,6 @@ _PAGES = (
     Page(path="/destinations", title="Destinations", module="destinations.js", nav="Destinations"),
     *EXPLAIN_PAGES,
 )
-_STILL_HERE = 15.0  # seconds; a browser, or a proxy before it, takes silence for an end
 MOST_COUNTED = 100_000  # messages
 _LISTENERS = 100  # pages that are told at once; the others ask from time to time
 
@@ -70,16 +69,11 @@ class AdminPages:
         """At each new point of the history: that point, and how full the queue is."""
         self._listeners += 1
         try:
-            news, seen = self._history.news, self._history.news.revision
-            yield b"retry: 2000\n\n"
-            while True:
-                try:
-                    async with asyncio.timeout(_STILL_HERE):
-                        seen = await news.beyond(seen)
-                except TimeoutError:
-                    yield b": still here\n\n"
-                    continue
-                yield b"data: " + json.dumps({"point": self._history.newest}).encode() + b"\n\n"
+            news = self._history.news
+            told = server_sent(news.beyond, lambda: {"point": self._history.newest}, seen=news.revision, again=2000)
+            async with aclosing(told):
+                async for event in told:
+                    yield event
         finally:
             self._listeners -= 1
 

@@ -18,6 +18,7 @@ from heloise.app.dev_operation import Operation, number
 from heloise.app.dev_pages import dev_pages
 from heloise.app.dev_views import DevViews
 from heloise.app.explain_pages import EXPLAINING
+from heloise.app.inbox_asking import caught
 from heloise.app.mailhog import MailHog
 from heloise.app.mailpit import Mailpit
 from heloise.config.faulty import read_fault
@@ -144,25 +145,19 @@ class DevApi:
         except ValueError as error:
             raise HttpProblem(400, f"query: {error}") from None
 
-    def _message(self, where: Mapping[str, str]) -> CaughtMessage:
-        message = self._running.inbox.get(where["id"])
-        if message is None:
-            raise HttpProblem(404, f"there is no message {where['id']} (any more)")
-        return message
-
     async def _show(self, request: Request, where: Mapping[str, str]) -> Answer:
-        return as_json(message_json(self._message(where)))
+        return as_json(message_json(caught(self._running.inbox, where)))
 
     async def _source(self, request: Request, where: Mapping[str, str]) -> Answer:
         # Never shown as a page, whatever is in it.
-        message, first = self._message(where), number(request, "first", 0)
+        message, first = caught(self._running.inbox, where), number(request, "first", 0)
         disposition = f'attachment; filename="{message.message_id}.eml"'
         headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": disposition}
         octets = message.octets
         return Answer(content_type="message/rfc822", headers=headers, body=octets[:first] if first else octets)
 
     async def _delete(self, request: Request, where: Mapping[str, str]) -> Answer:
-        return as_json({"removed": self._running.inbox.remove([self._message(where).message_id])})
+        return as_json({"removed": self._running.inbox.remove([caught(self._running.inbox, where).message_id])})
 
     async def _delete_all(self, request: Request, _: Mapping[str, str]) -> Answer:
         return as_json(

@@ -7,13 +7,13 @@ from typing import Any
 from heloise.app.dev import Catching
 from heloise.app.dev_operation import Operation
 from heloise.app.html_check_json import html_check_json
+from heloise.app.inbox_asking import caught
 from heloise.app.inbox_files import add, as_mbox, as_zip, found_in
 from heloise.app.mailpit_json import text_of
 from heloise.app.releasing import NotReleased, Release
 from heloise.inbox.digest import clean_tags
 from heloise.inbox.html_check import check_html
 from heloise.inbox.links import links
-from heloise.inbox.message import CaughtMessage
 from heloise.inbox.search import parse_query
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json
 from heloise.world import World
@@ -83,14 +83,8 @@ class DevInbox:
             ),
         )
 
-    def _message(self, where: Where) -> CaughtMessage:
-        message = self._running.inbox.get(where["id"])
-        if message is None:
-            raise HttpProblem(404, f"there is no message {where['id']} (any more)")
-        return message
-
     async def _mark(self, request: Request, where: Where) -> Answer:
-        message, told = self._message(where), _object(request)
+        message, told = caught(self._running.inbox, where), _object(request)
         is_read, tags = told.get("read"), told.get("tags")
         if not isinstance(is_read, bool | None) or not _is_texts(tags):
             raise HttpProblem(400, 'the body is JSON such as {"read": true, "tags": ["order"]}')
@@ -98,14 +92,14 @@ class DevInbox:
         return as_json({"read": message.marks.is_read, "tags": list(message.marks.tags)})
 
     async def _check_html(self, request: Request, where: Where) -> Answer:
-        html = text_of(self._message(where), "text/html")
+        html = text_of(caught(self._running.inbox, where), "text/html")
         return as_json(html_check_json(await self._world.blocking.run(check_html, html)))
 
     async def _links(self, request: Request, where: Where) -> Answer:
-        return as_json({"links": list(links(self._message(where)))})
+        return as_json({"links": list(links(caught(self._running.inbox, where)))})
 
     async def _ask_links(self, request: Request, where: Where) -> Answer:
-        message, checker = self._message(where), self._running.links
+        message, checker = caught(self._running.inbox, where), self._running.links
         if checker is None:
             raise HttpProblem(409, "nobody is asked: heloise dev was not given --check-links")
         asked = await checker.check(links(message), follow=request.query.get("follow") in ("1", "true"))
@@ -118,7 +112,7 @@ class DevInbox:
         return self._running.release
 
     async def _release(self, request: Request, where: Where) -> Answer:
-        message, relay, told = self._message(where), self._relay(), _object(request)
+        message, relay, told = caught(self._running.inbox, where), self._relay(), _object(request)
         recipients = told.get("to")
         if not _is_texts(recipients):
             raise HttpProblem(400, 'the body is JSON such as {"to": ["alice@example.org"]}')

@@ -1,8 +1,6 @@
 """What the pages of a development server ask besides what programs do: rows, news, parts safe to be shown, a sample."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +9,7 @@ from heloise.app.dev_json import session_json, summary_json, transaction_json
 from heloise.app.dev_operation import Operation, number
 from heloise.app.dev_rows import ONLY, Wish, attempts, mail_of, rows
 from heloise.app.dev_sample import send_sample
+from heloise.app.inbox_asking import caught
 from heloise.app.releasing import Release
 from heloise.inbox.differences import compare
 from heloise.inbox.header import decoded
@@ -18,12 +17,12 @@ from heloise.inbox.links import outward
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.parts import Part
 from heloise.inbox.safe_html import disarmed, policy
+from heloise.web.events import server_sent
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json
 from heloise.world import World
 
 MOST_ROWS = 200
 MOST_TEXT = 262_144  # characters of a text, octets of a source, that a page shows
-_STILL_HERE = 15.0  # seconds; a browser, or a proxy before it, takes silence for an end
 _PAUSE = 0.2  # seconds between two words of what has changed
 # What a browser draws, and does nothing else with, when a page asks for a picture.
 _PICTURES = frozenset(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "avif", "bmp", "svg+xml", "x-icon"))
@@ -111,20 +110,8 @@ class DevViews:
         return "127.0.0.1" if host in ("0.0.0.0", "::") else host
 
     async def _events(self, request: Request, _: Mapping[str, str]) -> Answer:
-        return Answer(content_type="text/event-stream", body=self._told())
-
-    async def _told(self) -> AsyncIterator[bytes]:
-        news, seen = self._running.sessions.news, -1
-        yield b"retry: 1000\n\n"
-        while True:
-            try:
-                async with asyncio.timeout(_STILL_HERE):
-                    seen = await news.beyond(seen)
-            except TimeoutError:
-                yield b": still here\n\n"
-                continue
-            yield b"data: " + json.dumps(self._now()).encode() + b"\n\n"
-            await asyncio.sleep(_PAUSE)  # however much happens, it is told in one
+        told = server_sent(self._running.sessions.news.beyond, self._now, seen=-1, again=1000, pause=_PAUSE)
+        return Answer(content_type="text/event-stream", body=told)
 
     async def _session(self, request: Request, where: Mapping[str, str]) -> Answer:
         session = self._running.sessions.get(where["id"])
@@ -136,14 +123,8 @@ class DevViews:
 
     # A message
 
-    def _message(self, where: Mapping[str, str]) -> CaughtMessage:
-        message = self._running.inbox.get(where["id"])
-        if message is None:
-            raise HttpProblem(404, f"there is no message {where['id']} (any more)")
-        return message
-
     async def _view(self, request: Request, where: Mapping[str, str]) -> Answer:
-        message = self._message(where)
+        message = caught(self._running.inbox, where)
         texts = {kind: _text(message, f"text/{kind}") for kind in ("plain", "html")}
         return as_json(
             {
@@ -175,7 +156,7 @@ class DevViews:
         )
 
     async def _html(self, request: Request, where: Mapping[str, str]) -> Answer:
-        message = self._message(where)
+        message = caught(self._running.inbox, where)
         html = _text(message, "text/html")
         if html is None:
             raise HttpProblem(404, f"{where['id']} has no HTML")
@@ -187,7 +168,7 @@ class DevViews:
 
     async def _part(self, request: Request, where: Mapping[str, str]) -> Answer:
         """Never shown as a page: it is saved, or drawn as a picture in the frame of its message."""
-        message = self._message(where)
+        message = caught(self._running.inbox, where)
         part = next((part for part in _leaves(message) if part.number == where["number"]), None)
         if part is None:
             raise HttpProblem(404, f"{where['id']} has no part {where['number']}")

@@ -4,12 +4,12 @@
 events of MailHog's own page, and slow links of its Jim.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heloise.app.chaos import jim_of, set_jim
 from heloise.app.dev import Catching
+from heloise.app.inbox_asking import caught, json_of, page_of, plainly
 from heloise.app.mailpit_json import moment
 from heloise.app.releasing import NotReleased
 from heloise.app.shown import PART_HEADERS
@@ -17,7 +17,7 @@ from heloise.inbox.header import Fields
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.parts import Part
 from heloise.inbox.search import Fits, parse_query
-from heloise.web.exchange import Answer, HttpProblem, Request, as_json, as_text
+from heloise.web.exchange import Answer, HttpProblem, Request, as_json
 from heloise.web.routes import Handle, Route
 
 _PAGE, _MOST = 50, 250
@@ -49,42 +49,36 @@ class MailHog:
             ("DELETE", "/api/v2/jim", self._end_jim),
             ("GET", "/api/v2/outgoing-smtp", self._outgoing),
         ]
-        return [Route(method, path, _plainly(handle)) for method, path, handle in told]
+        return [Route(method, path, plainly(handle)) for method, path, handle in told]
 
     # Messages
 
     async def _list(self, request: Request, _: Where) -> Answer:
-        start, limit = _page(request)
+        start, limit = page_of(request, usual=_PAGE, most=_MOST, zero=_PAGE)
         return as_json(_list_shape(self._inbox.newest(limit, start=start), start, len(self._inbox)))
 
     async def _search(self, request: Request, _: Where) -> Answer:
         kind, query = request.query.get("kind", ""), request.query.get("query", "").replace('"', " ").strip()
         if kind not in _KINDS or not query:
             raise HttpProblem(400, "kind is from, to or containing, and there is a query")
-        start, limit = _page(request)
+        start, limit = page_of(request, usual=_PAGE, most=_MOST, zero=_PAGE)
         found = await self._inbox.find(_fits(kind, query))
         return as_json(_list_shape(found[::-1][start : start + limit], start, len(found)))
 
-    def _message(self, where: Where) -> CaughtMessage:
-        found = self._inbox.get(where["id"])
-        if found is None:
-            raise HttpProblem(404, f"there is no message {where['id']} (any more)")
-        return found
-
     async def _show(self, request: Request, where: Where) -> Answer:
-        return as_json(message_shape(self._message(where)))
+        return as_json(message_shape(caught(self._inbox, where)))
 
     async def _delete(self, request: Request, where: Where) -> Answer:
-        self._inbox.remove([self._message(where).message_id])
+        self._inbox.remove([caught(self._inbox, where).message_id])
         return _nothing()
 
     async def _download(self, request: Request, where: Where) -> Answer:
-        message = self._message(where)
+        message = caught(self._inbox, where)
         headers = {"Content-Disposition": f'attachment; filename="{message.message_id}.eml"'}
         return Answer(content_type="message/rfc822", headers=headers, body=message.octets)
 
     async def _download_part(self, request: Request, where: Where) -> Answer:
-        message, number = self._message(where), where["part"]
+        message, number = caught(self._inbox, where), where["part"]
         children = message.parts.children
         if not (number.isascii() and number.isdigit() and len(number) < 5 and int(number) < len(children)):
             raise HttpProblem(404, f"there is no part {number}")
@@ -96,7 +90,7 @@ class MailHog:
 
     async def _release(self, request: Request, where: Where) -> Answer:
         """MailHog goes to whatever server it is told; here mail leaves only by the relay that was given."""
-        message, release = self._message(where), self._running.release
+        message, release = caught(self._inbox, where), self._running.release
         wanted = _object(request)
         if release is None:
             raise HttpProblem(400, "nothing is released from here: heloise dev was not given a --relay")
@@ -206,19 +200,8 @@ def _fits(kind: str, query: str) -> Fits:
     return parse_query(f'{_KINDS[kind]}"{query}"') if kind != "containing" else parse_query(f'" {query}"')
 
 
-def _page(request: Request) -> tuple[int, int]:
-    def number(name: str, default: int) -> int:
-        text = request.query.get(name, "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
-
-    return number("start", 0), min(number("limit", _PAGE) or _PAGE, _MOST)
-
-
 def _object(request: Request) -> Mapping[str, Any]:
-    try:
-        found = json.loads(request.body)
-    except (ValueError, RecursionError):
-        found = None
+    found = json_of(request)
     if not isinstance(found, dict):
         raise HttpProblem(400, "the body is an object in JSON")
     return found
@@ -226,15 +209,3 @@ def _object(request: Request) -> Mapping[str, Any]:
 
 def _nothing(status: int = 200) -> Answer:
     return Answer(status=status, content_type="text/json")
-
-
-def _plainly(handle: Handle) -> Handle:
-    """MailHog tells what is wrong by the status, and with no JSON."""
-
-    async def answer(request: Request, where: Where) -> Answer:
-        try:
-            return await handle(request, where)
-        except HttpProblem as problem:
-            return as_text(str(problem), problem.status)
-
-    return answer

@@ -4,7 +4,6 @@ Where MailHog has a route of the same name (`/api/v1/messages`), Mailpit's is me
 there: the websocket of Mailpit's own page, and SpamAssassin.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from heloise.app.chaos import Trigger, chaos_of, set_chaos
 from heloise.app.composing import compose
 from heloise.app.dev import Catching
 from heloise.app.html_check_json import mailpit_html_check
+from heloise.app.inbox_asking import json_of, page_of, plainly
 from heloise.app.link_checking import LinkStatus
 from heloise.app.mailpit_json import Totals, headers_shape, list_shape, message_shape, text_of
 from heloise.app.releasing import NotReleased
@@ -78,7 +78,7 @@ class Mailpit:
             ("GET", "/livez", self._alive),
             ("GET", "/readyz", self._alive),
         ]
-        return [Route(method, path, _plainly(handle)) for method, path, handle in told]
+        return [Route(method, path, plainly(handle)) for method, path, handle in told]
 
     # The server
 
@@ -131,13 +131,13 @@ class Mailpit:
     # Many messages
 
     async def _list(self, request: Request, _: Where) -> Answer:
-        start, limit = _page(request)
+        start, limit = page_of(request, usual=_PAGE, most=MOST, zero=MOST)
         everything = self._inbox.messages
         page = self._inbox.newest(limit, start=start)
         return as_json(list_shape(page, start, everything, Totals(everything)))
 
     async def _search(self, request: Request, _: Where) -> Answer:
-        start, limit = _page(request)
+        start, limit = page_of(request, usual=_PAGE, most=MOST, zero=MOST)
         found = await self._found(request)
         page = found[::-1][start : start + limit]
         return as_json(list_shape(page, start, found, Totals(self._inbox.messages)))
@@ -281,7 +281,7 @@ class Mailpit:
 
     async def _release(self, request: Request, where: Where) -> Answer:
         message, release = self._message(where["id"]), self._running.release
-        told = _json(request)
+        told = json_of(request)
         recipients = _texts({"To": told} if isinstance(told, list) else _told(request), "To")
         if release is None:
             raise HttpProblem(400, "nothing is released from here: heloise dev was not given a --relay")
@@ -337,36 +337,9 @@ class Mailpit:
         return await self._chaos(request, where)
 
 
-def _plainly(handle: Handle) -> Handle:
-    """Mailpit tells what is wrong as plain text."""
-
-    async def answer(request: Request, where: Where) -> Answer:
-        try:
-            return await handle(request, where)
-        except HttpProblem as problem:
-            return as_text(str(problem), problem.status)
-
-    return answer
-
-
-def _page(request: Request) -> tuple[int, int]:
-    def number(name: str, default: int) -> int:
-        text = request.query.get(name, "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
-
-    return number("start", 0), min(number("limit", _PAGE) or MOST, MOST)
-
-
-def _json(request: Request) -> Any:
-    try:
-        return json.loads(request.body)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _told(request: Request) -> Mapping[str, Any]:
     """The body: an object in JSON, or a form, as the client for Python sends it. Raises HttpProblem."""
-    told = _json(request)
+    told = json_of(request)
     if isinstance(told, dict):
         return told
     if request.headers.get("content-type", "").startswith(_FORM):
