@@ -1472,6 +1472,21 @@ MT_PRIORITY = (
         + "S: 250 2.0.0\n-- the message is delivered\n",
     ),
     Scenario(
+        title="a header field in place of the parameter, which goes on as the parameter",
+        code=250,
+        status="2.0.0",
+        cause="message.taken",
+        configuration='[tunnelling]\nmt_priority = "relay"\n',
+        peer=(PEER.format(mail=" MT-PRIORITY=7", rcpt="").replace("S: 250-8BITMIME\n", "S: 250-MT-PRIORITY\n"),),
+        play=EHLO
+        + "C: MAIL FROM:<bob@example.test>\nS: 250 2.1.0\n"
+        + FORWARDED
+        + DATA
+        + "C: MT-Priority: 7\n"
+        + TEXT
+        + "S: 250 2.0.0\n-- the message is delivered\n",
+    ),
+    Scenario(
         title="no number from -9 to 9",
         code=501,
         status="5.5.4",

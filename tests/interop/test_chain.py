@@ -16,7 +16,7 @@ from tests.interop.house import House, fields_of_report, house
 from tests.interop.letters import LETTERS, PLAIN
 from tests.interop.nexthops import Mta, every_mta, route_to
 from tests.interop.test_relay import submit
-from tests.peers import Postfix, Sendmail, free_port
+from tests.peers import Postfix, Sendmail, free_port, wait_until
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -175,3 +175,19 @@ def test_verb_goes_through_two_servers_to_sendmail_and_all_of_it_is_heard(tmp_pa
         assert any(line.startswith(f"{mark}<bob@there.test>... Sent (") for line in heard)
         assert heard[-1].startswith("<bob@there.test>... Sent (")
         sendmail.mailboxes.wait_for_messages("bob")
+
+
+@every_mta
+def test_a_priority_goes_in_the_header_through_a_server_that_knows_none(mta: type[Mta], tmp_path: Path) -> None:
+    far_port = free_port()
+    believes = '[tunnelling]\nmt_priority = "relay"\n'
+    with (
+        mta(relay={"beyond.test": ("127.0.0.1", far_port)}) as middle,
+        # Nobody is there, so that it stays in the queue and can be looked at.
+        house(tmp_path / "far", port=far_port, routes={"beyond.test": "smtp:127.0.0.1:1"}, extra=believes) as far,
+        house(tmp_path / "near", routes={"beyond.test": f"smtp:127.0.0.1:{middle.port}"}) as near,
+    ):
+        submit(near.port, ["bob@beyond.test"], PLAIN, mail=["MT-PRIORITY=-4"])
+        wait_until(lambda: far.server.waiting_messages() == 1, "the message at the end of the chain", 60)
+        [message] = far.server.control({"do": "list", "limit": 10})["ok"]["messages"]
+        assert message["priority"] == -4

@@ -37,7 +37,7 @@ from heloise.app.regime import Regime
 from heloise.app.resources import Budgets, ResourceWatch, descriptors_allowed
 from heloise.app.retiring import when_all_are_empty
 from heloise.app.stopping import close_doors
-from heloise.app.tables import admission_policy, provider_policy, proxy_rules, session_rules
+from heloise.app.tables import admission_policy, priority_fields, provider_policy, proxy_rules, session_rules
 from heloise.config.encrypting import ListenerTls
 from heloise.config.kinds import read_endpoint
 from heloise.config.listening import Listener, Protocol
@@ -443,6 +443,7 @@ class MailServer:
             tls=partial(regime.certificates.tls, client_ca) if client_ca is not None else regime.certificates.tls,
             authority=regime.authority,
             extensions=self._registry,
+            priority_fields=priority_fields(configuration),
         )
 
 

@@ -222,6 +222,12 @@ def proxy_rules(configuration: Configuration, listener: int) -> ProxyRules | Non
     return ProxyRules(networks=each.proxies, rule=configuration.rule("listener", listener, "proxies"))
 
 
+def priority_fields(configuration: Configuration) -> Audience | None:
+    """Of whom the header field MT-Priority counts; None where it is not looked for."""
+    audience = configuration.tunnelling.mt_priority
+    return None if audience is Audience.OFF else audience
+
+
 def provider_policy(registry: Registry) -> AdmissionPolicy:
     """What the server that we fetch mail from may do: bring mail for our own domains, and nothing else."""
     return AdmissionPolicy(keywords=registry.keywords - {"EXPN", "VERB", "VRFY", "ETRN", "ATRN", "STARTTLS"})

@@ -7,6 +7,7 @@ from heloise.config.kinds import Network
 from heloise.config.names import problem
 from heloise.config.places import Path
 from heloise.config.schema import Configuration
+from heloise.reception.admission import Audience
 
 
 def proxies(draft: Configuration) -> Iterator[Problem]:
@@ -26,6 +27,9 @@ def advise_neighbours(configuration: Configuration) -> Iterator[Problem]:
     for index, listener in enumerate(configuration.listeners):
         yield from _wide(configuration, ("listener", index, "proxies"), listener.proxies)
     yield from _wide(configuration, ("xclient", "networks"), configuration.xclient.networks)
+    if configuration.tunnelling.mt_priority is Audience.ANY:
+        text = "anybody can have his mail go before that of others by a header field MT-Priority"
+        yield problem(configuration, ("tunnelling", "mt_priority"), text, 'write "relay"')
 
 
 def _wide(configuration: Configuration, path: Path, networks: tuple[Network, ...]) -> Iterator[Problem]:

@@ -29,6 +29,7 @@ from heloise.config.places import Places
 from heloise.config.quotas import Quotas
 from heloise.config.recording import Recording
 from heloise.config.running import Delivery, DestinationLimits, Dns, Log, Passport, Retry
+from heloise.config.tunnelling import Tunnelling
 from heloise.mail.cause import Rule
 from heloise.mail.route import Route
 from heloise.reception.admission import Audience
@@ -74,6 +75,7 @@ class Configuration:
     networks: tuple[NetworkRules, ...] = field(default=(), metadata={"key": "network"})
     xclient: Xclient = Xclient()
     xforward: Xforward = Xforward()
+    tunnelling: Tunnelling = Tunnelling()
     local: Local = Local()
     users: tuple[User, ...] = field(default=(), metadata={"key": "user"})
     aliases: Mapping[str, tuple[AliasTarget, ...]] = field(default_factory=dict)

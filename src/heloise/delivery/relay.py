@@ -95,9 +95,12 @@ class _Relaying:
         self._lmtp = lmtp
         # RFC 8689 §4.2.1; a mailbox behind LMTP is the end of the way.
         self._requires_tls = False
+        self._priority: int | None = None
         for item in attempt.message.parameters.items:
             if item.keyword == requiretls.KEYWORD:
                 self._requires_tls = not lmtp
+            elif item.keyword == mt_priority.KEYWORD:
+                self._priority = mt_priority.priority_of(attempt.message.parameters)
         self._tls_first = tls_first
         self._fitter = Fitter(attempt.message, attempt.content, doors.hostname)
         self._recorder: NarratingRecorder | None = None
@@ -236,9 +239,9 @@ class _Relaying:
                 self._does_not_fit(batch, conversation, hop, fit)
                 return False
             content, facts = fit.content, fit.facts
-            priority = self._attempt.message.hints.priority
-            if priority and not conversation.offers.has(mt_priority.KEYWORD):
-                content, facts = await tunnelled(content, facts, priority)
+            # RFC 6758 §3.3: 0 as well, when it was said.
+            if self._priority is not None and not conversation.offers.has(mt_priority.KEYWORD):
+                content, facts = await tunnelled(content, facts, self._priority)
             told = told_of(self._attempt.message) if self._doors.forwards_to(hop.name) else NO_ATTRIBUTES
             answers = await conversation.deliver(_to_be_sent(envelope, form), content, facts, told)
             if self._may_be_dead and all(map(_says_nothing_of_us, answers)):

@@ -3,14 +3,13 @@
 One such field that came with the message is taken out: there is one number for a message, that of its envelope.
 """
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from heloise.mail.content import Content, ContentFacts
+from heloise.smtp.extensions import mt_priority
 
 _LONGEST_HEADER = 131_072
-_FIELD = re.compile(rb"(?im)^MT-Priority[ \t]*:.*\r\n(?:[ \t].*\r\n)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,6 @@ async def tunnelled(content: Content, facts: ContentFacts, priority: int) -> tup
         if b"\r\n\r\n" in header or header.startswith(b"\r\n") or len(header) >= _LONGEST_HEADER:
             break
     end = 0 if header.startswith(b"\r\n") else header.find(b"\r\n\r\n") + 2
-    kept = _FIELD.sub(b"", header[:end]) if end > 1 else header[: (end := 0)]
-    made = Tunnelled(content, b"MT-Priority: %d\r\n" % priority + kept, end)
+    kept = mt_priority.without_field(header[:end]) if end > 1 else header[: (end := 0)]
+    made = Tunnelled(content, mt_priority.field(priority) + kept, end)
     return made, replace(facts, size=made.size)

@@ -15,6 +15,7 @@ from heloise.mail.path import ForwardPath, ReversePath
 from heloise.mail.reply import Reply
 from heloise.mail.sink import Companion, Deposit, MessageSink, Refused, Submission, Taken
 from heloise.policy.pipeline import PolicyPipeline
+from heloise.reception.admission import Audience
 from heloise.reception.authority import Authority
 from heloise.reception.pressure import Pressure
 from heloise.reception.waiting import Waiting
@@ -148,7 +149,8 @@ class ReceptionDesk:
     `authority` knows who has which password; None where nobody has one. `policy` is asked about everything that would
     be taken otherwise; None where nobody objects. Messages of users are completed with the domain `completes_in`.
     `waiting` says what strangers have to wait for, `pressure` whether there are memory and descriptors for more.
-    `extensions` say what the parameters of a message ask of the queue; None where it is not kept in one.
+    `extensions` say what the parameters of a message ask of the queue; None where it is not kept in one. The field
+    MT-Priority counts of clients of `priority_fields`; None where nobody looks for one.
     """
 
     hostname: str
@@ -167,6 +169,7 @@ class ReceptionDesk:
     completes_in: str | None = None
     waiting: Waiting | None = None
     extensions: Registry | None = None
+    priority_fields: Audience | None = None
     pressure: Pressure = field(default_factory=Pressure)
 
 

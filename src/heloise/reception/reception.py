@@ -21,7 +21,7 @@ from heloise.mail.reply import Reply
 from heloise.mail.sink import Companion, Refused
 from heloise.mail.trace import Origin, received_field
 from heloise.policy.views import MessageView
-from heloise.reception.admission import Admission
+from heloise.reception.admission import Admission, Audience
 from heloise.reception.completing import CompletingDeposit, Completion
 from heloise.reception.desk import Commit, ReceptionDesk, Say
 from heloise.reception.held import HeldContent, disposing, next_chunk
@@ -29,6 +29,7 @@ from heloise.reception.judging import Judging
 from heloise.reception.owed import Owed, owed_report
 from heloise.reception.spokesmen import Spokesmen
 from heloise.reception.transaction import Transaction
+from heloise.reception.tunnelled import TunnelledDeposit
 from heloise.routing.ends import lookup_refused
 from heloise.routing.lookup import LookupFailed
 from heloise.routing.propagate import Onward, Sender, due_report, members_of, recipients_of
@@ -235,6 +236,12 @@ class Reception:
         """By where the client comes from, or because it is known by name."""
         return self._admission.may_relay or self._view.authenticated_as is not None
 
+    def _is_of(self, audience: Audience) -> bool:
+        """Is the client one of those?"""
+        if audience is Audience.LOOPBACK:
+            return self._admission.is_local
+        return audience is Audience.ANY or (audience is Audience.RELAY and self._may_relay)
+
     async def _lookup_refused(self, verb: str, text: str) -> Reply | None:
         return None if self._judging is None else await self._judging.lookup(verb, text)
 
@@ -319,7 +326,12 @@ class Reception:
             trace += self._judging.fields()
             if self._judging.standing.hold is not None:
                 submission = transaction.hold()
-        transaction.deposit = self._desk.sink.begin(submission)
+        if self._desk.priority_fields is None:
+            transaction.deposit = self._desk.sink.begin(submission)
+        else:
+            hinting = None if extensions is None else extensions.hints
+            believed = self._is_of(self._desk.priority_fields)
+            transaction.deposit = TunnelledDeposit(self._desk.sink, transaction, hinting, believed=believed)
         if self._desk.completes_in is not None:
             completion = self._completion(self._desk.completes_in, submission.message_id, envelope)
             transaction.deposit = CompletingDeposit(transaction.deposit, completion)

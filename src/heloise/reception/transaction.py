@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 from heloise.dsn.submission import Routed
-from heloise.mail.envelope import Envelope, Recipient
+from heloise.mail.envelope import Envelope, Parameter, Parameters, Recipient
 from heloise.mail.hints import Hints
 from heloise.mail.ids import MessageId
 from heloise.mail.path import ForwardPath
@@ -14,6 +15,9 @@ from heloise.mail.trace import Origin
 from heloise.reception.held import HeldContent
 from heloise.reception.owed import BEGINNING, Owed
 from heloise.routing.propagate import Onward, Sender
+
+Hinting: TypeAlias = Callable[[Envelope, float], Hints]
+"""What the parameters of an envelope that is taken at a time ask of the queue."""
 
 
 class Transaction:
@@ -63,7 +67,7 @@ class Transaction:
         origin: Origin,
         new_id: Callable[[], MessageId],
         first: MessageId | None = None,
-        hints: Callable[[Envelope, float], Hints] | None = None,
+        hints: Hinting | None = None,
     ) -> tuple[Submission, ...]:
         """What is to be taken for `envelope`: the same content under one reverse path, or under several.
 
@@ -85,9 +89,22 @@ class Transaction:
         if first is not None:
             self.submissions = (replace(self.submissions[0], message_id=first), *self.submissions[1:])
         if hints is not None:
-            now = origin.received_at
-            self.submissions = tuple([replace(each, hints=hints(each.envelope, now)) for each in self.submissions])
+            self._give_hints(hints)
         return self.submissions
+
+    def ask(self, parameter: Parameter, hints: Hinting | None) -> Submission:
+        """One parameter more, that was not in MAIL, and what all of them ask of the queue now; the first submission."""
+        self.submissions = tuple(
+            [replace(each, envelope=_asking(each.envelope, parameter)) for each in self.submissions]
+        )
+        if hints is not None:
+            self._give_hints(hints)
+        return self.submissions[0]
+
+    def _give_hints(self, hints: Hinting) -> None:
+        self.submissions = tuple(
+            [replace(each, hints=hints(each.envelope, each.origin.received_at)) for each in self.submissions]
+        )
 
     def hold(self) -> Submission:
         """All of it stays in the queue until an operator releases it; the first."""
@@ -118,6 +135,10 @@ def _submission(
         routes=tuple([each.route for each in onward]),
         origin=origin,
     )
+
+
+def _asking(envelope: Envelope, parameter: Parameter) -> Envelope:
+    return replace(envelope, parameters=Parameters((*envelope.parameters.items, parameter)))
 
 
 def _is_another(sender: Sender | None) -> bool:

@@ -1,8 +1,9 @@
 """MT-PRIORITY: which messages go before others. RFC 6710, RFC 6758.
 
 Promises: a higher number goes first wherever messages wait for the same turn, and is told to a next hop that knows it.
-To one that does not, the number goes in a header field (RFC 6758 §3), so that a server behind it may find it again. For
-clients that may relay, and on listeners of users: a stranger's word about his own mail is not taken (RFC 6710 §8).
+To one that does not, the number goes in a header field (RFC 6758 §3), so that a server behind it may find it again; we
+read it there from those whom the operator believes. For clients that may relay, and on listeners of users: a stranger's
+word about his own mail is not taken (RFC 6710 §8).
 """
 
 import re
@@ -17,6 +18,8 @@ from heloise.smtp.extension import Extension, ServerView
 
 KEYWORD = "MT-PRIORITY"
 _VALUE = re.compile(r"0|-?[1-9]", re.ASCII)  # RFC 6710 §7: priority-value
+_FIELD = re.compile(rb"(?im)^MT-Priority[ \t]*:(.*)\r\n((?:[ \t].*\r\n)*)")
+_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
 
 
 def advertise(view: ServerView) -> str:
@@ -35,6 +38,25 @@ def priority_of(parameters: Parameters) -> int | None:
     """The number; None when there is none, or none that can be read."""
     value = parameters.value(KEYWORD)
     return int(value) if value is not None and _VALUE.fullmatch(value) else None
+
+
+def field(priority: int) -> bytes:
+    """The header field that tunnels it. RFC 6758 §3.3."""
+    return b"MT-Priority: %d\r\n" % priority
+
+
+def in_header(header: bytes) -> int | None:
+    """The number in the topmost field that has one, put there by the last server; None without. RFC 6758 §3.1."""
+    for found in _FIELD.finditer(header):
+        text = _COMMENT.sub(" ", (found[1] + found[2]).decode("ascii", "replace")).strip()
+        if _VALUE.fullmatch(text):
+            return int(text)
+    return None
+
+
+def without_field(header: bytes) -> bytes:
+    """A header, ended by CRLF, without any such field. RFC 6758 §3.3."""
+    return _FIELD.sub(b"", header)
 
 
 def hints(envelope: Envelope, now: float) -> Hints:
