@@ -15,49 +15,27 @@ from heloise.delivery.allowance import Bounds
 from heloise.delivery.applying import LONGEST_STORE_PAUSE, STORE_PAUSE, insist
 from heloise.delivery.attempt import Agents, DeliveryAttempt, DeliveryDoors, silent
 from heloise.delivery.classify import without_next_hop
-from heloise.delivery.destinations import (
-    FIRST,
-    BoundsOf,
-    Destination,
-    Destinations,
-    DestinationView,
-    waits_for_its_turn,
-)
+from heloise.delivery.destinations import FIRST, BoundsOf, Destination, Destinations, DestinationView
 from heloise.delivery.finding import Finder, by_route
-from heloise.delivery.journal import AttemptEnded, DeliveryFault, DeliveryJournal
-from heloise.delivery.narration import ended
+from heloise.delivery.journal import DeliveryFault, DeliveryJournal
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop
-from heloise.delivery.putting_off import PuttingOff, Waits
+from heloise.delivery.putting_off import PuttingOff
 from heloise.delivery.reporting import REPORT_PATIENCE, Reports, Round
-from heloise.delivery.settle import (
-    Decision,
-    decide,
-    expiry,
-    out_of_time,
-    postpone,
-    settle,
-    settle_owing,
-    warning_at,
-    without_report,
-)
-from heloise.delivery.slots import PUTTING_OFF, Lane, Slots
-from heloise.delivery.waiting import not_before_its_time, until_its_site_comes
+from heloise.delivery.room import Room, lane_of
+from heloise.delivery.settlements import Settlements
+from heloise.delivery.waiting import not_before_its_time
 from heloise.dsn.submission import RouteReport
 from heloise.mail.content import Content
 from heloise.mail.ids import MessageId
 from heloise.mail.outcome import Action, Outcome, Stage
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route
-from heloise.queue.model import Lease, QueuedMessage, RecipientState, Settlement
+from heloise.queue.model import Lease, QueuedMessage, Settlement
 from heloise.queue.queue import Queue
 from heloise.queue.schedule import RetrySchedule
 from heloise.smtp import replies
 
 By: TypeAlias = Callable[[DeliveryAttempt], Coroutine[Any, Any, None]]
-_NO_WAIT = Waits(None, None)
-_SOON = 5.0  # seconds
-_MOST_FULL = 1000  # routes; all of them are looked at for each lease
-_LOOKUP_PAUSE = 300.0  # until it is tried again to tell a sender whose own address could not be looked up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +71,7 @@ class Deliverer:
         self._options = options if options is not None else DeliveryOptions()
         self._destinations = Destinations(doors.world.clock, self._options.bounds_of)
         self._finder = Finder(doors, agents)
-        self._slots = Slots(self._options.attempts)
+        self._room = Room(self._options.attempts, self._options.backlog_per_route)
         self._loop: asyncio.Task[None] | None = None
         self._event_loop: asyncio.AbstractEventLoop | None = None  # asked for once: to ask is a system call each time
         # Dicts and not sets: a set's order follows addresses in memory, and a simulated run must be repeatable.
@@ -102,8 +80,8 @@ class Deliverer:
         self._cuts_off = False
         self._in_hand: set[int] = set()  # recipients, by number
         self._stopping = False
-        self._full: dict[str, Destination] = {}  # by routes that lead there: lines that were full lately
         self._reports = Reports(queue, doors.world, doors.hostname, route_report, journal, self._is_stopping)
+        self._settlements = Settlements(doors.world, journal, self._reports, self._options.schedule)
         self._leftovers: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -154,7 +132,7 @@ class Deliverer:
         attempt = DeliveryAttempt(lease.message, lease.message.recipients[0].route, lease.content)
         if by is not None and not self._stopping:
             await self._run(by(attempt), attempt)
-        settlement = await self._settlement(attempt)
+        settlement = await self._settlements.settled(attempt)
         await self._apply(
             replace(settlement, changes=not_before_its_time(settlement.changes, lease.message.recipients))
         )
@@ -179,7 +157,8 @@ class Deliverer:
         self._doors.sessions.close(self._doors.background)
         self.doors = self._doors = replace(doors, hosts=self._doors.hosts, background=self._doors.background)
         self._options = options
-        self._slots = Slots(options.attempts)
+        self._room.use(options.attempts, options.backlog_per_route)
+        self._settlements.use(options.schedule)
         self._destinations.allow(options.bounds_of)
         self._finder.use(self._doors)
         self._reports.use(doors.hostname, route_report)
@@ -194,7 +173,7 @@ class Deliverer:
     async def _take_leases(self) -> None:
         pause = STORE_PAUSE
         while not self._stopping:
-            await self._room()
+            await self._until_there_is_room()
             leases = await self._leases()
             if leases is None:
                 await asyncio.sleep(pause)
@@ -213,33 +192,12 @@ class Deliverer:
             return None
 
     def _passing_over(self) -> PuttingOff | None:
-        """What is due for lines that are full is put off by the store, many at once."""
-        waits: dict[str, Waits] = {}
-        for route, destination in tuple(self._full.items()):
-            wait = Waits(*[self._wait(destination, lane) for lane in _lanes(destination)])
-            if destination.known_trouble() is not None or wait == _NO_WAIT:
-                del self._full[route]
-            else:
-                waits[route] = wait
-        if not waits:
-            return None
-        full = dict(self._full)
+        now = self._doors.world.clock.now()
+        return self._room.passing_over(len(self._groups), self._options.schedule, now=now)
 
-        def told(put_off: Sequence[tuple[str, float]]) -> None:
-            for route, due in put_off:
-                full[route].put_off(due)
-
-        return PuttingOff(waits, self._options.schedule, now=self._doors.world.clock.now(), told=told)
-
-    async def _room(self) -> None:
-        """Wait while more groups are in hand than memory should hold. Those that wait for a turn never fill it: from
-        half of it on they go back into the queue."""
-        while len(self._groups) >= 2 * self._crowd and not self._stopping:
+    async def _until_there_is_room(self) -> None:
+        while self._room.is_crowded(len(self._groups)) and not self._stopping:
             await asyncio.wait(self._groups, return_when=asyncio.FIRST_COMPLETED)
-
-    @property
-    def _crowd(self) -> int:
-        return self._options.attempts + 10 * self._options.backlog_per_route
 
     def _begin(self, lease: Lease) -> None:
         # A lease that ran out while we were at it, since a peer was slow or the outcome could not be stored, comes to
@@ -296,22 +254,21 @@ class Deliverer:
         await self._reports.pay(message_id)
 
     async def _attempt_and_decide(self, attempt: DeliveryAttempt) -> Settlement:
-        if attempt.message.hints.expires_at is not None:
-            over = out_of_time(attempt.message, self._doors.world.clock.now())
-            if over is not None:
-                attempt.decide_all(over)
-                return await self._settlement(attempt)
+        over = self._settlements.out_of_time(attempt.message)
+        if over is not None:
+            attempt.decide_all(over)
+            return await self._settlements.settled(attempt)
         try:
             found = self._finder.known(attempt.route) or await self._finder.find(attempt.route)
         except asyncio.CancelledError:
-            return self._postponed(attempt.message, 0.0)  # by stop
+            return self._settlements.postponed(attempt.message, 0.0)  # by stop
         except Exception as error:
             self._fault(attempt, error)
             found = None
         if isinstance(found, NoNextHop):
             attempt.decide_all(without_next_hop(found.reply))
         if not attempt.undecided:
-            return await self._settlement(attempt)
+            return await self._settlements.settled(attempt)
         assert not isinstance(found, NoNextHop)
         attempt.group = found
         return await self._in_turn(attempt, self._destination(attempt.route, found))
@@ -326,24 +283,24 @@ class Deliverer:
     async def _in_turn(self, attempt: DeliveryAttempt, destination: Destination) -> Settlement:
         trouble = None if attempt.told else destination.known_trouble()
         if trouble is None and not attempt.told:
-            wait = self._putting_off(attempt.message, destination)
+            wait = self._room.putting_off(attempt.message, destination, len(self._groups))
             if wait is not None:
-                trouble = self._is_to_be_told(attempt.message, destination)
+                trouble = self._settlements.is_to_be_told(attempt.message, destination)
                 if trouble is None:
-                    self._remember_full(attempt.route, destination)
-                    return self._postponed(attempt.message, wait, destination)
+                    self._room.remember_full(attempt.route, destination)
+                    return self._settlements.postponed(attempt.message, wait, destination)
         if trouble is not None:
             attempt.decide_all(trouble)
-            return await self._settlement(attempt, destination)
+            return await self._settlements.settled(attempt, destination)
         if not await destination.turn(FIRST if attempt.told else attempt.message.hints.priority):
-            return self._postponed(attempt.message, 0.0)
+            return self._settlements.postponed(attempt.message, 0.0)
         begun, has_begun = self._doors.world.clock.monotonic(), False
-        lane, slots = _lane(attempt.message, destination), self._slots  # these, also after a reload
+        lane, slots = lane_of(attempt.message, destination), self._room.slots  # these, also after a reload
         try:
             await slots.take(lane)
             try:
                 if self._stopping:
-                    return self._postponed(attempt.message, 0.0)
+                    return self._settlements.postponed(attempt.message, 0.0)
                 has_begun = True
                 await self._attempt(attempt, destination)
             finally:
@@ -351,39 +308,7 @@ class Deliverer:
         finally:
             outcomes = attempt.last_words() if has_begun else ()
             destination.leave(outcomes, begun=begun, pause=attempt.pause)
-        return await self._settlement(attempt, destination)
-
-    def _putting_off(self, message: QueuedMessage, destination: Destination) -> float | None:
-        """For how many seconds a message has to go back into the queue; None when it may wait here."""
-        return self._wait(destination, _lane(message, destination))
-
-    def _wait(self, destination: Destination, lane: Lane) -> float | None:
-        """The same, of who takes this lane. When there is much in hand, first those have to go that wait for who may
-        never answer."""
-        in_hand, proven = len(self._groups), destination.is_proven
-        if in_hand >= (self._crowd * 3 // 2 if proven else self._crowd):
-            room = 0
-        elif proven and 2 * in_hand < self._crowd:
-            # A burst for who takes it soon costs no writes while there is room for it here.
-            room = max(self._options.backlog_per_route, min(self._crowd // 2, destination.taking_within(_SOON)))
-        else:
-            room = self._options.backlog_per_route
-        wait = destination.putting_off(room)
-        if wait is None and not self._slots.has_room(lane):
-            return PUTTING_OFF
-        return wait
-
-    def _remember_full(self, route: Route, destination: Destination) -> None:
-        if len(self._full) >= _MOST_FULL:
-            del self._full[next(iter(self._full))]
-        self._full[str(route)] = destination
-
-    def _is_to_be_told(self, message: QueuedMessage, destination: Destination) -> Outcome | None:
-        """A message that waits for its turn is not tried, and counts no attempt; but when its time is up, or its
-        sender is to be warned, it is decided like one that was."""
-        now, schedule = self._doors.world.clock.now(), self._options.schedule
-        late = now >= expiry(message, schedule) or now >= warning_at(message, schedule) > _last_word(message)
-        return waits_for_its_turn(destination.name) if late else None
+        return await self._settlements.settled(attempt, destination)
 
     async def _attempt(self, attempt: DeliveryAttempt, destination: Destination) -> None:
         """Have everybody decided, whatever happens."""
@@ -421,58 +346,6 @@ class Deliverer:
         self._journal.delivery_fault(attempt.message.message_id, error)
         attempt.decide_all(_delayed(replies.delivery_fault(error)))
 
-    # Settling
-
-    async def _settlement(self, attempt: DeliveryAttempt, destination: Destination | None = None) -> Settlement:
-        world = self._doors.world
-        now = world.clock.now()
-        schedule = self._options.schedule
-        undecided = attempt.undecided
-        decision = decide(attempt.message, attempt.outcomes(), now=now, schedule=schedule, random=world.entropy.random)
-        for recipient, outcome in decision.outcomes:
-            self._journal.attempted(attempt.message, recipient, outcome)
-            if attempt.told:
-                attempt.narrate(ended(recipient.recipient.forward_path, outcome))
-        dues = {change.due: None for change in decision.changes if change.state is RecipientState.WAITING}
-        if destination is not None:
-            for due in dues:
-                destination.put_off(due)
-        if not decision.owes_report:
-            settlement = settle(decision)
-        elif attempt.shares_report:
-            settlement = settle_owing(decision)
-        else:
-            reporting = await self._reports.reporting(attempt.message)
-            if reporting is None:
-                settlement = without_report(decision, undecided, again=now + _LOOKUP_PAUSE)
-                self._journal.attempt_ended(_ended(attempt, decision, settlement))
-                return settlement
-            original = await self._reports.beginning(attempt.message, attempt.content, decision.octets_wanted)
-            settlement = settle(decision, reporting, original)
-        if undecided:
-            changes = settlement.changes + postpone(undecided, due=now)
-            settlement = replace(settlement, changes=changes)
-        if dues or undecided:
-            expires = expiry(attempt.message, schedule)
-            changes = until_its_site_comes(settlement.changes, attempt.message.recipients, expires=expires)
-            settlement = replace(settlement, changes=changes)
-        if decision.owes_report and not (settlement.reports or settlement.owed):
-            self._reports.unreachable(attempt.message)
-        if decision.outcomes:
-            self._journal.attempt_ended(_ended(attempt, decision, settlement))
-        return settlement
-
-    def _postponed(self, message: QueuedMessage, wait: float, destination: Destination | None = None) -> Settlement:
-        """Back into the queue for about `wait` seconds, not past the moment at which the sender is to be told."""
-        world, schedule = self._doors.world, self._options.schedule
-        now = world.clock.now()
-        due = now + wait * (0.9 + 0.2 * world.entropy.random())
-        warning = warning_at(message, schedule)
-        due = min(due, expiry(message, schedule), warning if now < warning else due)
-        if destination is not None:
-            destination.put_off(due)
-        return Settlement(message_id=message.message_id, changes=postpone(message.recipients, due=due))
-
     async def _apply(self, settlement: Settlement) -> None:
         await insist(self._queue, settlement, self._journal, is_stopping=self._is_stopping)
 
@@ -488,32 +361,3 @@ def _urgency(lease: Lease) -> int:
 def _delayed(reply: Reply) -> Outcome:
     """For a fault of ours, which says nothing about the route."""
     return Outcome(action=Action.DELAYED, stage=Stage.CONTENT, reply=reply)
-
-
-def _ended(attempt: DeliveryAttempt, decision: Decision, settlement: Settlement) -> AttemptEnded:
-    return AttemptEnded(
-        message=attempt.message,
-        route=attempt.route,
-        begun=decision.now if attempt.begun is None else attempt.begun,
-        found=attempt.group,
-        tried=attempt.tried,
-        outcomes=decision.outcomes,
-        settlement=settlement,
-    )
-
-
-def _lane(message: QueuedMessage, destination: Destination) -> Lane:
-    if destination.is_proven:
-        return Lane.PROVEN
-    return Lane.AGAIN if any(recipient.attempts for recipient in message.recipients) else Lane.NEW
-
-
-def _lanes(destination: Destination) -> tuple[Lane, Lane]:
-    """Of messages that were never tried, and of others."""
-    return (Lane.PROVEN, Lane.PROVEN) if destination.is_proven else (Lane.NEW, Lane.AGAIN)
-
-
-def _last_word(message: QueuedMessage) -> float:
-    """When somebody last said something about it."""
-    words = [recipient.last_word for recipient in message.recipients]
-    return max((word.at for word in words if word is not None), default=0.0)
