@@ -26,7 +26,7 @@ from itertools import groupby
 from pathlib import Path
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer, StoreOptions
+from heloise.app.server.mail_server import MailServer, StoreOptions
 from heloise.config.load import parse_configuration
 from heloise.mail.reply import Reply
 from heloise.net import real_world

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.config import ConfigError
 from heloise.config.load import read_configuration
 from heloise.net import real_world

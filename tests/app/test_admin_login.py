@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from heloise.app.admin import Guard
-from heloise.app.admin_login import COOKIE, LASTING, MOST, Logins
+from heloise.app.operator.admin import Guard
+from heloise.app.operator.admin_login import COOKIE, LASTING, MOST, Logins
 from heloise.config.admin import Admin
 from heloise.net import SystemEntropy
 from heloise.web.exchange import Answer, HttpProblem, Request, as_text

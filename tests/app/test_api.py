@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from heloise.app.api import BASE, OPERATIONS
-from heloise.app.openapi import SCHEMAS, document
+from heloise.app.operator.api import BASE, OPERATIONS
+from heloise.app.operator.openapi import SCHEMAS, document
 from tests.peers import free_port
 from tests.serving import Served, served
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from heloise.app.crew_control import put_together
-from heloise.app.part import Part
+from heloise.app.operator.crew_control import put_together
+from heloise.app.server.part import Part
 from heloise.config import parse_configuration
 from heloise.delivery.allowance import Bounds
 from heloise.delivery.rate import Rate

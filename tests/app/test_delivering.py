@@ -2,7 +2,7 @@
 
 import pytest
 
-from heloise.app.delivering import bounds_of
+from heloise.app.configured.delivering import bounds_of
 from heloise.config import parse_configuration
 from heloise.delivery.allowance import Bounds
 from heloise.delivery.rate import Rate

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import heloise
-from heloise.app.dev import CatchOptions, catching
-from heloise.app.dev_api import DevApi, describe, serving_api
+from heloise.app.dev.api import DevApi, describe, serving_api
+from heloise.app.dev.server import CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.net import real_world
 from heloise.reception.door import nobody_watches

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from heloise.app.dev_lab import MOST
+from heloise.app.dev.lab import MOST
 from tests.app.test_dev_api import Ask, Send, serve
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import heloise
-from heloise.app.dev import Catching, CatchOptions, catching
-from heloise.app.dev_api import DevApi
+from heloise.app.dev.api import DevApi
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.inbox.inbox import Retention
 from heloise.net import real_world

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from heloise.app.history import COARSE, FINE, NAMES, History, Sample, point, quantile, sample
-from heloise.app.queue_json import Json
+from heloise.app.operator.history import COARSE, FINE, NAMES, History, Sample, point, quantile, sample
+from heloise.app.operator.queue_json import Json
 from heloise.net import SystemClock
 from heloise.observe.counts import BOUNDS, Counts
 from heloise.observe.exposition import counted, family

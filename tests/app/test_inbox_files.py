@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from heloise.app.dev import Catching, CatchOptions, catching
-from heloise.app.inbox_files import NotLoaded, load
+from heloise.app.dev.inbox_files import NotLoaded, load
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.inbox.archive import mbox_entry
 from heloise.inbox.inbox import Inbox

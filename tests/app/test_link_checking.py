@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from heloise.app.link_checking import MOST, LinkChecker, LinkStatus
+from heloise.app.dev.link_checking import MOST, LinkChecker, LinkStatus
 from heloise.inbox.links import links
 from heloise.net import real_world
 from heloise.testing import SimulatedWorld, run_simulated

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import heloise
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.cli.main import main
 from heloise.reception.users import new_login
 from tests.app.test_tls import LETTER, Log, certificates, configuration, delivered, port, serving

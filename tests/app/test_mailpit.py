@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heloise.app.composing import compose
-from heloise.app.dev import Catching, CatchOptions, catching
-from heloise.app.dev_api import serving_api
+from heloise.app.dev.api import serving_api
+from heloise.app.dev.composing import compose
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.inbox.digest import make_digest
 from heloise.net import real_world

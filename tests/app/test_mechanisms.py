@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.cli.main import main
 from heloise.config import ConfigError, parse_configuration
 from heloise.link.dial import DialFailure, dial

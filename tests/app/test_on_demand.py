@@ -8,7 +8,7 @@ from typing import Any
 
 from heloise.app.fetching import Fetched
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.config.load import parse_configuration
 from heloise.link.send import send
 from heloise.mail.envelope import Envelope

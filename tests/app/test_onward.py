@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.config.load import parse_configuration
 from heloise.link.errors import SmtpRefusal
 from heloise.link.send import send

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.config import parse_configuration
 from heloise.config.advice import advise
 from heloise.world import Endpoint

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import heloise
-from heloise.app.dev import Catching, CatchOptions, catching
-from heloise.app.dev_api import serving_api
+from heloise.app.dev.api import serving_api
+from heloise.app.dev.releasing import NotReleased, RelayOptions
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
-from heloise.app.releasing import NotReleased, RelayOptions
 from heloise.mail.route import Route
 from heloise.net import real_world
 from heloise.reception.door import nobody_watches

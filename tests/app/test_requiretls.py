@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.config import parse_configuration
 from heloise.dsn.parse import parse_report
 from heloise.net import real_world

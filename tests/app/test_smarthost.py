@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.config import ConfigError, parse_configuration
 from heloise.config.advice import advise
 from heloise.net import real_world

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from heloise.app.control_desk import ControlError
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
+from heloise.app.operator.control_desk import ControlError
+from heloise.app.server.mail_server import MailServer
 from heloise.config import ConfigError, parse_configuration
 from heloise.config.advice import advise
 from heloise.net import real_world

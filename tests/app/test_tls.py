@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.config import ConfigError, parse_configuration
 from heloise.config.advice import advise
 from heloise.net import real_world

@@ -1,7 +1,7 @@
 """VERB through several servers: the client sees every conversation, each marked as whose it is."""
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer, StoreOptions
+from heloise.app.server.mail_server import MailServer, StoreOptions
 from heloise.config import parse_configuration
 from heloise.link.converse import Conversation
 from heloise.link.dial import dial

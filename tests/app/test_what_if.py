@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from heloise.app.again.recorded import RecordedSession, Said, Step, StepKind, decode, encode, steps_of
+from heloise.app.again.replaying import filler, houses
+from heloise.app.again.what_if import Compared, compare, synthetic
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
-from heloise.app.recorded import RecordedSession, Said, Step, StepKind, decode, encode, steps_of
-from heloise.app.replaying import filler, houses
-from heloise.app.what_if import Compared, compare, synthetic
+from heloise.app.server.mail_server import MailServer
 from heloise.cli.main import main
 from heloise.config import Configuration, parse_configuration
 from heloise.net import real_world
@@ -208,7 +208,7 @@ def test_a_message_that_was_not_kept_has_its_size_and_good_lines(size: int) -> N
 
 
 def test_made_up_sessions_ask_about_every_name_and_find_every_change() -> None:
-    from heloise.app.tables import routing_tables
+    from heloise.app.configured.tables import routing_tables
 
     old = configuration()
     new = configuration(user=('name = "bob"', 'name = "bert"'), alias=('"bob"]', '"bert"]'), size=("5000", "2000"))

@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from heloise.app.dev import Catching, CatchOptions, catching
-from heloise.app.dev_api import serving_api
-from heloise.app.dev_sample import send_sample
+from heloise.app.dev.api import serving_api
+from heloise.app.dev.sample import send_sample
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.net import real_world
 from heloise.observe.log import Log, LogLevel

@@ -2,7 +2,7 @@
 
 import pytest
 
-from heloise.app.releasing import RelayOptions
+from heloise.app.dev.releasing import RelayOptions
 from heloise.faults.phrase import parse_phrase
 from heloise.mail.route import Route
 from tests.browser.chromium import Chromium

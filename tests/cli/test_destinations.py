@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from heloise.app.control import QueueControl
-from heloise.app.control_desk import ControlDesk
+from heloise.app.operator.control import QueueControl
+from heloise.app.operator.control_desk import ControlDesk
 from heloise.cli.destinations import show_destinations
 from heloise.cli.main import main
 from heloise.cli.queueing import OpenedQueue

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from heloise.app.dev import CatchOptions
+from heloise.app.dev.server import CatchOptions
 from heloise.cli.developing import Showing, develop
 from heloise.testing import SimulatedWorld, run_simulated
 from heloise.world import Endpoint, World

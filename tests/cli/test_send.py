@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from heloise.app.dev import Catching, CatchOptions, catching
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.app.send import Errand, Letter, write
 from heloise.cli.main import main

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from heloise.app.control import remote_control, serve_control
-from heloise.app.control_desk import ControlDesk, ControlError
+from heloise.app.operator.control import remote_control, serve_control
+from heloise.app.operator.control_desk import ControlDesk, ControlError
 from heloise.cli.main import main
 from heloise.mail import causes
 from heloise.mail.cause import Rule

@@ -2,7 +2,7 @@
 
 import pytest
 
-from heloise.app.tables import routing_tables
+from heloise.app.configured.tables import routing_tables
 from heloise.config import ConfigError, parse_configuration
 from heloise.config.advice import advise
 from heloise.mail.route import Route

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from heloise.app.onward import rewriting
-from heloise.app.tables import routing_tables
+from heloise.app.configured.onward import rewriting
+from heloise.app.configured.tables import routing_tables
 from heloise.config import ConfigError, Configuration, parse_configuration
 from heloise.config.advice import advise
 from heloise.config.onward import read_secrets

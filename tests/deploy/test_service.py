@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from heloise.app.placing import match_handed
-from heloise.app.watchdog import watched
+from heloise.app.server.placing import match_handed
+from heloise.app.server.watchdog import watched
 from heloise.config import ConfigError, parse_configuration
 from heloise.net.service_manager import HandedSocket, ServiceManager, handed_sockets
 from tests.certificates import Authority

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from heloise.app.dev import Catching, CatchOptions, catching
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.faults.phrase import parse_phrase
 from heloise.faults.rule import FaultRule

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heloise.app.dev import CatchOptions, catching
+from heloise.app.dev.server import CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.link.converse import Conversation
 from heloise.link.dial import dial

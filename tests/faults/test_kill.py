@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heloise.app.dev import Catching, CatchOptions, catching
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.link.converse import Conversation
 from heloise.link.dial import dial

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from heloise.app.dev import CatchOptions, catching
+from heloise.app.dev.server import CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.app.lab import BookInsight, lab_session
 from heloise.lab.following import Follower

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from heloise.app.metrics import measured
+from heloise.app.operator.metrics import measured
 from heloise.observe.counts import Counts
 from heloise.observe.events import EVENTS
 

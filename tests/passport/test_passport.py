@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
+from heloise.app.configured.passports import make_office
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer, StoreOptions
-from heloise.app.passports import make_office
+from heloise.app.server.mail_server import MailServer, StoreOptions
 from heloise.config.load import parse_configuration
 from heloise.passport.timeline import Timeline
 from heloise.testing import SimulatedHost, SimulatedWorld, run_simulated

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import heloise
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer, StoreOptions
+from heloise.app.server.mail_server import MailServer, StoreOptions
 from heloise.config.load import parse_configuration
 from heloise.mail.encryption import Encryption
 from heloise.testing import SimulatedWorld, run_simulated

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer, StoreOptions
+from heloise.app.server.mail_server import MailServer, StoreOptions
 from heloise.config.load import parse_configuration
 from heloise.mail.reply import Reply
 from heloise.policy import CONTINUE, Stage, Verdict, View

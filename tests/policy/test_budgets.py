@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from heloise.app.resources import Budgets, descriptors_allowed, judge
+from heloise.app.server.resources import Budgets, descriptors_allowed, judge
 from heloise.testing import SimulatedHost
 from tests.policy.house import House, at_home
 

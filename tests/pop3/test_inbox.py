@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from heloise.app.dev import CatchOptions
-from heloise.app.pop3_inbox import serving_pop3
+from heloise.app.dev.pop3_inbox import serving_pop3
+from heloise.app.dev.server import CatchOptions
 from heloise.inbox.inbox import Inbox
 from heloise.net import real_world
 from heloise.testing.certificate import TestCertificate, make_certificate

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer, StoreOptions
+from heloise.app.server.mail_server import MailServer, StoreOptions
 from heloise.config.load import parse_configuration
 from heloise.mail.address import Mailbox
 from heloise.mail.reply import Reply

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from heloise.app.dev import CatchOptions, catching
+from heloise.app.dev.server import CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.mail.reply import Reply
 from heloise.probe.attempts import ATTEMPTS, RelayAttempt

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 
 from heloise.app.journal import Journal
-from heloise.app.mail_server import STOP_PATIENCE, MailServer, StoreOptions
+from heloise.app.server.mail_server import STOP_PATIENCE, MailServer, StoreOptions
 from heloise.config.schema import Configuration
 from heloise.delivery.journal import DeliveryFault
 from heloise.mail.outcome import Outcome

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from heloise.app.control import remote_control
-from heloise.app.control_desk import ControlError
-from heloise.app.mail_server import MailServer
+from heloise.app.operator.control import remote_control
+from heloise.app.operator.control_desk import ControlError
+from heloise.app.server.mail_server import MailServer
 from heloise.config import Configuration, parse_configuration
 from heloise.queue.model import Selection
 from heloise.testing import (

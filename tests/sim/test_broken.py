@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import pytest
 
-from heloise.app.mail_server import MailServer
+from heloise.app.server.mail_server import MailServer
 from heloise.delivery.deliverer import Deliverer
 from heloise.mail.content import ContentFacts
 from heloise.mail.sink import Taken

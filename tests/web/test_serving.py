@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import pytest
 
-from heloise.app.admin import Guard
-from heloise.app.admin_login import Logins
+from heloise.app.operator.admin import Guard
+from heloise.app.operator.admin_login import Logins
 from heloise.config import ConfigError, parse_configuration
 from heloise.config.admin import Admin
 from heloise.net import SocketNetwork, SystemClock, SystemEntropy

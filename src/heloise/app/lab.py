@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from heloise.app.authentication import auth_rules
+from heloise.app.configured.authentication import auth_rules
+from heloise.app.configured.policies import completing_domain, listener_policy
+from heloise.app.configured.regime import Regime
+from heloise.app.configured.tables import admission_policy, session_rules
 from heloise.app.desk import CatchingDesk
 from heloise.app.journal import Journal
-from heloise.app.policies import completing_domain, listener_policy
-from heloise.app.regime import Regime
-from heloise.app.stopping import close_doors
-from heloise.app.tables import admission_policy, session_rules
+from heloise.app.server.stopping import close_doors
 from heloise.config.encrypting import ListenerTls
 from heloise.config.judging import Greylisting
 from heloise.config.listening import Listener, Protocol

@@ -12,7 +12,7 @@ from heloise.app.catching import CatchingNames, CatchingRouter
 from heloise.app.catching_users import catching_auth, catching_authority
 from heloise.app.desk import CatchingDesk
 from heloise.app.send import is_here, level_for
-from heloise.app.stopping import close_doors
+from heloise.app.server.stopping import close_doors
 from heloise.faults.book import FaultBook
 from heloise.faults.phrase import parse_phrase
 from heloise.faults.receiver import Failing

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heloise.app.addressing import local_mailboxes, lookup_sources
-from heloise.app.delivering import own_names
-from heloise.app.onward import rewriting
+from heloise.app.configured.addressing import local_mailboxes, lookup_sources
+from heloise.app.configured.delivering import own_names
+from heloise.app.configured.onward import rewriting
 from heloise.config.schema import Configuration
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop, find_next_hops
 from heloise.mail.path import ForwardPath, ReversePath

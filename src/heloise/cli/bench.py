@@ -9,7 +9,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from heloise.app.dev import Catching, CatchOptions, catching
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.app.lab import LabHouse, lab_house, lab_session
 from heloise.cli.labscreen import LabScreen

@@ -49,7 +49,7 @@ def check(ctx: click.Context, path: str, strict: bool, against_running: bool) ->
 
 
 def _against_running(source: "Source") -> ExitCode:
-    from heloise.app.control_desk import ControlError
+    from heloise.app.operator.control_desk import ControlError
     from heloise.cli.reload import ask_server, print_changes
 
     try:

@@ -8,7 +8,7 @@ from heloise.cli.certificates import own_certificate
 from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
-    from heloise.app.releasing import RelayOptions
+    from heloise.app.dev.releasing import RelayOptions
     from heloise.inbox.mailboxes import Grouping
 
 
@@ -95,9 +95,9 @@ def dev(
     """
     import asyncio
 
-    from heloise.app.dev import CatchOptions
-    from heloise.app.inbox_files import NotLoaded
-    from heloise.app.releasing import NotReleased
+    from heloise.app.dev.inbox_files import NotLoaded
+    from heloise.app.dev.releasing import NotReleased
+    from heloise.app.dev.server import CatchOptions
     from heloise.cli.developing import Showing, develop
     from heloise.cli.reading import faults_or_leave
     from heloise.inbox.inbox import Retention
@@ -165,7 +165,7 @@ _RELAY_PORTS = {"smtp": 25, "smtps": 465, "lmtp": 24}
 def _relay(url: str, allowed: tuple[str, ...], user: str | None, password_file: str | None) -> "RelayOptions":
     from urllib.parse import urlsplit
 
-    from heloise.app.releasing import RelayOptions
+    from heloise.app.dev.releasing import RelayOptions
     from heloise.mail.route import Route
 
     try:

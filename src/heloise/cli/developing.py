@@ -13,12 +13,12 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from heloise.app.dev import Catching, CatchOptions, catching
-from heloise.app.dev_api import serving_api
-from heloise.app.dev_json import violation_json
+from heloise.app.dev.api import serving_api
+from heloise.app.dev.in_json import violation_json
+from heloise.app.dev.pop3_inbox import serving_pop3
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
-from heloise.app.pop3_inbox import serving_pop3
-from heloise.app.stopping import signalled
+from heloise.app.server.stopping import signalled
 from heloise.cli.terminal import console, paragraph
 from heloise.cli.transcripts import INDENT, LiveTranscript, Stage
 from heloise.config.kinds import write_size

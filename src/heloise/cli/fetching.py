@@ -9,10 +9,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from heloise.app.control import remote_control
-from heloise.app.control_desk import ControlError
 from heloise.app.journal import Journal
-from heloise.app.mail_server import MailServer
+from heloise.app.operator.control import remote_control
+from heloise.app.operator.control_desk import ControlError
+from heloise.app.server.mail_server import MailServer
 from heloise.cli.terminal import STYLES, ExitCode, console, paragraph
 from heloise.cli.transcripts import print_line, why
 from heloise.config import Configuration

@@ -18,7 +18,7 @@ def health(ctx: click.Context, path: str, as_json: bool) -> None:
     The exit code is 0 when it is ready, 1 when it is not (yet, or no longer), 3 when no server answers; so the command
     can be the health check of a container.
     """
-    from heloise.app.control_desk import ControlError
+    from heloise.app.operator.control_desk import ControlError
     from heloise.cli.reload import ask_server
 
     try:

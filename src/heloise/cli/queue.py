@@ -178,7 +178,7 @@ def do(ctx: click.Context, path: str, work: Callable[[Any], Any]) -> None:
     """Open the queue, do the work, leave with what went wrong."""
     import asyncio
 
-    from heloise.app.control_desk import ControlError
+    from heloise.app.operator.control_desk import ControlError
     from heloise.cli.queueing import opened
     from heloise.queue.errors import StoreFault
 

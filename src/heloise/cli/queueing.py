@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from heloise.app.control import QueueControl, remote_control
-from heloise.app.offline import offline_control
+from heloise.app.operator.control import QueueControl, remote_control
+from heloise.app.operator.offline import offline_control
 from heloise.cli.terminal import ExitCode, clean, console, paragraph, rows, visible
 from heloise.config import Configuration
 from heloise.config.kinds import write_duration, write_size

@@ -57,8 +57,8 @@ def parse_or_leave(source: "Source") -> "Configuration":
 
 def tables_or_leave(configuration: "Configuration") -> "RoutingTables":
     """The tables with what is in the files that the configuration names; ends the command like `read_or_leave`."""
-    from heloise.app.address_files import AddressFiles
-    from heloise.app.table_watch import read_tables
+    from heloise.app.configured.address_files import AddressFiles
+    from heloise.app.configured.table_watch import read_tables
     from heloise.config import ConfigError
     from heloise.net import DiskFiles, SystemClock
 
@@ -83,7 +83,7 @@ def faults_or_leave(path: str | None) -> "FaultPlan":
 
 def hooks_or_leave(configuration: "Configuration") -> None:
     """Load the file of hooks, if there is one; ends the command like `read_or_leave`."""
-    from heloise.app.hooks_file import read_hooks
+    from heloise.app.configured.hooks_file import read_hooks
     from heloise.config import ConfigError
     from heloise.net import DiskFiles
 

@@ -20,7 +20,7 @@ def reload(ctx: click.Context, path: str) -> None:
     The whole file is checked first, with all files that it names. When something is wrong, the server goes on as it
     was, and the exit code is 1. Sessions that are open end under the rules they began with. SIGHUP does the same.
     """
-    from heloise.app.control_desk import ControlError
+    from heloise.app.operator.control_desk import ControlError
     from heloise.cli.terminal import console
 
     source = source_or_leave(path)
@@ -45,7 +45,7 @@ def ask_server(source: "Source", operation: str) -> "dict[str, Any] | None":
 
 
 async def _ask(source: "Source", operation: str) -> "dict[str, Any] | None":
-    from heloise.app.control import remote_control
+    from heloise.app.operator.control import remote_control
     from heloise.net import SocketNetwork
     from heloise.world import LinkError
 

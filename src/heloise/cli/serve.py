@@ -11,7 +11,7 @@ from heloise.cli.reading import config_option, parse_or_leave, source_or_leave
 from heloise.cli.terminal import ExitCode
 
 if TYPE_CHECKING:
-    from heloise.app.starting import Standing
+    from heloise.app.server.starting import Standing
     from heloise.config.source import Source
     from heloise.world import AnyEndpoint
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def serve(ctx: click.Context, /, path: str, part: str | None) -> None:
     """Run the mail server until Ctrl-C or SIGTERM. The log goes where [log] says, by default to standard error."""
-    from heloise.app.crew import CrewError
+    from heloise.app.server.crew import CrewError
     from heloise.config.errors import ConfigError
     from heloise.net.loop import run
     from heloise.queue.errors import StoreFault
@@ -51,16 +51,16 @@ def serve(ctx: click.Context, /, path: str, part: str | None) -> None:
 
 def _told_source() -> "Source":
     """What the process above works by."""
-    from heloise.app.crew import read_source
+    from heloise.app.server.crew import read_source
 
     return read_source(sys.stdin.fileno())
 
 
 def _standing(source: "Source", part: str | None) -> "Standing":
     """What there is to start with; in one of several processes the one above has done all of it."""
-    from heloise.app.crew import read_handed, read_part
-    from heloise.app.server_log import ServerLog
-    from heloise.app.starting import Standing, stand
+    from heloise.app.server.crew import read_handed, read_part
+    from heloise.app.server.server_log import ServerLog
+    from heloise.app.server.starting import Standing, stand
     from heloise.net.clock import SystemClock
 
     configuration = parse_or_leave(source)
@@ -73,8 +73,8 @@ def _standing(source: "Source", part: str | None) -> "Standing":
 
 def _server(source: "Source", standing: "Standing", part: str | None) -> Coroutine[Any, Any, None]:
     """All of the server in this process, its share of it, or the process that watches over those."""
-    from heloise.app.crew import read_part
-    from heloise.app.serve import serve, serve_crew
+    from heloise.app.server.crew import read_part
+    from heloise.app.server.serve import serve, serve_crew
 
     if part is not None:
         which, _ = read_part(part, source.parse())

@@ -82,8 +82,8 @@ def list_users(path: str) -> None:
 
 
 def _users(path: str) -> "tuple[str, Mapping[str, Login]]":
-    from heloise.app.users_file import trouble
-    from heloise.app.watching import read_text
+    from heloise.app.configured.users_file import trouble
+    from heloise.app.configured.watching import read_text
     from heloise.net import DiskFiles
     from heloise.reception.users import read_users
 

@@ -16,8 +16,8 @@ from heloise.cli.terminal import ExitCode, console, paragraph, visible
 _MOST = 1000  # timelines
 
 if TYPE_CHECKING:
-    from heloise.app.recorded import RecordedSession, Said
-    from heloise.app.what_if import Compared, Difference
+    from heloise.app.again.recorded import RecordedSession, Said
+    from heloise.app.again.what_if import Compared, Difference
     from heloise.config import Configuration
 
 
@@ -42,7 +42,7 @@ def what_if(
     differ. Nothing is sent, and nothing is put into the queue. The sessions are those of a file ([recording] of a
     server writes one; transcripts do as well) or what the passports know, else made up: they ask about every name,
     route and limit that one of the two has. Exit code 1 when something differs."""
-    from heloise.app.what_if import not_played, synthetic
+    from heloise.app.again.what_if import not_played, synthetic
 
     old, new = read_or_leave(path), read_or_leave(against)
     if passports is not None:
@@ -61,7 +61,7 @@ def what_if(
 
 
 def _read_or_leave(path: str) -> "Sequence[RecordedSession]":
-    from heloise.app.recorded import decode
+    from heloise.app.again.recorded import decode
 
     try:
         return tuple(decode(Path(path).read_text(errors="replace")))
@@ -72,8 +72,8 @@ def _read_or_leave(path: str) -> "Sequence[RecordedSession]":
 
 def _known_or_leave(configuration: "Configuration", address: str) -> "Sequence[RecordedSession]":
     """Of mail from or for the address, from a running server or its archive, each session once, the oldest first."""
-    from heloise.app.control_desk import ControlError
-    from heloise.app.recorded import of_timeline
+    from heloise.app.again.recorded import of_timeline
+    from heloise.app.operator.control_desk import ControlError
     from heloise.cli.queueing import opened
     from heloise.queue.errors import StoreFault
 
@@ -94,8 +94,8 @@ def _known_or_leave(configuration: "Configuration", address: str) -> "Sequence[R
 async def _compared(
     sessions: "Sequence[RecordedSession]", old: "Configuration", new: "Configuration", dns: bool
 ) -> "list[Compared]":
-    from heloise.app.replaying import houses
-    from heloise.app.what_if import compare
+    from heloise.app.again.replaying import houses
+    from heloise.app.again.what_if import compare
 
     async with houses({"old": old, "new": new}, asks_dns=dns) as both:
         return [each async for each in compare(sessions, both["old"], both["new"])]

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from heloise.app.dev import Catching, CatchOptions, catching
+from heloise.app.dev.server import Catching, CatchOptions, catching
 from heloise.app.journal import Journal
 from heloise.faults.phrase import parse_phrase
 from heloise.faults.rule import FaultRule

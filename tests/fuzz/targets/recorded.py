@@ -1,6 +1,6 @@
 """decode: sessions or a ValueError for any text; what it reads is written and read again as it was."""
 
-from heloise.app.recorded import decode, encode
+from heloise.app.again.recorded import decode, encode
 from tests.fuzz.targets import Target
 
 _WORDS = (

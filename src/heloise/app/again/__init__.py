@@ -1,0 +1,1 @@
+"""Sessions that were, played again: what another configuration would have done."""

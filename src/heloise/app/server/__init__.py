@@ -1,0 +1,1 @@
+"""`heloise serve`: one mail server, in one process or several, from its start to its stop."""
