@@ -16,6 +16,7 @@ from tests.attacks.attackers import ATTACKS
 from tests.certificates import Authority
 from tests.serving import Served, served
 
+BUDGET = 96 << 20  # octets of memory that an attack may cost at most, whatever it is
 CONFIGURATION = """\
 hostname = "mx.here.test"
 state = "state"

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.attackers import ATTACKS
-from tests.attacks.target import attack, honest_messages, refusals, target
+from tests.attacks.target import BUDGET, attack, honest_messages, refusals, target
 
-BUDGET = 96 << 20  # octets of memory that an attack may cost at most, whatever it is
 SIZES = {
     "connections": 2000,
     "slow senders": 60,

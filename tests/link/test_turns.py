@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from heloise.link.serve import ServerConversation
-from heloise.link.turns import AHEAD, LOOK, Caller, Turns
+from heloise.link.turns import AHEAD, LOOK, REST, Caller, Turns
 from heloise.smtp.registry import discover
 from heloise.smtp.server import ServerSession
 from heloise.testing import SimulatedWorld, run_simulated
@@ -100,6 +100,82 @@ def test_who_was_cancelled_in_the_line_holds_nobody_up() -> None:
         await second
 
     asyncio.run(scenario())
+
+
+async def _rounds(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def test_heavy_callers_rest_while_a_message_is_stored_but_not_for_ever() -> None:
+    async def scenario(world: SimulatedWorld) -> None:
+        turns = Turns()
+        turns.enter("192.0.2.2")
+        heavy = _busy(turns.enter("192.0.2.1"))
+        await turns.wait(heavy, 1)
+        turns.storing += 1
+        waiting = [asyncio.ensure_future(turns.wait(heavy, 1)) for _ in range(3)]
+        for done in range(3):
+            await _rounds(20)
+            assert sum(each.done() for each in waiting) == done
+            await asyncio.sleep(REST)
+        await asyncio.gather(*waiting)
+
+    run_simulated(scenario, seed=1)
+
+
+def test_heavy_callers_go_on_at_once_when_the_message_is_stored() -> None:
+    async def scenario(world: SimulatedWorld) -> None:
+        turns = Turns()
+        turns.enter("192.0.2.2")
+        heavy = _busy(turns.enter("192.0.2.1"))
+        await turns.wait(heavy, 1)
+        turns.storing += 1
+        waiting = asyncio.ensure_future(turns.wait(heavy, 1))
+        await _rounds(5)
+        assert not waiting.done()
+        turns.storing -= 1
+        turns.go_on()
+        await _rounds(5)
+        assert waiting.done()
+
+    run_simulated(scenario, seed=1)
+
+
+def test_others_in_line_come_before_heavy_callers_and_end_their_rest_for_nobody() -> None:
+    async def scenario(world: SimulatedWorld) -> list[str]:
+        turns, called = Turns(), list[str]()
+        light, heavy = turns.enter("light"), _busy(turns.enter("heavy"))
+
+        async def one(caller: Caller) -> None:
+            await turns.wait(caller, 1)
+            called.append(caller.name)
+
+        await one(heavy)
+        turns.storing += 1
+        resting = [asyncio.ensure_future(one(heavy)) for _ in range(2)]
+        await _rounds(5)
+        await asyncio.gather(*[one(light) for _ in range(3)])
+        await asyncio.gather(*resting)
+        return called
+
+    assert run_simulated(scenario, seed=1) == ["heavy", "light", "light", "light", "heavy", "heavy"]
+
+
+def test_a_heavy_caller_has_one_share_of_their_line_however_long_it_has_waited() -> None:
+    async def scenario() -> list[str]:
+        turns, called = Turns(), list[str]()
+        turns.enter("light")
+        many, one = _busy(turns.enter("many")), _busy(turns.enter("one"))
+
+        async def wait(caller: Caller) -> None:
+            await turns.wait(caller, AHEAD)
+            called.append(caller.name)
+
+        await asyncio.gather(*[wait(many) for _ in range(6)], *[wait(one) for _ in range(3)])
+        return called
+
+    assert sorted(asyncio.run(scenario())[:6]) == ["many"] * 3 + ["one"] * 3
 
 
 def _serve(turns: Turns) -> Callable[[Stream], Awaitable[None]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heloise.net import SocketNetwork
-from heloise.net.stream import HIGH_WATER, SocketStream
+from heloise.net.stream import HIGH_WATER, LEAST_INPUT, InputSpace, SocketStream
 from heloise.world import Endpoint, LinkError, LinkFault, Listening, Network, Stream, UnixEndpoint
 
 LOOPBACK = Endpoint("127.0.0.1", 0)
@@ -124,6 +124,41 @@ def test_a_sender_that_nobody_reads_waits_in_drain() -> None:
         assert len(server._input) < 3 * HIGH_WATER
         await receive_exactly(server, sent)
         await draining
+
+    run(scenario)
+
+
+def test_the_more_connections_there_are_the_less_of_each_waits_unread() -> None:
+    space = InputSpace()
+    for _ in range(1000):
+        space.enter()
+    assert space.share == len(space.window) < HIGH_WATER // 8
+    for _ in range(100_000):
+        space.enter()
+    assert space.share == LEAST_INPUT
+    for _ in range(101_000):
+        space.leave()
+    assert space.share == len(space.window) == HIGH_WATER
+
+
+def test_beside_thousands_of_others_little_is_read_ahead_and_nothing_lost() -> None:
+    async def scenario(network: Network) -> None:
+        client, server, _, _ = await pair(network)
+        assert isinstance(server, SocketStream)
+        for _ in range(2000):
+            server._space.enter()
+        octets = os.urandom(3 * HIGH_WATER)
+        client.send(octets)
+        while not server._paused:  # noqa: ASYNC110  (nothing tells of it)
+            await asyncio.sleep(0)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert len(server._input) < 2 * LEAST_INPUT
+        begin = await server.receive()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not server._input  # it waits until those are worked through
+        assert begin + await receive_exactly(server, len(octets) - len(begin)) == octets
 
     run(scenario)
 

@@ -35,7 +35,7 @@ from heloise.aiosmtpd.verbs import ASKED, OWN, registry_with
 from heloise.link.serve import ServerConversation
 from heloise.mail.encryption import Encryption
 from heloise.mail.reply import Reply
-from heloise.net import RECEIVE_BUFFER, SocketStream, given_tls
+from heloise.net import InputSpace, SocketStream, given_tls
 from heloise.smtp import replies
 from heloise.smtp.limits import AuthRules, SessionLimits
 from heloise.smtp.server import ServerSession
@@ -79,7 +79,7 @@ _FORMS: Mapping[str, tuple[str, str]] = {
     "RSET": ("RSET", ""),
     "VRFY": ("VRFY <address>", ""),
 }
-_buffers: "WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview]" = WeakKeyDictionary()
+_spaces: "WeakKeyDictionary[asyncio.AbstractEventLoop, InputSpace]" = WeakKeyDictionary()
 _ident = f"heloise {version('heloise')} for aiosmtpd"
 
 
@@ -400,10 +400,10 @@ class SMTP(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve. From here on the transport is the stream's."""
         loop = asyncio.get_running_loop()
-        buffer = _buffers.get(loop)
-        if buffer is None:
-            buffer = _buffers[loop] = memoryview(bytearray(RECEIVE_BUFFER))
-        self._stream = SocketStream(buffer)
+        space = _spaces.get(loop)
+        if space is None:
+            space = _spaces[loop] = InputSpace()
+        self._stream = SocketStream(space)
         transport.set_protocol(self._stream)
         self._stream.connection_made(transport)
         self.begin_session()

@@ -29,7 +29,7 @@ CLOSING_TIME = 10.0  # seconds that a client gets to read our last words
 HANDSHAKE_TIME = 30.0  # seconds for TLS
 # Octets that are looked at before it is somebody else's turn: of commands, of content; and of those who ask for much.
 _SLICE, _CONTENT_SLICE = 512, 65536
-_SMALL_SLICE, _SMALL_CONTENT_SLICE = 64, 8192
+_SMALL_SLICE, _SMALL_CONTENT_SLICE = 64, 16384
 
 
 class Receiver(Protocol):

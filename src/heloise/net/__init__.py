@@ -14,14 +14,14 @@ from heloise.net.http import WebClient
 from heloise.net.network import SocketNetwork
 from heloise.net.processes import SystemProcesses
 from heloise.net.resolver import DnsResolver
-from heloise.net.stream import RECEIVE_BUFFER, SocketStream
+from heloise.net.stream import InputSpace, SocketStream
 from heloise.net.tls import given_tls
 from heloise.world import AnyEndpoint, Endpoint, World
 
 __all__ = [
-    "RECEIVE_BUFFER",
     "DiskFiles",
     "DnsResolver",
+    "InputSpace",
     "SocketNetwork",
     "SocketStream",
     "SystemClock",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 from heloise.net.faults import connect_error
-from heloise.net.stream import RECEIVE_BUFFER, SocketStream
+from heloise.net.stream import InputSpace, SocketStream
 from heloise.net.tls import load_server
 from heloise.world.errors import LinkError, LinkFault
 from heloise.world.network import AnyEndpoint, Endpoint, Stream, UnixEndpoint
@@ -45,13 +45,13 @@ class SocketListening:
         """Serve connections from now on by `serve`."""
         self._serve = serve
 
-    async def start(self, listener: socket.socket, buffer: memoryview) -> None:
+    async def start(self, listener: socket.socket, space: InputSpace) -> None:
         """Accept on `listener`, which is bound. Called once, by the network."""
         if isinstance(self._endpoint, Endpoint):
             self._endpoint = Endpoint(*listener.getsockname()[:2])
         loop = asyncio.get_running_loop()
         create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
-        self._server = await create(lambda: SocketStream(buffer, self._accept), sock=listener, backlog=BACKLOG)
+        self._server = await create(lambda: SocketStream(space, self._accept), sock=listener, backlog=BACKLOG)
 
     async def close(self) -> None:
         """Stop accepting. Connections already accepted live on."""
@@ -94,7 +94,7 @@ class SocketNetwork:
     def __init__(self, *, share_ports: bool = False, handed: Sequence[tuple[AnyEndpoint, socket.socket]] = ()) -> None:
         self._share_ports = share_ports
         self._handed = list(handed)
-        self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._space = InputSpace()
 
     async def connect(self, endpoint: AnyEndpoint, *, timeout: float, local_address: str | None = None) -> Stream:
         """Connect within `timeout` seconds; of a host name all addresses are tried in turn.
@@ -120,7 +120,7 @@ class SocketNetwork:
         listening = SocketListening(endpoint, serve, is_handed=handed is not None)
         try:
             listener = await self._bind(endpoint) if handed is None else handed
-            await listening.start(listener, self._buffer)
+            await listening.start(listener, self._space)
         except OSError as error:
             raise LinkError(LinkFault.LOCAL, f"can not listen on {endpoint}: {error.strerror}") from error
         return listening
@@ -160,7 +160,7 @@ class SocketNetwork:
             # A Unix socket with a full backlog says EAGAIN, which asyncio takes for success: getpeername knows better.
             connection.getpeername()
             create = loop.create_unix_connection if family == socket.AF_UNIX else loop.create_connection
-            _, stream = await create(lambda: SocketStream(self._buffer), sock=connection)
+            _, stream = await create(lambda: SocketStream(self._space), sock=connection)
         except BaseException:
             connection.close()
             raise

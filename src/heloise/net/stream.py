@@ -3,7 +3,8 @@
 Theory of operation. The transport reads into one buffer that all connections share (reading and copying out happen in
 one step of the loop, so nobody sees another's octets), and `buffer_updated` appends what came to `_input`. An idle
 connection therefore holds no buffer at all. `receive` takes all of `_input` at once; only when it is empty does it
-wait. Above `HIGH_WATER` unread octets the transport stops reading; above `HIGH_WATER` unsent ones `drain` waits.
+wait. The transport stops reading above as many unread octets as `InputSpace` gives each connection, `HIGH_WATER` of
+them unless there are many; above `HIGH_WATER` unsent ones `drain` waits.
 
 The end of a connection is one of: `_eof` (they closed their side), `_closed` without `_fault` (we closed), `_fault`
 (it broke). Octets that came before the end are always given out first.
@@ -30,6 +31,8 @@ from heloise.world.tls import ClientTls, TlsDemand, TlsFileError
 
 HIGH_WATER: Final = 256 * 1024
 RECEIVE_BUFFER: Final = 256 * 1024
+INPUT_TOGETHER: Final = 16 * 1024 * 1024
+LEAST_INPUT: Final = 16 * 1024  # of one connection, however many there are
 TLS_FAREWELL: Final = 5.0  # seconds the peer gets to answer close_notify; few do
 TLS_BUFFER: Final = 32 * 1024  # two records (RFC 8446 §5.1)
 _NO_LINGERING: Final = struct.pack("ii", 1, 0)
@@ -40,16 +43,47 @@ _UNKNOWN: Final = Endpoint("0.0.0.0", 0)
 sslproto.SSLProtocol.max_size = TLS_BUFFER
 
 
+class InputSpace:
+    """Scratch space for reading, shared by the connections of one event loop, and how much each may leave unread there.
+
+    All together hardly more than `INPUT_TOGETHER`, however many senders nobody gets round to: so each gets less when
+    there are many, and more is read only when what came has been taken and worked through.
+    """
+
+    __slots__ = ("_buffer", "_connections", "is_ample", "share", "window")
+
+    def __init__(self) -> None:
+        self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._connections = 0
+        self.window = self._buffer  # where to read to
+        self.share = HIGH_WATER
+        self.is_ample = True
+
+    def enter(self) -> None:
+        """One connection more."""
+        self._connections += 1
+        self._divide()
+
+    def leave(self) -> None:
+        """One less."""
+        self._connections -= 1
+        self._divide()
+
+    def _divide(self) -> None:
+        share = min(max(INPUT_TOGETHER // max(self._connections, 1), LEAST_INPUT), HIGH_WATER)
+        if share != self.share:
+            self.share, self.window, self.is_ample = share, self._buffer[:share], share == HIGH_WATER
+
+
 class SocketStream(asyncio.BufferedProtocol):
     """One TCP or Unix connection.
 
     Args:
-        buffer: scratch space for reading, shared by all connections of one event loop.
+        space: for reading, shared by all connections of one event loop.
         made: called with the stream when the connection stands.
     """
 
     __slots__ = (
-        "_buffer",
         "_closed",
         "_eof",
         "_fault",
@@ -58,7 +92,9 @@ class SocketStream(asyncio.BufferedProtocol):
         "_leaving",
         "_loop",
         "_made",
+        "_paused",
         "_reader",
+        "_space",
         "_transport",
         "_waiters",
     )
@@ -66,13 +102,14 @@ class SocketStream(asyncio.BufferedProtocol):
     _transport: asyncio.Transport  # asyncio sets it, by `connection_made`, before it calls anything else
     _loop: asyncio.AbstractEventLoop  # likewise; to ask for the running one is a system call each time
 
-    def __init__(self, buffer: memoryview, made: Callable[["SocketStream"], None] | None = None) -> None:
-        self._buffer = buffer
+    def __init__(self, space: InputSpace, made: Callable[["SocketStream"], None] | None = None) -> None:
+        self._space = space
         self._made = made
         self._input = b""
         self._reader: asyncio.Future[None] | None = None
         self._waiters: list[asyncio.Future[None]] | None = None
         self._fault: LinkError | None = None
+        self._paused = False  # too much of what they sent waits here
         self._full = False  # too much of what we sent still waits here
         self._eof = False
         self._leaving = False  # we have said `close`
@@ -108,11 +145,13 @@ class SocketStream(asyncio.BufferedProtocol):
                 raise LinkError(self._fault.fault, self._fault.detail)
             if self._closed or self._leaving:
                 return b""  # who closes hears no more, also while the peer does not take our last words
+            if self._paused:
+                self._read_on()
             await self._wait_for_input()
         octets = self._input
         self._input = b""
-        if len(octets) >= HIGH_WATER and not self._transport.is_closing():
-            self._transport.resume_reading()
+        if self._paused and self._space.is_ample:
+            self._read_on()  # while these are worked through; else not before
         return octets
 
     def put_back(self, octets: bytes) -> None:
@@ -146,7 +185,7 @@ class SocketStream(asyncio.BufferedProtocol):
                 raise
             self._fault = failure
             raise LinkError(failure.fault, failure.detail) from error
-        self._transport = transport
+        self._transport, self._paused = transport, False
         transport.set_write_buffer_limits(high=HIGH_WATER)
         return encryption_of(transport.get_extra_info("ssl_object"), demand)
 
@@ -234,6 +273,7 @@ class SocketStream(asyncio.BufferedProtocol):
         """The transport is ours; it has set TCP_NODELAY already."""
         self._transport = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
+        self._space.enter()
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         if self._made is not None:
             made, self._made = self._made, None
@@ -241,17 +281,18 @@ class SocketStream(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to read to."""
-        return self._buffer
+        return self._space.window
 
     def buffer_updated(self, nbytes: int) -> None:
         """`nbytes` octets have come."""
-        octets = self._buffer[:nbytes].tobytes()
+        octets = self._space.window[:nbytes].tobytes()
         if not self._input:
             self._input = octets
         else:
             # Quadratic, but only up to HIGH_WATER, and only while nobody reads.
             self._input += octets
-        if len(self._input) >= HIGH_WATER and not self._transport.is_closing():
+        if len(self._input) >= self._space.share and not self._transport.is_closing():
+            self._paused = True
             self._transport.pause_reading()
         self._wake_reader()
 
@@ -276,7 +317,9 @@ class SocketStream(asyncio.BufferedProtocol):
             self._fault = link_error(exc) if isinstance(exc, OSError) else LinkError(LinkFault.LOCAL, str(exc))
             if not self._is_secured:
                 self._take_last_words()
-        self._closed = True
+        if not self._closed:
+            self._closed = True
+            self._space.leave()
         self._wake_reader()
         self._wake_waiters()
 
@@ -300,6 +343,11 @@ class SocketStream(asyncio.BufferedProtocol):
     @property
     def _is_secured(self) -> bool:
         return self._transport.get_extra_info("sslcontext") is not None
+
+    def _read_on(self) -> None:
+        self._paused = False
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _wait_for_input(self) -> asyncio.Future[None]:
         if self._reader is not None and not self._reader.done():

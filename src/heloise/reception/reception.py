@@ -427,11 +427,18 @@ class Reception:
         companions = [Companion(submission=submission) for submission in others]
         if transaction.owed:
             companions += self._report(transaction, envelope)
-        if self._view.verbose and first.hints.not_before is None:
-            commit = Commit(transaction.deposit, facts, tuple(companions))
-            answer = await self._desk.queue.follow(first, commit, say)
-        else:
-            answer = await transaction.deposit.commit(facts, companions)
+        turns = self._caller.turns
+        turns.storing += 1
+        try:
+            if self._view.verbose and first.hints.not_before is None:
+                commit = Commit(transaction.deposit, facts, tuple(companions))
+                answer = await self._desk.queue.follow(first, commit, say)
+            else:
+                answer = await transaction.deposit.commit(facts, companions)
+        finally:
+            turns.storing -= 1
+            if turns.resting is not None and not turns.storing:
+                turns.go_on()
         if isinstance(answer, Refused):
             return answer.reply
         if first.is_held and self._judging is not None and (cause := self._judging.standing.hold) is not None:
