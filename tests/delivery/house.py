@@ -26,8 +26,9 @@ from heloise.queue.sqlite import SqliteStore
 from heloise.smtp.registry import discover
 from heloise.smtp.server import content_facts
 from heloise.testing import SimulatedHost, SimulatedWorld
-from heloise.world import Endpoint, Stream
+from heloise.world import Endpoint, OutgoingTls, Stream
 
+MAY = OutgoingTls()
 CONTENT = b"Subject: lunch\r\n\r\nAt noon?\r\n"
 
 
@@ -186,9 +187,10 @@ async def open_house(
     programs: Sequence[PipeProgram] = (),
     hooks: Sequence[Hook] = (),
     host: SimulatedHost | None = None,
+    tls: OutgoingTls = MAY,
 ) -> House:
     """A house called mx.example.test; `reports` is the route of reports, None when there is none. `host` is the one of
-    an earlier house, after a crash."""
+    an earlier house, after a crash. `tls` is how its mail is protected."""
     host = host if host is not None else simulation.host("mx.example.test", "192.0.2.1")
     world = host.world
     # The store in memory is simple, and slow when there is much in it.
@@ -206,6 +208,7 @@ async def open_house(
         background=background,
         programs={program.name: program for program in programs},
         hooks={hook.name: hook for hook in hooks},
+        tls_for=lambda name: tls,
     )
 
     async def route_report(path: ForwardPath) -> list[tuple[ForwardPath, Route]]:

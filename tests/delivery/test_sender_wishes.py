@@ -20,7 +20,7 @@ from heloise.queue.schedule import RetrySchedule
 from heloise.smtp.registry import discover
 from heloise.smtp.server import content_facts
 from heloise.testing import SimulatedWorld, run_simulated
-from heloise.world import OutgoingTls
+from heloise.world import OutgoingTls, TlsLevel
 from tests.delivery.house import CONTENT, House, open_house, open_peer
 
 REGISTRY = discover()
@@ -251,7 +251,6 @@ def test_a_number_that_came_in_the_header_is_replaced_by_that_of_the_envelope() 
 def test_a_message_that_requires_tls_never_goes_in_plaintext() -> None:
     async def scenario(simulation: SimulatedWorld) -> None:
         house = await open_house(simulation, options=FAST)
-        house.deliverer.doors = replace(house.deliverer.doors, tls_for=lambda name: OutgoingTls())
         for number in (1, 2):
             name = f"mx{number}.x.test"
             simulation.zones.add_mail_exchanger("x.test", number, name)
@@ -282,6 +281,92 @@ def test_delivery_into_a_mailbox_is_the_end_of_the_way_that_requires_tls() -> No
         assert peer.said("MAIL") == ["MAIL FROM:<a@client.test>"]
         assert await house.messages() == []
         assert told(house) == []
+        await house.stop()
+
+    run_simulated(scenario)
+
+
+WAIVED = b"Subject: lunch\r\nTLS-Required: No\r\n\r\nAt noon?\r\n"
+
+
+WAIVABLE = OutgoingTls(level=TlsLevel.ENCRYPT, is_waivable=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "waives"),
+    [
+        ("TLS-Required: No", True),
+        ("tls-required:\r\n\tno (it is only a newsletter)", True),
+        ("TLS-Required: Yes", False),
+        ("TLS-Required:", False),
+        ("TLS-Required: No\r\nTLS-Required: No", False),  # nobody knows what is meant
+        ("X-TLS-Required: No", False),
+        ("Subject: lunch\r\n\r\nTLS-Required: No", False),
+    ],
+)
+def test_a_sender_may_waive_tls_in_the_header(header: str, waives: bool) -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        house = await open_house(simulation, options=FAST, tls=WAIVABLE)
+        peer = await open_peer(simulation, "mx.test", "198.51.100.1")
+        await submit(house, "", "<b@x.test>", content=f"{header}\r\n\r\nAt noon?\r\n".encode())
+        await asyncio.sleep(60)
+        assert len(peer.messages) == waives
+        assert [action for _, action, _ in house.journal.attempts] == ["relayed" if waives else "delayed"]
+        await house.stop()
+
+    run_simulated(scenario)
+
+
+@pytest.mark.parametrize("level", [TlsLevel.ENCRYPT, TlsLevel.VERIFY])
+def test_unless_the_operator_lets_him_he_may_not(level: TlsLevel) -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        house = await open_house(simulation, options=FAST, tls=OutgoingTls(level=level))
+        peer = await open_peer(simulation, "mx.test", "198.51.100.1")
+        await submit(house, "", "<b@x.test>", content=WAIVED)
+        await asyncio.sleep(60)
+        assert peer.said("MAIL") == []
+        assert [reply.partition(" The")[0] for _, _, reply in house.journal.attempts] == ["454 4.7.10"]
+        await house.stop()
+
+    run_simulated(scenario)
+
+
+def test_who_requires_tls_waives_nothing() -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        house = await open_house(simulation, options=FAST, tls=WAIVABLE)
+        peer = await open_peer(simulation, "mx.test", "198.51.100.1", extensions=("REQUIRETLS",))
+        await submit(house, "REQUIRETLS", "<b@x.test>", content=WAIVED)
+        await asyncio.sleep(60)
+        assert peer.said("MAIL") == []
+        assert told(house) == [("failed", "5.7.10")]
+        await house.stop()
+
+    run_simulated(scenario)
+
+
+def test_the_mail_of_others_never_goes_over_a_session_in_which_tls_was_waived() -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        house = await open_house(simulation, options=FAST, tls=WAIVABLE)
+        peer = await open_peer(simulation, "mx.test", "198.51.100.1")
+        await submit(house, "", "<a@x.test>", content=WAIVED)
+        await asyncio.sleep(1)  # a session would be kept for longer
+        await submit(house, "", "<b@x.test>", name="M2")
+        await asyncio.sleep(1)
+        assert peer.said("RCPT") == ["RCPT TO:<a@x.test>"]
+        await house.stop()
+
+    run_simulated(scenario)
+
+
+def test_a_host_without_tls_is_no_dead_host_to_who_waives_it() -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        house = await open_house(simulation, options=FAST, tls=WAIVABLE)
+        peer = await open_peer(simulation, "mx.test", "198.51.100.1")
+        await submit(house, "", "<a@x.test>")
+        await asyncio.sleep(1)
+        await submit(house, "", "<b@x.test>", name="M2", content=WAIVED)
+        await asyncio.sleep(1)
+        assert peer.said("RCPT") == ["RCPT TO:<b@x.test>"]
         await house.stop()
 
     run_simulated(scenario)

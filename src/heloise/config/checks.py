@@ -153,7 +153,13 @@ def destinations(draft: Configuration) -> Iterator[Problem]:
             yield problem(draft, ("destination", index, "hosts"), "the destination has no hosts")
         if destination.concurrency is not None and destination.concurrency < 1:
             yield problem(draft, ("destination", index, "concurrency"), "concurrency is more than 0")
-        said = (destination.concurrency, destination.rate, destination.tls, destination.xforward or None)
+        said = (
+            destination.concurrency,
+            destination.rate,
+            destination.tls,
+            destination.senders_may_waive_tls,
+            destination.xforward or None,
+        )
         if said == (None,) * len(said):
             text = "the destination has neither concurrency nor rate nor tls nor xforward"
             yield problem(draft, ("destination", index), text)

@@ -52,6 +52,10 @@ class Delivery:
     "encrypt": never in plaintext; "verify": and only to a host with a certificate for its name; "none": always in
     plaintext. Mail that can not go as it has to is tried again and told about like any delay."""
 
+    senders_may_waive_tls: bool = False
+    """Where `tls` is "encrypt" or "verify", let a message with the header field "TLS-Required: No" (RFC 8689) go as
+    with "may": rather in plaintext than not at all. Never one whose sender said REQUIRETLS."""
+
     ca_file: AbsolutePath | None = None
     """Authorities (PEM) to believe for "verify", in place of those of the system."""
 
@@ -83,6 +87,9 @@ class DestinationLimits:
     """Messages in a time, such as "100/1m" or "5/1s"."""
 
     tls: TlsLevel | None = None
+    """As in [delivery]."""
+
+    senders_may_waive_tls: bool | None = None
     """As in [delivery]."""
 
     xforward: bool = False

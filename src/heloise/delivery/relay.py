@@ -22,6 +22,7 @@ from heloise.delivery.classify import (
 from heloise.delivery.destinations import asks_for_a_pause
 from heloise.delivery.fitting import Fit, Fitter, Fitting
 from heloise.delivery.forwarding import told_of
+from heloise.delivery.heading import header_of
 from heloise.delivery.journal import HostTried, HowTried
 from heloise.delivery.narration import NarratingRecorder, connecting
 from heloise.delivery.next_hop import NextHop, in_order
@@ -29,6 +30,7 @@ from heloise.delivery.sessions import Place, Sessions
 from heloise.delivery.tunnel import tunnelled
 from heloise.link.converse import Conversation
 from heloise.link.dial import DialFailure, dial
+from heloise.mail import causes
 from heloise.mail.attributes import NO_ATTRIBUTES
 from heloise.mail.envelope import Envelope
 from heloise.mail.hints import NO_HINTS
@@ -42,9 +44,10 @@ from heloise.smtp.extensions import deliverby, mt_priority, requiretls
 from heloise.smtp.extensions.deliverby import DeliverBy
 from heloise.smtp.sasl.choosing import ClientLogin
 from heloise.smtp.transaction import ClientOptions, Offers, RecipientAnswer
-from heloise.world import TlsLevel
+from heloise.world import OutgoingTls, TlsLevel
 
 _POLICY = 7  # RFC 3463 §3.8
+_FOR_WANT_OF_TLS = (causes.TLS_NOT_OFFERED, causes.TLS_FAILED)
 MAXIMUM_RECIPIENTS = 100  # RFC 5321 §4.5.3.1.8: what every server takes in one transaction
 
 
@@ -102,6 +105,7 @@ class _Relaying:
             elif item.keyword == mt_priority.KEYWORD:
                 self._priority = mt_priority.priority_of(attempt.message.parameters)
         self._tls_first = tls_first
+        self._waives_tls: bool | None = None  # known once somebody wants to know
         self._fitter = Fitter(attempt.message, attempt.content, doors.hostname)
         self._recorder: NarratingRecorder | None = None
         self._may_be_dead = False  # an open session that has not answered yet
@@ -148,7 +152,10 @@ class _Relaying:
         """A new connection; None when there is none, and the next address is to be tried."""
         attempt, clock = self._attempt, self._doors.world.clock
         begun = clock.monotonic()
+        tls = await self._protection(hop)
         known = None if attempt.told else self._doors.hosts.known(hop.endpoint, begun)
+        if self._waives_tls and known is not None and known.reply.cause.kind in _FOR_WANT_OF_TLS:
+            known = None
         if known is not None:
             attempt.tried.append(HostTried(hop, HowTried.SKIPPED, known))
             self._trouble(self.pending, known)
@@ -162,7 +169,6 @@ class _Relaying:
         self._recorder = NarratingRecorder(attempt.narrate, peer=hop.shown) if attempt.told else None
         if attempt.told:
             attempt.narrate(connecting(self.pending, f"{hop.shown} via {'lmtp' if self._lmtp else 'esmtp'}"))
-        tls = self._doors.tls_for(hop.name)
         dialled = await dial(
             self._doors.world,
             hop.endpoint,
@@ -170,7 +176,7 @@ class _Relaying:
             self._doors.extensions,
             recorder=self._recorder,
             connect_timeout=self._doors.connect_timeout,
-            tls=replace(tls, level=TlsLevel.VERIFY) if self._requires_tls else tls,
+            tls=tls,
             server_name=hop.name,
             tls_first=self._tls_first,
         )
@@ -188,13 +194,25 @@ class _Relaying:
             self._doors.hosts.failed(hop.endpoint, outcome, begun=begun, now=clock.monotonic())
         return None
 
+    async def _protection(self, hop: NextHop) -> OutgoingTls:
+        """What is asked of a connection to `hop`: more than of others, or less, when the sender wants it so."""
+        tls = self._doors.tls_for(hop.name)
+        if self._requires_tls:
+            return replace(tls, level=TlsLevel.VERIFY)
+        if not tls.is_waivable or not tls.is_required:
+            return tls
+        if self._waives_tls is None:
+            self._waives_tls = requiretls.is_waived(await header_of(self._attempt.content))
+        return replace(tls, level=TlsLevel.MAY) if self._waives_tls else tls
+
     async def _use(self, conversation: Conversation, hop: NextHop) -> bool:
         """Converse, then keep the session or say farewell; False when the next address is to be tried."""
         keep = False
         try:
             goes_on = await self._converse(conversation, hop)
             # One that was asked to be verbose would be so, and slow, to the next message as well.
-            keep = not self._attempt.told
+            # What is in plaintext by the wish of one sender is not for the mail of others.
+            keep = not self._attempt.told and not self._waives_tls
             return goes_on
         finally:
             if self._recorder is not None:

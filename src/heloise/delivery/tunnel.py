@@ -6,10 +6,9 @@ One such field that came with the message is taken out: there is one number for 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+from heloise.delivery.heading import header_of
 from heloise.mail.content import Content, ContentFacts
 from heloise.smtp.extensions import mt_priority
-
-_LONGEST_HEADER = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,6 @@ class Tunnelled:
 
 async def tunnelled(content: Content, facts: ContentFacts, priority: int) -> tuple[Content, ContentFacts]:
     """`content` with the field on top, and its facts. Raises what reading the content raises."""
-    header = b""
-    async for chunk in content.chunks():
-        header += chunk
-        if b"\r\n\r\n" in header or header.startswith(b"\r\n") or len(header) >= _LONGEST_HEADER:
-            break
-    end = 0 if header.startswith(b"\r\n") else header.find(b"\r\n\r\n") + 2
-    kept = mt_priority.without_field(header[:end]) if end > 1 else header[: (end := 0)]
-    made = Tunnelled(content, mt_priority.field(priority) + kept, end)
+    header = await header_of(content)
+    made = Tunnelled(content, mt_priority.field(priority) + mt_priority.without_field(header), len(header))
     return made, replace(facts, size=made.size)

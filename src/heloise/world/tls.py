@@ -63,11 +63,12 @@ class TlsLevel(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingTls:
     """How connections that we make are protected. `ca_file` is in the place of the system's authorities, `certificate`
-    is ours."""
+    is ours. `is_waivable` where a sender may say that his message goes in plaintext rather than not (RFC 8689 §3)."""
 
     level: TlsLevel = TlsLevel.MAY
     ca_file: str | None = None
     certificate: CertificateFiles | None = None
+    is_waivable: bool = False
 
     @property
     def is_required(self) -> bool:

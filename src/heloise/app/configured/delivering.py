@@ -94,7 +94,10 @@ def tls_for(configuration: Configuration, name: str) -> OutgoingTls:
     if found is not None and found.certificate is not None:
         chain, key = found.certificate, found.key
     shown = None if chain is None or key is None else CertificateFiles(chain=chain, key=key)
-    return OutgoingTls(level=level, ca_file=delivery.ca_file, certificate=shown)
+    waivable = delivery.senders_may_waive_tls
+    if found is not None and found.senders_may_waive_tls is not None:
+        waivable = found.senders_may_waive_tls
+    return OutgoingTls(level=level, ca_file=delivery.ca_file, certificate=shown, is_waivable=waivable)
 
 
 def _logins(configuration: Configuration, world: World) -> Logins | None:

@@ -4,7 +4,12 @@ Promises: offered and taken under TLS only. Such a message goes on only to a nex
 under TLS, with a certificate for its name (§4.2.1); every exchanger is tried, and when none of them will do it is
 returned: 5.7.10 for want of TLS, 5.7.30 for want of REQUIRETLS. The report is as secret as the message (§5). Delivery
 on this machine, and by LMTP to a mailbox behind it, is the end of the way.
+
+The opposite is a header field, `TLS-Required: No` (§3): rather in plaintext than not at all. It waives what other
+policies ask of a connection, where the operator lets senders do so, but never REQUIRETLS itself.
 """
+
+import re
 
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Parameter, Parameters
@@ -14,11 +19,19 @@ from heloise.smtp.command import Mail
 from heloise.smtp.extension import Downgrade, Extension, ServerView
 
 KEYWORD = "REQUIRETLS"
+_WAIVER = re.compile(rb"(?im)^TLS-Required[ \t]*:(.*)\r\n((?:[ \t].*\r\n)*)")
+_COMMENT = re.compile(rb"\((?:[^()\\]|\\.)*\)")
 
 
 def is_asked(parameters: Parameters) -> bool:
     """Has the sender said so?"""
     return KEYWORD in parameters
+
+
+def is_waived(header: bytes) -> bool:
+    """Does the header, ended by CRLF, say `TLS-Required: No`, once and nothing else? RFC 8689 §3."""
+    values = [_COMMENT.sub(b" ", found[1] + found[2]).strip().lower() for found in _WAIVER.finditer(header)]
+    return values == [b"no"]
 
 
 def advertise(view: ServerView) -> str | None:
