@@ -110,7 +110,10 @@ def test_faults_are_set_and_sessions_tell_of_them() -> None:
         causes = [line["cause"] for line in shown["transcript"] if line.get("code") == 550]
         assert causes == ["fault.rule"]
         assert (await ask("GET", "/violations"))[1] == {"violations": []}
+        rule = (await ask("GET", "/faults"))[1]["faults"][0]
+        assert (rule["rule"], rule["number"]) == ("/faults:1", 1)
         assert (await ask("DELETE", "/faults"))[1] == {"removed": 1}
+        assert [each["fault"] for each in (await ask("GET", "/faults"))[1]["removed"]] == ["550 once"]
         assert (await ask("DELETE", "/sessions"))[1] == {"removed": 1}
         await send("taken")
 
@@ -150,6 +153,9 @@ def test_every_operation_is_described_and_can_be_asked() -> None:
         await send("one")
         _, described = await ask("GET", "/openapi.json")
         assert described["openapi"] == "3.1.0"
+        taken = described["paths"]["/api/heloise/v1/import"]["post"]
+        assert taken["requestBody"]["content"]["application/mbox"]["schema"]["format"] == "binary"
+        assert [each["name"] for each in taken["parameters"]] == ["x-heloise"]
         message = (await ask("GET", "/messages"))[1]["messages"][0]
         places = [(path, method) for path, methods in described["paths"].items() for method in methods]
         assert len(places) >= 15

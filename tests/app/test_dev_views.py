@@ -279,3 +279,22 @@ def test_one_rule_of_several_is_forgotten() -> None:
             await server.ask("/faults/2", "DELETE")
 
     serve(act)
+
+
+def test_any_octets_in_any_place_can_be_shown() -> None:
+    async def act(server: Server) -> None:
+        octets = b"From: \xff <a@b.test>\r\nSubject: \xfe\x00\r\nX-\xff: \xfd\r\n\r\n\xfc\x00\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.running.endpoint.port)
+        writer.write(b"EHLO c.test\r\nMAIL FROM:<a@b.test> BODY=8BITMIME\r\nRCPT TO:<c@d.test>\r\nNOOP \xff\r\n")
+        writer.write(b"BDAT %d LAST\r\n" % len(octets) + octets + b"QUIT\r\n")
+        await reader.read()
+        writer.close()
+        (message,) = server.running.inbox.messages
+        for path in ("/view", "", "/source", "/links"):
+            assert (await server.answer(f"/messages/{message.message_id}{path}")).status == 200
+        assert (await server.ask(f"/messages/{message.message_id}/view"))["body_type"] == "8BITMIME"
+        (session,) = server.running.sessions.sessions
+        assert (await server.answer(f"/sessions/{session.session_id}/view")).status == 200
+        assert (await server.ask("/rows"))["total"] == 1
+
+    serve(act)

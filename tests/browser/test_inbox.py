@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from heloise.config.faulty import parse_faults
 from tests.browser.chromium import Page
 from tests.browser.dev_server import DevServer
 
@@ -89,7 +90,7 @@ def test_every_reply_of_every_session_leads_to_its_explanation(page: Page, serve
             assert line.reply.cause.clause in told
             explained += 1
     assert explained > 20
-    links = page.run("[...new Set([...document.querySelectorAll('.why a')].map((each) => each.href))]")
+    links = page.run("[...new Set([...document.querySelectorAll('.why a[href^=\"/\"]')].map((each) => each.href))]")
     assert len(links) > 5
     for link in links:
         assert page.run(f"fetch({json.dumps(link)}).then((answer) => answer.status)") == 200
@@ -199,8 +200,22 @@ def test_rules_to_fail_by_are_made_seen_and_removed(page: Page, server: DevServe
     page.click("dialog button.primary")
     page.until(lambda: "nonsense" in page.text(".trouble"), "what is wrong")
     page.click(".rules button")
-    counts(page, ".rules li", 0)
+    counts(page, ".rules > ul li", 0)
     assert server.running.faults.rules == ()
+
+
+def test_the_phrases_that_are_shown_are_rules_and_are_saved_as_a_file(page: Page, server: DevServer) -> None:
+    page.go(f"{server.url}/faults")
+    assert "No rules" in page.text(".rules")
+    number = page.count(".faults td button.link")
+    assert number > 5
+    for place in range(number):
+        page.run(f"document.querySelectorAll('.faults td button.link')[{place}].click()")
+        page.click("form.failing button.primary")
+        counts(page, ".rules > ul li", place + 1)
+    saved = page.run("fetch(document.querySelector('.rules-head a').href).then((answer) => answer.text())")
+    kept = parse_faults(saved).rules
+    assert [rule.name for rule in kept] == [rule.name for rule in server.running.faults.rules]
 
 
 def test_a_message_is_seen_from_all_sides(page: Page, server: DevServer) -> None:

@@ -1,13 +1,17 @@
 """Fault rules as they are written: in a file, in a phrase, in an address."""
 
+from dataclasses import replace
+from ipaddress import ip_network
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heloise.config import ConfigError
+from heloise.config.faults_file import write_faults
 from heloise.config.faulty import parse_faults
 from heloise.delivery.rate import Rate
-from heloise.faults.book import REMEMBERED, FaultBook
+from heloise.faults.book import GIVEN, REMEMBERED, FaultBook
 from heloise.faults.magic import EXAMPLES, magic_rule
 from heloise.faults.phrase import parse_phrase
 from heloise.faults.rule import Cut, FaultReply, FaultRule, Per, Situation, Stage
@@ -146,3 +150,77 @@ def test_a_network_and_a_first_attempt_are_looked_at() -> None:
 
     assert [decide("192.0.2.9"), decide("192.0.2.9"), decide("192.0.2.9")] == [False, True, True]
     assert [decide("198.51.100.1"), decide("198.51.100.1"), decide("unix")] == [False, False, False]
+
+
+_WORDS = st.text(max_size=8)
+_STEPS = st.integers(1, 4_000_000).map(lambda quarters: quarters / 4)
+_MAYBE_STEPS = st.none() | _STEPS
+_STAGES_WITH_ADDRESSES = st.sampled_from((Stage.RCPT, Stage.DATA, Stage.MESSAGE))
+_REPLIES = st.sampled_from(("451", "250 2.1.5 Well", "334 more", '550 5.1.1 It is "so" \\ here', "421 4.3.2 später"))
+RULES = st.builds(
+    FaultRule,
+    stage=_STAGES_WITH_ADDRESSES,
+    to=_WORDS,
+    sender=st.none() | _WORDS,
+    client=st.sampled_from(((), (ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))),
+    hello=_WORDS,
+    first=st.integers(1, 99),
+    times=st.none() | st.integers(1, 99),
+    per=st.none() | st.sampled_from(Per),
+    lasting=_MAYBE_STEPS,
+    after=st.just(0.0) | _STEPS,
+    until=_MAYBE_STEPS,
+    rate=st.none() | st.builds(Rate, st.integers(1, 999), st.integers(1, 9999).map(float)),
+    probability=st.floats(0, 1),
+    reply=_REPLIES.map(FaultReply.parse),
+    delay=st.just(0.0) | _STEPS,
+    octets=st.none() | st.binary(max_size=9),
+    at=st.integers(0, 1 << 40),
+    name=_WORDS,
+)
+
+
+@given(st.lists(RULES, max_size=4), st.integers(0, 1 << 40))
+def test_a_file_that_was_written_is_read_as_the_same_rules(rules: list[FaultRule], seed: int) -> None:
+    plan = parse_faults(write_faults(rules, seed))
+    assert [replace(rule, rule=None) for rule in plan.rules] == rules
+    assert plan.seed == seed
+
+
+def test_what_was_tried_by_phrases_does_the_same_from_a_file() -> None:
+    book = FaultBook(seed=3)
+    book.give(*map(parse_phrase, ("30% 451 per session", "drop once at data", "10/1m, else 421")))
+    other = FaultBook(parse_faults(write_faults(book.rules, book.seed)).rules, seed=book.seed)
+    for number in range(50):
+        where = Situation(stage=Stage.RCPT, client="192.0.2.1", session=f"s{number}", recipients=("a@b.test",))
+        struck = [each.decide(where, 0.0) is not None for each in (book, other)]
+        assert struck[0] == struck[1]
+
+
+def test_a_rule_that_is_given_has_a_place_and_is_not_there_twice() -> None:
+    book = FaultBook([parse_phrase("550")])
+    book.give(parse_phrase("451 once"), parse_phrase("drop"))
+    book.give(parse_phrase("451 once"))
+    assert [rule.rule for rule in book.rules] == [None, Rule(GIVEN, 1), Rule(GIVEN, 2)]
+    strike = book.decide(Situation(stage=Stage.RCPT, client="", session="", recipients=("a@b.test",)), 0.0)
+    assert strike is not None
+    book.use(book.rules[1:])
+    assert [rule.name for rule in book.left] == ["550"]
+    strike = book.decide(Situation(stage=Stage.RCPT, client="", session="", recipients=("a@b.test",)), 0.0)
+    assert strike is not None
+    assert str(strike.cause.rule) == "/faults:1"
+    book.give(parse_phrase("450"))
+    assert book.rules[-1].rule == Rule(GIVEN, 3)  # a number is given once
+
+
+def test_how_often_a_rule_will_strike_yet_is_known_where_it_counts() -> None:
+    rule = parse_phrase("451 twice")
+    book = FaultBook([rule])
+    where = Situation(stage=Stage.RCPT, client="", session="", recipients=("a@b.test",))
+    assert book.left_to_strike(rule, rule.key(where)) == 2
+    book.decide(where, 0.0)
+    assert book.left_to_strike(rule, rule.key(where)) == 1
+    book.decide(where, 0.0)
+    book.decide(where, 0.0)
+    assert book.left_to_strike(rule, rule.key(where)) == 0
+    assert book.left_to_strike(parse_phrase("30% 451"), "") is None

@@ -85,6 +85,9 @@ class Fault:
     at: Octets = Octets(0)
     """How much of the content comes in before the stage "content" strikes."""
 
+    name: str = ""
+    """What it is called where a reply is explained. What happens by chance depends on it."""
+
 
 def fault_rules(faults: Sequence[Fault], places: Places) -> tuple[tuple[FaultRule, ...], tuple[Problem, ...]]:
     """The rules that the sections mean, and what is wrong with them."""
@@ -125,4 +128,5 @@ def _rule(fault: Fault, index: int, places: Places) -> FaultRule:
         octets=octets,
         at=fault.at,
         rule=places.rule("fault", index),
+        name=fault.name,
     )

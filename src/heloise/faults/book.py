@@ -5,16 +5,19 @@ sessions that run at once are served. So the same seed and the same rules give t
 """
 
 import hashlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heloise.delivery.rate import Bucket, Rate
 from heloise.faults.rule import FaultRule, Situation
 from heloise.mail import causes
-from heloise.mail.cause import Cause
+from heloise.mail.cause import Cause, Rule
 
 REMEMBERED = 10_000  # attempts are counted for so many recipients (or clients) of a rule, those seen last
+GIVEN = "/faults"
+"""Where rules stand that were given to a server while it runs: on its page of this path, by their numbers."""
+_LEFT = 100  # rules that are remembered after they were removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class _Seen:
 
 
 class FaultBook:
-    """Rules in order; the first that strikes counts. `started` is the time of the clock that `now` is of."""
+    """Rules in order; the first that strikes counts. `started` is the time of the clock that `now` is of. `left` are
+    those that are there no more, the last of them."""
 
     def __init__(self, rules: Sequence[FaultRule] = (), *, seed: int = 0, started: float = 0.0) -> None:
         self.seed = seed
@@ -43,6 +47,8 @@ class FaultBook:
         self._rules: tuple[FaultRule, ...] = ()
         self._memory: dict[FaultRule, OrderedDict[str, _Seen]] = {}
         self._struck: dict[FaultRule, int] = {}
+        self._given = 0
+        self.left: deque[FaultRule] = deque(maxlen=_LEFT)
         self.use(rules)
 
     @property
@@ -52,13 +58,31 @@ class FaultBook:
 
     def use(self, rules: Sequence[FaultRule]) -> None:
         """Have these rules from now on. What an old one that is still there remembers is kept."""
-        self._rules = tuple(dict.fromkeys(rules))
+        before, self._rules = self._rules, tuple(dict.fromkeys(rules))
+        self.left.extend(rule for rule in before if rule not in self._rules)
         self._memory = {rule: self._memory.get(rule, OrderedDict()) for rule in self._rules}
         self._struck = {rule: self._struck.get(rule, 0) for rule in self._rules}
 
     def add(self, *rules: FaultRule) -> None:
         """Have these besides, after the others."""
         self.use((*self._rules, *rules))
+
+    def give(self, *rules: FaultRule) -> None:
+        """Have these besides, each with a place where it can be found; one that was given before is not there twice."""
+        known = {_placeless(rule) for rule in self._rules if is_given(rule)}
+        self.add(*[self.placed(rule) for rule in rules if rule not in known])
+
+    def placed(self, rule: FaultRule) -> FaultRule:
+        """The rule with the next place in `GIVEN`; a number is given once."""
+        self._given += 1
+        return replace(rule, rule=Rule(GIVEN, self._given))
+
+    def left_to_strike(self, rule: FaultRule, key: str) -> int | None:
+        """At how many more attempts of what is counted by `key` it strikes, as far as it counts; None: who knows."""
+        if rule.times is None or rule.rate is not None or rule.probability < 1 or rule.lasting is not None:
+            return None
+        seen = self._memory.get(rule, OrderedDict[str, _Seen]()).get(f"{rule.name}\0{key}")
+        return max(0, rule.first + rule.times - 1 - (0 if seen is None else seen.attempts))
 
     def forget(self) -> None:
         """Begin anew with the same rules: nobody has tried anything."""
@@ -121,6 +145,15 @@ class FaultBook:
 
 
 _REMEMBERS_ADDRESSES = FaultRule(delay=1e-9, name="addresses")  # what magic addresses remember is kept under this one
+
+
+def is_given(rule: FaultRule) -> bool:
+    """Was it given to a server while it runs?"""
+    return rule.rule is not None and rule.rule.file == GIVEN
+
+
+def _placeless(rule: FaultRule) -> FaultRule:
+    return replace(rule, rule=None)
 
 
 def _called(rule: FaultRule) -> dict[str, str]:

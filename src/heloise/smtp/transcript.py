@@ -14,7 +14,8 @@ from heloise.mail.reply import Reply, printable
 from heloise.smtp.command import Verb
 
 STRUCK_OUT = "****"
-_CHALLENGE = 334  # RFC 4954 §4: the exchange goes on
+CHALLENGE = 334
+"""RFC 4954 §4: the exchange goes on. Of such a reply a transcript keeps the code only."""
 _VERBS = frozenset(verb.value for verb in Verb)
 
 
@@ -74,9 +75,9 @@ class Transcript:
 
     def reply(self, reply: Reply) -> None:
         """Keep a reply."""
-        if self._secret and reply.code == _CHALLENGE:
+        if self._secret and reply.code == CHALLENGE:
             # A challenge is half of what an offline attack on the password needs.
-            self._keep(TranscriptLine(Direction.SERVER, f"{_CHALLENGE} {STRUCK_OUT}"))
+            self._keep(TranscriptLine(Direction.SERVER, f"{CHALLENGE} {STRUCK_OUT}"))
             return
         if self._secret and reply.code >= 200:
             self._secret, self._refused_secret = False, reply.code >= 400

@@ -48,7 +48,7 @@ class HttpProblem(Exception):
 
 def as_json(value: Any, status: int = 200) -> Answer:
     """An answer in JSON."""
-    return Answer(status=status, body=json.dumps(value, ensure_ascii=False).encode() + b"\n")
+    return Answer(status=status, body=_json(value))
 
 
 def as_text(text: str, status: int = 200, content_type: str = "text/plain; charset=utf-8") -> Answer:
@@ -58,5 +58,10 @@ def as_text(text: str, status: int = 200, content_type: str = "text/plain; chars
 
 def as_problem(problem: HttpProblem) -> Answer:
     """An answer that says what is wrong."""
-    body = json.dumps({"status": problem.status, "detail": str(problem)}, ensure_ascii=False).encode() + b"\n"
+    body = _json({"status": problem.status, "detail": str(problem)})
     return Answer(status=problem.status, content_type="application/problem+json", headers=problem.headers, body=body)
+
+
+def _json(value: Any) -> bytes:
+    # What stands for an octet that is no text is escaped, which is how JSON writes it as well.
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"

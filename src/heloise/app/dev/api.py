@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from heloise.app.dev.in_json import fault_json, header_json, message_json, session_json, summary_json, violation_json
+from heloise.app.dev.faults import DevFaults
+from heloise.app.dev.in_json import header_json, message_json, session_json, summary_json, violation_json
 from heloise.app.dev.inbox import DevInbox
 from heloise.app.dev.inbox_asking import caught
 from heloise.app.dev.lab import DevLab
@@ -21,13 +22,12 @@ from heloise.app.dev.pages import dev_pages
 from heloise.app.dev.server import Catching
 from heloise.app.dev.views import DevViews
 from heloise.app.explain_pages import EXPLAINING
-from heloise.config.faulty import read_fault
 from heloise.inbox.expecting import ExpectationFailed, wait_for
 from heloise.inbox.mailboxes import Grouping
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.wanted import Wanted
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json
-from heloise.web.guarding import LOOPBACK, check_caller
+from heloise.web.guarding import LOOPBACK, OUR_FIELD, check_caller
 from heloise.web.routes import Route, Routes
 from heloise.web.serving import WebServer
 from heloise.world import Endpoint, World
@@ -48,7 +48,8 @@ class DevApi:
         explaining = [Operation("GET", path, handle, summary) for path, _, handle, summary in EXPLAINING]
         self._lab = DevLab(running, world)
         pages, inbox = DevViews(running, world, _PATH).operations(), DevInbox(running, world).operations()
-        self.operations = (*self._operations(), *pages, *inbox, *self._lab.operations(), *explaining)
+        faults = DevFaults(running).operations()
+        self.operations = (*self._operations(), *faults, *pages, *inbox, *self._lab.operations(), *explaining)
         operations = [Route(each.method, _PATH + each.path, each.handle) for each in self.operations]
         others = [*Mailpit(running, world, version).routes(), *MailHog(running).routes()]
         self._routes = Routes([*operations, *dev_pages(_PATH, version).routes(), *others])
@@ -115,16 +116,6 @@ class DevApi:
             Operation("GET", "/sessions/{id}", self._session, "One session with its transcript and violations."),
             Operation("DELETE", "/sessions", self._forget_sessions, "Forget all sessions and violations."),
             Operation("GET", "/violations", self._violations, "What clients did against the rules."),
-            Operation("GET", "/faults", self._faults, "The rules it fails by, and how often each has struck."),
-            Operation(
-                "POST",
-                "/faults",
-                self._add_faults,
-                "Fail by these besides.",
-                body='{"faults": ["451 twice, then accept", {"stage": "data", "to": "*@slow.test", "cut": "drop"}]}',
-            ),
-            Operation("DELETE", "/faults/{place}", self._forget_fault, "Fail by this rule no more; they count from 0."),
-            Operation("DELETE", "/faults", self._forget_faults, "Fail by no rule any more."),
             Operation("GET", "/openapi.json", self._describe, "This description."),
         )
 
@@ -186,7 +177,7 @@ class DevApi:
             return as_json({"status": 404, "detail": str(failed), "nearest": nearest}, 404)
         return as_json({"messages": [summary_json(message) for message in found]})
 
-    # Sessions and faults
+    # Sessions
 
     async def _sessions(self, request: Request, _: Mapping[str, str]) -> Answer:
         return as_json({"sessions": [header_json(session) for session in self._running.sessions.sessions[::-1]]})
@@ -205,33 +196,6 @@ class DevApi:
 
     async def _violations(self, request: Request, _: Mapping[str, str]) -> Answer:
         return as_json({"violations": [violation_json(each) for each in self._running.violations]})
-
-    async def _faults(self, request: Request, _: Mapping[str, str]) -> Answer:
-        book = self._running.faults
-        return as_json({"seed": book.seed, "faults": [fault_json(rule, book.struck(rule)) for rule in book.rules]})
-
-    async def _add_faults(self, request: Request, where: Mapping[str, str]) -> Answer:
-        try:
-            faults = json.loads(request.body)["faults"]
-            self._running.faults.add(*[read_fault(each) for each in faults])
-        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-            raise HttpProblem(400, 'the body is JSON such as {"faults": ["451 twice, then accept"]}') from None
-        except ValueError as error:
-            raise HttpProblem(400, str(error)) from None
-        return await self._faults(request, where)
-
-    async def _forget_faults(self, request: Request, _: Mapping[str, str]) -> Answer:
-        count = len(self._running.faults.rules)
-        self._running.faults.use(())
-        return as_json({"removed": count})
-
-    async def _forget_fault(self, request: Request, where: Mapping[str, str]) -> Answer:
-        book, place = self._running.faults, where["place"]
-        known = [str(each) for each in range(len(book.rules))]
-        if place not in known:
-            raise HttpProblem(404, f"there is no rule {place} (any more)")
-        book.use([rule for number, rule in enumerate(book.rules) if number != int(place)])
-        return await self._faults(request, where)
 
     async def _describe(self, request: Request, _: Mapping[str, str]) -> Answer:
         return as_json(describe(self.operations, self._version))
@@ -274,6 +238,13 @@ def describe(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
         if each.body:
             content = {"schema": {"type": "object"}, "example": json.loads(each.body)}
             described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        if each.files:
+            octets = {"schema": {"type": "string", "format": "binary"}}
+            described["requestBody"] = {"required": True, "content": dict.fromkeys(each.files, octets)}
+            words = "anything; only a page in a browser has to send it, where a program need not"
+            parameters.append(
+                {"name": OUR_FIELD, "in": "header", "description": words, "schema": {"type": "string"}},
+            )
         paths.setdefault(_PATH + each.path, {})[each.method.lower()] = described
     return {"openapi": "3.1.0", "info": {"title": "heloise dev", "version": version}, "paths": paths}
 

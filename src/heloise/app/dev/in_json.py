@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import Any
 
+from heloise.faults.book import is_given
 from heloise.faults.rule import FaultRule
 from heloise.inbox.message import CaughtMessage
 from heloise.inbox.sessions import CaughtSession
@@ -11,7 +12,7 @@ from heloise.mail.reply import Reply
 from heloise.mail.violation import Violation
 from heloise.smtp.codes import REPLY_CODES
 from heloise.smtp.status_codes import STATUS_DETAILS
-from heloise.smtp.transcript import TranscriptLine
+from heloise.smtp.transcript import CHALLENGE, Direction, TranscriptLine
 
 
 def summary_json(message: CaughtMessage) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def session_json(session: CaughtSession) -> dict[str, Any]:
 
 
 def line_json(line: TranscriptLine) -> dict[str, Any]:
-    """One line of a transcript; a reply with its cause."""
+    """One line of a transcript; a reply with its cause, a challenge, which is not kept, by its code."""
     told: dict[str, Any] = {"by": line.direction.value, "text": line.text}
     if line.reply is not None:
         cause = line.reply.cause
@@ -98,6 +99,10 @@ def line_json(line: TranscriptLine) -> dict[str, Any]:
         told |= {"cause": cause.id, "clause": cause.clause, "inputs": dict(cause.inputs)}
         told |= {"meaning": cause.kind.meaning, "advice": cause.kind.advice}
         told["rule"] = None if cause.rule is None else str(cause.rule)
+    elif line.direction is Direction.SERVER and (challenge := REPLY_CODES.get(CHALLENGE)) is not None:
+        told |= {"code": CHALLENGE, "title": challenge.title, "status": None, "status_title": None, "cause": None}
+        told |= {"clause": challenge.clause, "inputs": {}, "rule": None}
+        told |= {"meaning": challenge.meaning, "advice": challenge.advice}
     return told
 
 
@@ -130,6 +135,7 @@ def fault_json(rule: FaultRule, struck: int) -> dict[str, Any]:
     return {
         "fault": rule.name or None,
         "rule": None if rule.rule is None else str(rule.rule),
+        "number": rule.rule.line if rule.rule is not None and is_given(rule) else None,
         "stage": rule.stage.value,
         "to": rule.to or None,
         "reply": None if rule.reply is None else str(rule.reply),

@@ -79,7 +79,9 @@ class DevInbox:
                 "POST",
                 "/import",
                 self._import,
-                "Keep messages from a file, which is the body: one message, an mbox, or a ZIP of messages.",
+                "Keep messages from a file, which is the body: one message, an mbox, or a ZIP of messages; "
+                "its octets tell which.",
+                files=("message/rfc822", "application/mbox", "application/zip", "application/octet-stream"),
             ),
         )
 

@@ -9,7 +9,8 @@ from heloise.web.routes import Handle
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One thing that can be asked: where, by what, who answers, and how it is described. `parameters` are those of the
-    query, name to description."""
+    query, name to description. `body` is an example of what is sent, in JSON; `files` are the types of a file that is
+    sent instead."""
 
     method: str
     path: str
@@ -17,6 +18,7 @@ class Operation:
     summary: str
     parameters: tuple[tuple[str, str], ...] = ()
     body: str = ""
+    files: tuple[str, ...] = ()
 
 
 def number(request: Request, name: str, default: int) -> int:

@@ -5,6 +5,7 @@ from heloise.web.pages import Page, Pages
 
 _PAGES = (
     Page(path="/", title="Sessions", module="inbox.js", nav="Sessions"),
+    Page(path="/faults", title="Make it fail", module="faults.js", nav="Faults"),
     Page(path="/lab", title="Lab", module="lab.js", nav="Lab"),
     *EXPLAIN_PAGES,
 )

@@ -72,7 +72,7 @@ def _expect(book: FaultBook, recipient: str) -> None:
     rule = FaultRule(reply=_NOT_NOW, to=recipient, times=1, name=f"{_RULE}{_NOT_NOW.code} once, then accept")
     # Before all others, which are for other mail; and it takes the place of the last sample's.
     others = [each for each in book.rules if not each.name.startswith(_RULE)]
-    book.use([rule, *others])
+    book.use([book.placed(rule), *others])
 
 
 async def _try(world: World, running: Catching, recipient: str) -> dict[str, Any]:

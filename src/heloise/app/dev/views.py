@@ -126,6 +126,7 @@ class DevViews:
     async def _view(self, request: Request, where: Mapping[str, str]) -> Answer:
         message = caught(self._running.inbox, where)
         texts = {kind: _text(message, f"text/{kind}") for kind in ("plain", "html")}
+        body = message.envelope.parameters.get("BODY")
         return as_json(
             {
                 **summary_json(message),
@@ -151,7 +152,7 @@ class DevViews:
                     {"kind": each.kind, "address": each.address}
                     for each in outward(texts["html"] or "", (texts["plain"] or "")[:MOST_TEXT])
                 ],
-                "body_type": message.envelope.parameters.get("BODY") or "7BIT",
+                "body_type": "7BIT" if body is None else body.value,
             }
         )
 

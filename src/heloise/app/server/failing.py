@@ -66,7 +66,7 @@ class Faults:
             raise ControlError(str(error)) from None
         if len(self._added) + len(added) > MOST:
             raise ControlError(f"there would be more than {MOST} faults")
-        self._added += added
+        self._added += tuple(map(self._book.placed, added))
         self._book.use((*self._written, *self._added))
         return await self._list(request)
 

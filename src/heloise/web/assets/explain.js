@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { h, show } from "./dom.js";
 import { kindOf } from "./format.js";
+import { clause } from "./replies.js";
 import { drawStates } from "./states.js";
 import { wear } from "./style.js";
 
@@ -14,19 +15,6 @@ export async function start(frame) {
   const name = decodeURIComponent(location.pathname.slice("/explain/".length));
   if (location.pathname.startsWith("/explain/") && name) await drawTopic(frame, name);
   else await drawIndex(frame);
-}
-
-// Sections of RFCs lead to their text; nothing is loaded from there unless somebody goes.
-function clause(text) {
-  const parts = [];
-  let last = 0;
-  for (const found of text.matchAll(/RFC (\d+)(?: §([\d.]+))?/g)) {
-    const section = found[2] ? `#section-${found[2].replace(/\.$/, "")}` : "";
-    parts.push(text.slice(last, found.index));
-    parts.push(h("a", { href: `https://www.rfc-editor.org/rfc/rfc${found[1]}${section}`, target: "_blank", rel: "noopener noreferrer" }, found[0]));
-    last = found.index + found[0].length;
-  }
-  return [...parts, text.slice(last)];
 }
 
 /** Words with `code` in them, and sections of RFCs. */

@@ -1,9 +1,17 @@
 // "Make it fail": a rule put together from a few choices, or written as a phrase; and the rules there are.
+//
+// A rule has a place where explanations find it: /faults:3 is the third that was given, at /faults#3; a file's is at its line.
 
-import { get, post, remove } from "./api.js";
+import { get, post, remove, url } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { plural } from "./format.js";
 import { openDialog } from "./keys.js";
+
+/** Where the page tells of the rule at this place. */
+export const ruleLink = (place) => `/faults#${encodeURIComponent(anchor(place))}`;
+
+const GIVEN = "/faults:";
+const anchor = (place) => (place?.startsWith(GIVEN) ? place.slice(GIVEN.length) : place);
 
 const WHAT = [
   ["451", "451 – try again later"],
@@ -38,8 +46,8 @@ const OFTEN = [
 ];
 const HAVE_RECIPIENTS = ["rcpt", "data", "message"];
 
-/** Open the dialog; `changed(rules)` is told how many rules there are. */
-export async function failing(frame, changed) {
+/** A form for one more rule, and the list of those there are; `changed(rules)` is told how many. `begin()` asks for them. */
+export function failing(changed) {
   const select = (id, options, act) =>
     h("select", { id, onchange: act }, options.map(([value, text]) => h("option", { value }, text)));
   const what = select("fail-what", WHAT, compose);
@@ -61,21 +69,33 @@ export async function failing(frame, changed) {
     phrase.value = words.filter(Boolean).join(" ");
   }
 
-  function draw({ faults }) {
+  function draw({ faults, removed }) {
     changed(faults.length);
     const rows = faults.map((rule, place) =>
       h(
         "li",
-        {},
-        h("span", {}, h("code", {}, rule.fault ?? describe(rule)), rule.rule && h("span", { class: "soft" }, ` ${rule.rule}`)),
+        { id: anchor(rule.rule), tabindex: "-1" },
+        h("span", {}, h("code", {}, wordsOf(rule)), rule.rule && h("a", { class: "place soft", href: ruleLink(rule.rule) }, rule.number ? `rule ${rule.number}` : rule.rule)),
         h("span", { class: "badge" }, rule.struck ? `struck ${rule.struck}×` : "not yet"),
-        h("button", { class: "quiet small", "aria-label": `Remove the rule ${rule.fault ?? place + 1}`, title: "Remove", onclick: () => act(remove(`/faults/${place}`)) }, icon("trash")),
+        h("button", { class: "quiet small", "aria-label": `Remove the rule ${wordsOf(rule)}`, title: "Remove", onclick: () => act(remove(`/faults/${place}`)) }, icon("trash")),
       ),
     );
-    show(rules, faults.length ? [h("h3", {}, plural(faults.length, "rule")), h("ul", { class: "plain" }, rows)] : null);
+    const file = h("a", { class: "button quiet small", href: url("/faults/file"), download: "faults.toml", title: "For heloise dev --faults" }, icon("down"), "Save as a file");
+    show(rules, faults.length ? [h("div", { class: "rules-head" }, h("h3", {}, plural(faults.length, "rule")), file), h("ul", { class: "plain" }, rows)] : h("p", { class: "soft none" }, "No rules: everything is taken."), gone(removed));
   }
 
-  const describe = (rule) => [rule.reply ?? rule.cut ?? `slow ${rule.delay}s`, `at ${rule.stage}`, rule.to && `to ${rule.to}`].filter(Boolean).join(" ");
+  function gone(removed) {
+    if (!removed.length) return null;
+    const rows = removed.map((rule) =>
+      h(
+        "li",
+        { id: anchor(rule.rule), tabindex: "-1" },
+        h("span", {}, h("code", {}, wordsOf(rule)), rule.rule && h("span", { class: "place soft" }, rule.number ? `rule ${rule.number}` : rule.rule)),
+        rule.fault && h("button", { class: "quiet small", onclick: () => act(post("/faults", { faults: [rule.fault] })) }, "Put back"),
+      ),
+    );
+    return h("details", { class: "gone" }, h("summary", {}, `Removed: ${removed.length}`), h("ul", { class: "plain" }, rows.reverse()));
+  }
 
   async function act(promise) {
     try {
@@ -91,7 +111,7 @@ export async function failing(frame, changed) {
 
   async function add(event) {
     event.preventDefault();
-    if (await act(post("/faults", { faults: [phrase.value] }))) frame.say("The rule holds.");
+    await act(post("/faults", { faults: [phrase.value] }));
   }
 
   compose();
@@ -104,7 +124,17 @@ export async function failing(frame, changed) {
     trouble,
     h("button", { class: "primary", type: "submit" }, icon("bolt"), "Fail like this"),
   );
-  openDialog("Make it fail", form, rules);
-  what.focus();
-  await act(get("/faults"));
+  return { form, rules, first: what, begin: () => act(get("/faults")) };
 }
+
+/** All of it in a dialog. */
+export async function failingDialog(changed) {
+  const { form, rules, first, begin } = failing(changed);
+  const dialog = openDialog("Make it fail", form, rules);
+  rules.addEventListener("click", (event) => event.target.closest("a[href^='/faults#']") && dialog.close());
+  first.focus();
+  await begin();
+}
+
+/** A rule as a phrase; one of a file has no phrase of its own. */
+const wordsOf = (rule) => rule.fault ?? [rule.reply ?? rule.cut ?? (rule.delay ? `slow ${rule.delay}s` : "octets"), rule.times && `${rule.times} times`, `at ${rule.stage}`, rule.to && `to ${rule.to}`].filter(Boolean).join(" ");

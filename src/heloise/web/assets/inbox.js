@@ -3,7 +3,7 @@
 import { get, query, remove } from "./api.js";
 import { archive } from "./archive.js";
 import { h, icon, show } from "./dom.js";
-import { failing } from "./failing.js";
+import { failingDialog } from "./failing.js";
 import { count, kindOf, plural, size, time, wholeTime } from "./format.js";
 import { openDialog } from "./keys.js";
 import { live } from "./live.js";
@@ -201,7 +201,8 @@ class Inbox {
   }
 
   #opened(session, message) {
-    history.replaceState(null, "", this.#address({ session, message }));
+    const address = this.#address({ session, message });
+    if (location.pathname + location.search !== address) history.replaceState(null, "", address);
     document.title = `Session ${session} · heloise`;
   }
 
@@ -287,7 +288,7 @@ class Inbox {
   }
 
   #fail() {
-    failing(this.frame, (rules) => {
+    failingDialog((rules) => {
       this.faults.hidden = !rules;
       show(this.faults, String(rules));
     });

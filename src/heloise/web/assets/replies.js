@@ -15,3 +15,16 @@ export function reply(text) {
 
 /** The id of a cause, as a link. */
 export const cause = (id) => h("a", { href: to(id), class: "cause" }, h("code", {}, id));
+
+/** Words in which sections of RFCs lead to their text; nothing is loaded from there unless somebody goes. */
+export function clause(text) {
+  const parts = [];
+  let last = 0;
+  for (const found of text.matchAll(/RFC (\d+)(?: §([\d.]+))?/g)) {
+    const section = found[2] ? `#section-${found[2].replace(/\.$/, "")}` : "";
+    parts.push(text.slice(last, found.index));
+    parts.push(h("a", { href: `https://www.rfc-editor.org/rfc/rfc${found[1]}${section}`, target: "_blank", rel: "noopener noreferrer" }, found[0]));
+    last = found.index + found[0].length;
+  }
+  return [...parts, text.slice(last)];
+}
