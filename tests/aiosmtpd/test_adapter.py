@@ -239,15 +239,6 @@ def test_pipelining_and_chunks_are_there_for_who_asks() -> None:
     assert seen == [b"a\r\n.b\r\n"]
 
 
-def test_a_method_that_only_the_engine_can_decide_is_refused_with_the_hook_that_can() -> None:
-    class Own(SMTP):
-        async def smtp_MAIL(self, arg: str) -> None:
-            await self.push("250 OK")
-
-    with pytest.raises(NotImplementedError, match="handle_MAIL"):
-        Own(Sink())
-
-
 def test_a_reply_that_is_none_is_an_exception() -> None:
     class Silent:
         async def handle_NOOP(self, server: Any, session: Any, envelope: Any, arg: Any) -> Any:

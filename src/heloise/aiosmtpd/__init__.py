@@ -4,5 +4,5 @@
     from heloise.aiosmtpd.handlers import Sink
 
 aiosmtpd itself need not be installed. What differs is in docs/migration.md. To read in this order: `sessions`,
-`statuses`, `verbs`, `authenticating`, `receiver`, `smtp`, `controller`, `handlers`.
+`statuses`, `verbs`, `authenticating`, `receiver`, `smtp`, `controller`, `handlers`, `main`.
 """

@@ -1,4 +1,4 @@
-"""AUTH by hooks: the engine's exchange of lines on one side, on the other a coroutine that waits for answers.
+"""AUTH by hooks, and methods that wait: the engine's exchange of lines on one side, on the other a coroutine.
 
 The engine hands each line of the client over as a proposal; the answer to it is what the coroutine says next, a
 challenge or the end. RFC 4954 §4.
@@ -52,6 +52,11 @@ class Dialogue:
         if self._challenged.done():
             return self._challenged.result(), None
         return None, self._task.result()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Does the coroutine wait for a line?"""
+        return self._heard is not None and not self._heard.done()
 
     async def ask(self, challenge: bytes) -> bytes:
         """Called within the coroutine: the line that answers the challenge."""

@@ -167,8 +167,10 @@ class Mailbox(Message):
     @classmethod
     def from_cli(cls, parser: ArgumentParser, *args: str) -> Self:
         """With the directory."""
-        if len(args) != 1:
-            parser.error("Mailbox usage: DIRECTORY")
+        if not args:
+            parser.error("The directory for the maildir is required")
+        if len(args) > 1:
+            parser.error("Too many arguments for Mailbox handler")
         return cls(args[0])
 
     def handle_message(self, message: EmailMessage) -> None:

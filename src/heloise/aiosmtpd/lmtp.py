@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from heloise.aiosmtpd.sessions import syntax
 from heloise.aiosmtpd.smtp import SMTP
 
 
@@ -9,3 +10,8 @@ class LMTP(SMTP):
     """LHLO in the place of HELO and EHLO."""
 
     is_lmtp: ClassVar[bool] = True
+
+    @syntax("LHLO hostname")
+    async def smtp_LHLO(self, hostname: str | None) -> None:
+        """RFC 2033 §4.1."""
+        await self._by_engine("LHLO", hostname)

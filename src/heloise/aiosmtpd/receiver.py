@@ -2,6 +2,10 @@
 
 A hook says the whole reply, with its code; the engine takes it for the decision and commits. What hooks are told to do
 to the envelope is theirs: only that nobody brings mail without a sender or a recipient in it is looked at.
+
+A command that a subclass has a method for (`smtp_MAIL`) goes to the method, as it came. When that asks its superclass,
+the engine reads the command and the hooks decide it there and then (`command`); when it does not, the engine is brought
+to where the session says it is. A method runs in a task of its own where it has to wait for the client (DATA, AUTH).
 """
 
 import logging
@@ -17,6 +21,7 @@ from heloise.aiosmtpd.sessions import MISSING
 from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import Parameters
 from heloise.mail.reply import Reply
+from heloise.smtp import replies
 from heloise.smtp.command import Plain, Verb
 from heloise.smtp.events import (
     CommandProposed,
@@ -62,7 +67,9 @@ class HandlerReceiver:
         self._chunks: list[bytes] = []
         self._is_trusted = True  # what handle_STARTTLS has said of the handshake
         self._calls: dict[str, int] = defaultdict(int)
-        self._dialogue: Dialogue | None = None
+        self._dialogue: Dialogue | None = None  # of AUTH
+        self._method: Dialogue | None = None  # of smtp_DATA, that waits for the message
+        self._is_inner = False  # a method has handed its command on
 
     async def answer(self, proposal: Proposal, say: Callable[[str], None]) -> tuple[Reply, ...]:
         """The hook's word."""
@@ -74,7 +81,7 @@ class HandlerReceiver:
             reply = server.reply(status)
         except Exception as error:  # whatever comes out of a hook is the handler's, and is told as it wants
             reply = server.reply(await server.described(error))
-            self._dialogue = None
+            self._method = self._dialogue = None
         if server.is_lmtp and isinstance(proposal, MessageProposed):
             return (reply,) * len(proposal.envelope.recipients)  # RFC 2033 §4.2
         return (reply,)
@@ -86,9 +93,12 @@ class HandlerReceiver:
                 self._chunks.append(octets)
             case TransactionReset():
                 self._forget()
+                if self._method is not None and self._method.is_waiting:
+                    await self._content_refused(self._method)
             case SessionEnded():
-                if self._dialogue is not None:
-                    self._dialogue.cancel()
+                for each in (self._dialogue, self._method):
+                    if each is not None:
+                        each.cancel()
 
     async def mistaken(self) -> None:
         """It is no matter of a handler."""
@@ -131,6 +141,11 @@ class HandlerReceiver:
         limit = server.call_limit(verb)
         if limit is not None and self._calls[verb] > limit:
             return statuses.TOO_OFTEN.format(verb)
+        return None if verb in server.methods else self._premature(verb)
+
+    def _premature(self, verb: str) -> str | None:
+        """Why something else has to be said first."""
+        server = self._server
         if verb in ("MAIL", "RCPT", "DATA", AUTH) and not server.session.host_name:
             return statuses.HELLO_FIRST.format("EHLO" if verb == AUTH else "HELO")
         if verb in ("MAIL", "RCPT", "DATA", "VRFY", "HELP") and server.lacks_login:
@@ -179,7 +194,10 @@ class HandlerReceiver:
                 self._chunks.clear()
                 return statuses.GO_AHEAD if envelope.rcpt_tos else statuses.RCPT_FIRST
             case MessageProposed():
-                return await self._message()
+                if self._method is None:
+                    return await self._message()
+                await self._has_ended(self._method, _COME)
+                return None
             case VerifyProposed(text=text):
                 status = await server.call_hook("VRFY", text.removeprefix("<").removesuffix(">"))
                 return statuses.CANNOT_VERIFY if status is MISSING else _text(status)
@@ -213,7 +231,7 @@ class HandlerReceiver:
         if "EHLO" not in server.hooks:
             server.session.host_name = name
             return "\r\n".join([*lines, statuses.EHLO_LAST])
-        if server.ehlo_arguments == _OLD_EHLO:
+        if server.ehlo_arguments == OLD_EHLO:
             for line in lines:
                 await server.push(line)
             return _text(await server.call_hook("EHLO", name))
@@ -245,12 +263,14 @@ class HandlerReceiver:
         server, verb, argument = self._server, command.verb, command.argument
         if verb == AUTH:
             return await self._login(argument)
-        method = server.methods.get(verb)
+        method = None if self._is_inner else server.methods.get(verb)
         if method is not None:
-            await method(argument or None)
+            await self._by_method(verb, method, argument)
             return None
         if verb == Verb.HELP:
             return server.help(argument)
+        if verb == Verb.RSET:
+            self._forget()
         if verb == Verb.RSET and (rset_hook := getattr(server, "rset_hook", None)) is not None:
             warn("Use handler.handle_RSET() instead of .rset_hook()", DeprecationWarning, stacklevel=2)
             await rset_hook()
@@ -263,24 +283,104 @@ class HandlerReceiver:
         """AUTH, or a line of the dialogue that it began."""
         server = self._server
         if self._dialogue is None:
-            refusal = server.login_refused(argument.split())
-            if refusal is not None:
+            method = server.methods.get(AUTH)
+            if method is None and (refusal := server.login_refused(argument.split())) is not None:
                 return refusal
-            self._dialogue = Dialogue(lambda dialogue: server.login(dialogue, argument.split()))
+            self._dialogue = Dialogue(
+                (lambda _: server.login(argument.split())) if method is None else (lambda _: method(argument or None))
+            )
+            server.dialogue = self._dialogue
             challenge, status = await self._dialogue.advance(None)
         else:
             challenge, status = await self._dialogue.advance(argument.encode("latin-1"))
         if challenge is not None:
             return statuses.CHALLENGE + challenge.decode("latin-1")
-        self._dialogue = None
+        self._dialogue = server.dialogue = None
         return status
+
+    # Methods of a subclass
+
+    async def command(self, verb: str, argument: str | None) -> None:
+        """What the engine and the hooks make of a command that a method hands on; the client is told. For DATA it takes
+        until the message has come and is answered. Raises what hooks raise."""
+        server, engine = self._server, self._server.engine
+        early = self._premature(verb)
+        if early is not None:
+            await server.push(early)
+            return
+        line = verb if argument is None else f"{verb} {argument}"
+        inner = engine.reconsider(line.encode("utf-8", "surrogateescape"))
+        if inner is None:
+            server.pushed = _SAID
+            return
+        self._is_inner = True
+        try:
+            reply = server.reply(await self._decide(inner))
+        finally:
+            self._is_inner = False
+        engine.resolve_inner(inner, reply)
+        server.pushed = _SAID
+        waits = isinstance(inner, ContentProposed) and reply.code == _GO_AHEAD
+        if waits and self._method is not None and await self._method.ask(b"") == _COME:
+            await server.push(await self._message())
+        server.flush()
+
+    async def _by_method(self, verb: str, method: Callable[[str | None], Awaitable[None]], argument: str) -> None:
+        self._method = Dialogue(lambda _: method(argument or None))
+        if await self._has_ended(self._method, b""):
+            self._follow(verb, argument)
+
+    async def _has_ended(self, method: Dialogue, line: bytes) -> bool:
+        """True when it has ended, False when it waits for the message."""
+        challenge, _ = await method.advance(line)
+        if challenge is None:
+            self._method = None
+            return True
+        self._server.pushed = _SAID
+        return False
+
+    async def _content_refused(self, method: Dialogue) -> None:
+        """The engine has said why; what the method does after that is its own."""
+        try:
+            await self._has_ended(method, _REFUSED)
+        except Exception as error:
+            self._method = None
+            await self._server.push(await self._server.described(error))
+
+    def _follow(self, verb: str, argument: str) -> None:
+        """What a method has done to session and envelope without the engine happens there as well, in silence."""
+        server, engine = self._server, self._server.engine
+        if server.session.host_name and not engine.view.hello_name:
+            hello = verb if verb in ("HELO", "EHLO", "LHLO") else "LHLO" if server.is_lmtp else "EHLO"
+            self._quietly(f"{hello} {argument}", f"{hello} localhost")
+        envelope = server.envelope
+        if envelope.mail_from and engine.envelope is None:
+            self._quietly(f"MAIL {argument}", "MAIL FROM:<> SMTPUTF8", "MAIL FROM:<>")
+        taken = engine.envelope
+        if envelope.rcpt_tos and taken is not None and not taken.recipients:
+            self._quietly(f"RCPT {argument}", "RCPT TO:<postmaster>")
+
+    def _quietly(self, *lines: str) -> None:
+        """The first of them that the engine takes."""
+        engine = self._server.engine
+        self._server.flush()
+        for line in lines:
+            inner = engine.reconsider(line.encode("utf-8", "surrogateescape"))
+            if inner is not None:
+                engine.resolve_inner(inner, replies.said_by_handler(_SAID, b""))
+            engine.data_to_send()
+            if inner is not None:
+                return
 
     def _forget(self) -> None:
         self._chunks.clear()
         self._server.begin_envelope()
 
 
-_OLD_EHLO = 4  # arguments
+OLD_EHLO = 4  # arguments
+_GO_AHEAD = 354
+_SAID = "250 said already"
+_COME, _REFUSED = b"", b"refused"  # what became of the content that a method waits for
 
 
 def _options(parameters: Parameters) -> list[str]:

@@ -10,17 +10,18 @@ import inspect
 import logging
 import socket
 import ssl
+import warnings
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, TypeGuard, cast
 from warnings import warn
 from weakref import WeakKeyDictionary
 
 from heloise.aiosmtpd import statuses
 from heloise.aiosmtpd.authenticating import Dialogue
 from heloise.aiosmtpd.proxy_protocol import introduced
-from heloise.aiosmtpd.receiver import HandlerReceiver
+from heloise.aiosmtpd.receiver import OLD_EHLO, HandlerReceiver
 from heloise.aiosmtpd.sessions import (
     MISSING,
     AuthResult,
@@ -31,7 +32,7 @@ from heloise.aiosmtpd.sessions import (
     auth_mechanism,
     syntax,
 )
-from heloise.aiosmtpd.verbs import ASKED, OWN, registry_with
+from heloise.aiosmtpd.verbs import ASKED, registry
 from heloise.link.serve import ServerConversation
 from heloise.mail.encryption import Encryption
 from heloise.mail.reply import Reply
@@ -64,21 +65,7 @@ CALL_LIMIT_DEFAULT = 20
 AuthCallbackType = Callable[[str, bytes, bytes], bool]
 AuthenticatorType = Callable[["SMTP", Session, Envelope, str, Any], AuthResult]
 AuthMechanismType = Callable[["SMTP", list[str]], Awaitable[Any]]
-_OURS = frozenset({"HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "STARTTLS", "AUTH", "BDAT"})
-_BASE = frozenset({"8BITMIME", "AUTH", "HELP", "SIZE", "SMTPUTF8", "STARTTLS", "VRFY", OWN})
-_FORMS: Mapping[str, tuple[str, str]] = {
-    "AUTH": ("AUTH <mechanism>", ""),
-    "DATA": ("DATA", ""),
-    "EHLO": ("EHLO hostname", ""),
-    "HELO": ("HELO hostname", ""),
-    "HELP": ("HELP [command]", ""),
-    "MAIL": ("MAIL FROM: <address>", " [SP <mail-parameters>]"),
-    "NOOP": ("NOOP [ignored]", ""),
-    "QUIT": ("QUIT", ""),
-    "RCPT": ("RCPT TO: <address>", " [SP <mail-parameters>]"),
-    "RSET": ("RSET", ""),
-    "VRFY": ("VRFY <address>", ""),
-}
+_BASE = frozenset({"8BITMIME", "AUTH", "HELP", "SIZE", "SMTPUTF8", "STARTTLS", "VRFY"})
 _spaces: "WeakKeyDictionary[asyncio.AbstractEventLoop, InputSpace]" = WeakKeyDictionary()
 _ident = f"heloise {version('heloise')} for aiosmtpd"
 
@@ -96,9 +83,8 @@ class SMTP(asyncio.Protocol):
     """One connection. Parameters are those of aiosmtpd; `extensions` are more ESMTP keywords that heloise may offer,
     such as "PIPELINING" and "CHUNKING", which handlers do not notice.
 
-    Raises:
-        NotImplementedError: a subclass overrides the method of a command that the engine decides (`smtp_MAIL`, …);
-            there is a hook for each.
+    A subclass may have methods for commands, `smtp_VERB`, new ones and those that are here: they get the argument as
+    it came, or None, and say the reply by `push`. `super().smtp_VERB(arg)` is what would have been without them.
     """
 
     command_size_limit = 512
@@ -135,7 +121,7 @@ class SMTP(asyncio.Protocol):
         if auth_required and not auth_require_tls:
             warn("Requiring AUTH while not requiring TLS can lead to security vulnerabilities!", stacklevel=2)
         self.ident = ident or _ident
-        self.loop = loop if loop is not None else _some_loop()
+        self.loop = loop if loop is not None else some_loop()
         self.event_handler = handler
         self.data_size_limit = data_size_limit
         self.enable_SMTPUTF8 = enable_SMTPUTF8
@@ -156,16 +142,28 @@ class SMTP(asyncio.Protocol):
         }
         ehlo = self.hooks.get("EHLO")
         self.ehlo_arguments = 0 if ehlo is None else len(inspect.signature(ehlo).parameters)
-        if self.ehlo_arguments not in (0, 4, 5):
+        if self.ehlo_arguments not in (0, OLD_EHLO, 5):
             raise RuntimeError("Unsupported EHLO Hook")
-        self.methods = self._own_methods()
+        if self.ehlo_arguments == OLD_EHLO:
+            warn(
+                "handle_EHLO() with four arguments is deprecated, take the responses as the fifth",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        self._smtp_methods: dict[str, Callable[[str | None], Awaitable[None]]] = {
+            name.removeprefix("smtp_"): getattr(self, name)
+            for name in dir(self)
+            if name.startswith("smtp_") and not (self.is_lmtp and name in ("smtp_HELO", "smtp_EHLO"))
+        }
+        self.methods = {verb: method for verb, method in self._smtp_methods.items() if not _is_inherited(verb, method)}
         self.session: Session = self._create_session()
         self.envelope: Envelope = self._create_envelope()
         self.pushed = ""  # what a hook has said itself, the last of it
         self._stream: SocketStream | None = None
         self._engine: ServerSession | None = None
         self._conversation: ServerConversation | None = None
-        self._dialogue: Dialogue | None = None
+        self.dialogue: Dialogue | None = None  # of an AUTH that is going on
+        self._receiver: HandlerReceiver | None = None
         self._task: asyncio.Task[None] | None = None
 
     # For subclasses
@@ -187,10 +185,10 @@ class SMTP(asyncio.Protocol):
     ) -> Missing | bytes:
         """In a mechanism: ask the client, and get its answer decoded; MISSING when it has given up, or when that is no
         base64, and the client has been told so."""
-        if self._dialogue is None:
+        if self.dialogue is None:
             raise RuntimeError("a challenge belongs into AUTH")
         octets = challenge.encode() if isinstance(challenge, str) else challenge
-        line = (await self._dialogue.ask(b64encode(octets) if encode_to_b64 else octets)).strip()
+        line = (await self.dialogue.ask(b64encode(octets) if encode_to_b64 else octets)).strip()
         if log_client_response:
             warn("AUTH interaction logging is enabled! Sensitive information might be leaked!", stacklevel=2)
             log.debug("%r >> %r", self.session.peer, line)
@@ -262,7 +260,96 @@ class SMTP(asyncio.Protocol):
             return AuthResult(success=True, auth_data=auth_data)
         return AuthResult(success=False, handled=False)
 
+    # Commands, to be overridden and called by who does
+
+    @syntax("HELO hostname")
+    async def smtp_HELO(self, hostname: str | None) -> None:
+        """RFC 5321 §4.1.1.1."""
+        await self._by_engine("HELO", hostname)
+
+    @syntax("EHLO hostname")
+    async def smtp_EHLO(self, hostname: str | None) -> None:
+        """RFC 5321 §4.1.1.1."""
+        await self._by_engine("EHLO", hostname)
+
+    @syntax("MAIL FROM: <address>", " [SP <mail-parameters>]")
+    async def smtp_MAIL(self, arg: str | None) -> None:
+        """RFC 5321 §4.1.1.2."""
+        await self._by_engine("MAIL", arg)
+
+    @syntax("RCPT TO: <address>", " [SP <mail-parameters>]")
+    async def smtp_RCPT(self, arg: str | None) -> None:
+        """RFC 5321 §4.1.1.3."""
+        await self._by_engine("RCPT", arg)
+
+    @syntax("DATA")
+    async def smtp_DATA(self, arg: str | None) -> None:
+        """RFC 5321 §4.1.1.4; returns when the message has been answered."""
+        await self._by_engine("DATA", arg)
+
+    @syntax("RSET")
+    async def smtp_RSET(self, arg: str | None) -> None:
+        """RFC 5321 §4.1.1.5."""
+        await self._by_engine("RSET", arg)
+
+    @syntax("VRFY <address>")
+    async def smtp_VRFY(self, arg: str | None) -> None:
+        """RFC 5321 §4.1.1.6."""
+        await self._by_engine("VRFY", arg)
+
+    async def smtp_EXPN(self, arg: str | None) -> None:
+        """RFC 5321 §4.1.1.7: not here."""
+        await self._by_engine("EXPN", arg)
+
+    @syntax("HELP [command]")
+    async def smtp_HELP(self, arg: str | None) -> None:
+        """RFC 5321 §4.1.1.8."""
+        await self._by_engine("HELP", arg)
+
+    @syntax("NOOP [ignored]")
+    async def smtp_NOOP(self, arg: str | None) -> None:
+        """RFC 5321 §4.1.1.9."""
+        await self._by_engine("NOOP", arg)
+
+    @syntax("QUIT")
+    async def smtp_QUIT(self, arg: str | None) -> None:
+        """RFC 5321 §4.1.1.10."""
+        await self._by_engine("QUIT", arg)
+
+    @syntax("STARTTLS", when="tls_context")
+    async def smtp_STARTTLS(self, arg: str | None) -> None:
+        """RFC 3207. The handshake begins when the method has returned."""
+        await self._by_engine("STARTTLS", arg)
+
+    @syntax("AUTH <mechanism>")
+    async def smtp_AUTH(self, arg: str | None) -> None:
+        """RFC 4954."""
+        if await self.check_helo_needed("EHLO"):
+            return
+        args = (arg or "").split()
+        status = self.login_refused(args)
+        if status is None:
+            status = await self.login(args)
+        if status is not None:
+            await self.push(status)
+
+    async def _by_engine(self, verb: str, arg: str | None) -> None:
+        assert self._receiver is not None, "a command belongs into a session"
+        await self._receiver.command(verb, arg)
+
     # For the receiver
+
+    @property
+    def engine(self) -> ServerSession:
+        """Of the session that is going on."""
+        assert self._engine is not None
+        return self._engine
+
+    def flush(self) -> None:
+        """Send what the engine has said until now."""
+        octets = self.engine.data_to_send()
+        if octets and self._stream is not None:
+            self._stream.send(octets)
 
     async def call_hook(self, name: str, *arguments: Any) -> Any:
         """What the hook says; MISSING when there is none."""
@@ -342,18 +429,20 @@ class SMTP(asyncio.Protocol):
 
     def help(self, topic: str) -> str:
         """The answer to HELP."""
-        forms = dict(_FORMS)
-        if self.tls_context is not None:
-            forms["STARTTLS"] = ("STARTTLS", "")
-        for verb, method in self.methods.items():
-            when = getattr(method, "__smtp_syntax_when__", None)
-            if hasattr(method, "__smtp_syntax__") and (when is None or getattr(self, when)):
-                forms[verb] = (method.__smtp_syntax__, getattr(method, "__smtp_syntax_extended__", None) or "")
+        forms = {
+            verb: (method.__smtp_syntax__, method.__smtp_syntax_extended__ or "")
+            for verb, method in self._smtp_methods.items()
+            if self._syntax_available(method)
+        }
         found = forms.get(topic.upper())
         if found is not None:
             return statuses.HELP_FORM.format(found[0] + (found[1] if self.session.extended_smtp else ""))
         code = statuses.HELP_UNKNOWN if topic else statuses.HELP_OK
         return statuses.HELP_LIST.format(code, " ".join(sorted(forms)))
+
+    def _syntax_available(self, method: Any) -> TypeGuard["_Described"]:
+        when = getattr(method, "__smtp_syntax_when__", None)
+        return hasattr(method, "__smtp_syntax__") and (when is None or bool(getattr(self, when)))
 
     def login_refused(self, args: list[str]) -> str | None:
         """Why AUTH can not begin."""
@@ -369,16 +458,12 @@ class SMTP(asyncio.Protocol):
             return statuses.AUTH_TOO_MANY
         return None if args[0] in self._auth_methods else statuses.AUTH_UNKNOWN
 
-    async def login(self, dialogue: Dialogue, args: list[str]) -> str | None:
+    async def login(self, args: list[str]) -> str | None:
         """The whole of one AUTH; None when the client has been told how it ended."""
-        self._dialogue = dialogue
-        try:
-            status = await self.call_hook("AUTH", args)
-            if status is not MISSING:
-                return cast("str | None", status)
-            return self._logged_in(await self._auth_methods[args[0]](self, args))
-        finally:
-            self._dialogue = None
+        status = await self.call_hook("AUTH", args)
+        if status is not MISSING:
+            return cast("str | None", status)
+        return self._logged_in(await self._auth_methods[args[0]](self, args))
 
     def _logged_in(self, result: Any) -> str | None:
         session = self.session
@@ -447,7 +532,7 @@ class SMTP(asyncio.Protocol):
         permitted -= frozenset() if self.data_size_limit else {"SIZE"}
         self._engine = ServerSession(
             hostname=self.hostname,
-            registry=registry_with(frozenset(self.methods) - ASKED),
+            registry=registry(),
             limits=SessionLimits(
                 message_size=self.data_size_limit or 0,
                 command_timeout=self._timeout_duration,
@@ -457,11 +542,13 @@ class SMTP(asyncio.Protocol):
             lmtp=self.is_lmtp,
             auth=AuthRules(mechanisms=tuple(self._auth_methods) or ("",)),
             asks=ASKED,
+            own=frozenset(self.methods) - {"AUTH"},
         )
         encryption = _encryption_of(stream)
         if encryption is not None:
             self._engine.secured(encryption)
-        self._conversation = ServerConversation(self._engine, stream, HandlerReceiver(self))
+        self._receiver = HandlerReceiver(self)
+        self._conversation = ServerConversation(self._engine, stream, self._receiver)
         await self._conversation.run()
         log.info("%r connection lost", self.session.peer)
 
@@ -493,14 +580,17 @@ class SMTP(asyncio.Protocol):
             found.pop(name, None)
         return found
 
-    def _own_methods(self) -> dict[str, Callable[[str | None], Awaitable[None]]]:
-        found = {
-            name.removeprefix("smtp_").upper(): getattr(self, name) for name in dir(self) if name.startswith("smtp_")
-        }
-        for verb in sorted(_OURS & set(found)):
-            text = f"smtp_{verb} is the engine's; write handle_{verb} in the handler instead"
-            raise NotImplementedError(text)
-        return found
+
+class _Described(Protocol):
+    """A method under `@syntax`."""
+
+    __smtp_syntax__: str
+    __smtp_syntax_extended__: str | None
+
+
+def _is_inherited(verb: str, method: Any) -> bool:
+    """Is it what `SMTP` itself does?"""
+    return getattr(getattr(method, "__func__", None), "__module__", "") == __name__ or verb == "LHLO"
 
 
 def _call_limits(given: int | dict[str, int] | None) -> dict[str, int] | None:
@@ -524,8 +614,17 @@ def _encryption_of(stream: SocketStream) -> Encryption | None:
     return Encryption(connection.version() or "TLS", cipher[0] if cipher is not None else "unknown", False)
 
 
-def _some_loop() -> asyncio.AbstractEventLoop:
+def some_loop() -> asyncio.AbstractEventLoop:
+    """The one that runs, or is set for this thread, or a new one that is set for it."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.new_event_loop()
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Python 3.12 warns that it makes one
+        try:
+            return asyncio.get_event_loop_policy().get_event_loop()
+        except (DeprecationWarning, RuntimeError):
+            loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
+            return loop

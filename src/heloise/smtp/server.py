@@ -74,10 +74,11 @@ class ServerSession:
     """One session. `permitted` are the extension keywords this client may use (by default all of the registry but
     those for spokesmen, XCLIENT and XFORWARD).
 
-    `asks` are those of RSET, NOOP, QUIT and HELP that the driver answers. `rules` say where limits and permissions are
-    written, for the causes of replies. `takes_mail` is False where mail is only fetched (RFC 2645 §5.4): MAIL, RCPT and
-    DATA are 502. `auth_nonce` is of printable ASCII without a comma, new for each session and not to be guessed. `now`
-    tells seconds since the epoch.
+    `asks` are those of RSET, NOOP, QUIT and HELP that the driver answers; lines with a verb among `own` are all the
+    driver's, before their grammar is looked at and whatever the state (`reconsider` has the engine's word). `rules` say
+    where limits and permissions are written, for the causes of replies. `takes_mail` is False where mail is only
+    fetched (RFC 2645 §5.4): MAIL, RCPT and DATA are 502. `auth_nonce` is of printable ASCII without a comma, new for
+    each session and not to be guessed. `now` tells seconds since the epoch.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class ServerSession:
         recorder: Recorder | None = None,
         refusals: dict[tuple[int, str], int] | None = None,
         asks: frozenset[str] = frozenset(),
+        own: frozenset[str] = frozenset(),
     ) -> None:
         limits = limits if limits is not None else SessionLimits()
         keywords = registry.keywords - FOR_SPOKESMEN if permitted is None else permitted
@@ -116,6 +118,7 @@ class ServerSession:
         self._recorder = recorder
         self._refusals = refusals
         self._asks = asks
+        self._own = own
         self._input = InputBuffer(command_line=limits.command_line, endless_line=limits.endless_line)
         self._output: list[bytes] = []
         self._facts: deque[Fact] = deque()
@@ -186,6 +189,26 @@ class ServerSession:
         self._proposal = None
         self._announced = False
         self._commit(proposal, answers)
+
+    def reconsider(self, line: bytes) -> Proposal | None:
+        """While a proposal is open, most of all an own one: what `line`, without CRLF, means to the engine. Either a
+        proposal that is resolved first, by `resolve_inner`, or None when the engine has answered by itself."""
+        outer = self._proposal
+        self._proposal = None
+        command = parse_command(line)
+        if isinstance(command, Reply):
+            self._say(command)
+        else:
+            self._dispatch(command)
+        inner = self._proposal
+        self._proposal = None if self.is_closed else outer
+        return inner
+
+    def resolve_inner(self, proposal: Proposal, answer: Reply) -> None:
+        """Answer what `reconsider` gave; the proposal around it stays open."""
+        outer = self._proposal
+        self._commit(proposal, (answer,))
+        self._proposal = None if self.is_closed else outer
 
     def progress(self, text: str) -> None:
         """Say `050 text` while a proposal is open, if the client asked for it by VERB; else nothing happens."""
@@ -312,11 +335,25 @@ class ServerSession:
         if self._exchange is not None:
             self._go_on(self._exchange.hear(line))
             return True
+        if self._own and self._propose_own(line):
+            return True
         command = parse_command(line)
         if isinstance(command, Reply):
             self._refuse_command(line, command)
         else:
             self._dispatch(command)
+        return True
+
+    def _propose_own(self, line: bytes) -> bool:
+        """A line of the driver's; False when it is none, or could be read as two."""
+        verb = line.partition(b" ")[0]
+        name = verb.decode("latin-1").upper()
+        if name not in self._own or b"\r" in line or b"\n" in line or b"\0" in line:
+            return False
+        if self._limits.idle_commands and name not in _BRINGS_MAIL and self._is_one_too_many():
+            return True
+        argument = line[len(verb) :].strip(b" \t").decode("utf-8", "surrogateescape")
+        self._proposal = CommandProposed(Plain(name, argument), replies.COMMAND_UNKNOWN)
         return True
 
     def _refuse_line(self, reply: Reply) -> None:
