@@ -311,7 +311,7 @@ class HandlerReceiver:
         line = verb if argument is None else f"{verb} {argument}"
         inner = engine.reconsider(line.encode("utf-8", "surrogateescape"))
         if inner is None:
-            server.pushed = _SAID
+            server.pushed = statuses.SAID
             return
         self._is_inner = True
         try:
@@ -319,7 +319,7 @@ class HandlerReceiver:
         finally:
             self._is_inner = False
         engine.resolve_inner(inner, reply)
-        server.pushed = _SAID
+        server.pushed = statuses.SAID
         waits = isinstance(inner, ContentProposed) and reply.code == _GO_AHEAD
         if waits and self._method is not None and await self._method.ask(b"") == _COME:
             await server.push(await self._message())
@@ -336,7 +336,7 @@ class HandlerReceiver:
         if challenge is None:
             self._method = None
             return True
-        self._server.pushed = _SAID
+        self._server.pushed = statuses.SAID
         return False
 
     async def _content_refused(self, method: Dialogue) -> None:
@@ -367,7 +367,7 @@ class HandlerReceiver:
         for line in lines:
             inner = engine.reconsider(line.encode("utf-8", "surrogateescape"))
             if inner is not None:
-                engine.resolve_inner(inner, replies.said_by_handler(_SAID, b""))
+                engine.resolve_inner(inner, replies.said_by_handler(statuses.SAID, b""))
             engine.data_to_send()
             if inner is not None:
                 return
@@ -379,7 +379,6 @@ class HandlerReceiver:
 
 OLD_EHLO = 4  # arguments
 _GO_AHEAD = 354
-_SAID = "250 said already"
 _COME, _REFUSED = b"", b"refused"  # what became of the content that a method waits for
 
 

@@ -1,6 +1,7 @@
 """What is said where a handler has no hook: in aiosmtpd's words, since clients' tests compare them."""
 
 OK = "250 OK"
+SAID = "250 said already"  # where nothing more is to be sent
 BYE = "221 Bye"
 CANNOT_VERIFY = "252 Cannot VRFY user, but will accept message and attempt delivery"
 HELLO_FIRST = "503 Error: send {} first"
