@@ -298,3 +298,38 @@ def test_any_octets_in_any_place_can_be_shown() -> None:
         assert (await server.ask("/rows"))["total"] == 1
 
     serve(act)
+
+
+def test_the_way_of_a_message_is_told_with_the_sessions_in_which_it_was_refused() -> None:
+    async def act(server: Server) -> None:
+        from heloise.faults.phrase import parse_phrase
+
+        server.running.faults.give(parse_phrase("451 twice"))
+        ways = []
+        for _ in range(2):
+            await server.send_refused("c@d.test")
+            (*_, session) = server.running.sessions.sessions
+            ways.append((await server.ask(f"/sessions/{session.session_id}/told"))["next"])
+        await server.send(letter(), to="c@d.test")
+        assert [way[0]["words"] for way in ways] == [
+            "may come again, and is refused 1 more time by /faults:1",
+            "may come again, and passes /faults:1 then",
+        ]
+        first, second, _ = server.running.sessions.sessions
+        (came,) = (await server.ask(f"/sessions/{first.session_id}/told"))["next"]
+        assert (came["words"], came["id"]) == ("came again", second.session_id)
+        (came,) = (await server.ask(f"/sessions/{second.session_id}/told"))["next"]
+        assert came["words"] == "came again, and was taken"
+        (message,) = server.running.inbox.messages
+        told = await server.ask(f"/messages/{message.message_id}/told")
+        topics = [line["topic"] for event in told["events"] for line in event["lines"]]
+        assert topics.count("reply") == 3  # two refusals, and the yes
+        assert topics.index("accepted") > topics.index("RCPT")
+        assert told["recipients"] == {"<c@d.test>": "waiting"}
+        assert told["next"] == []
+        await server.ask(f"/messages/{message.message_id}", "DELETE")
+        await server.ask("/sessions", "DELETE")
+        assert server.running.passports.entries(message.message_id) == []
+        assert server.running.passports.entries(first.session_id) == []
+
+    serve(act)

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from heloise.app.dev.releasing import RelayOptions
 from heloise.config.faulty import read_faults
 from heloise.faults.phrase import parse_phrase
 from heloise.inbox.sessions import LINES
 from heloise.mail.reply import Reply
+from heloise.mail.route import Route
 from heloise.smtp.codes import REPLY_CODES
 from heloise.smtp.transcript import CHALLENGE, TranscriptLine
 from heloise.testing.dialogue import parse_dialogue
@@ -224,3 +226,25 @@ def test_every_reply_of_the_reference_leads_on(page: Page, server: DevServer) ->
         assert page.run(unlinked) == 0, name
         lines += page.count(".told .server")
     assert lines > 1000
+
+
+def test_replies_beside_a_released_message_lead_on(browser: Chromium) -> None:
+    with dev_server(faults=(parse_phrase("451 once at rcpt"),)) as relay:
+        route = Route.parse(f"smtp:127.0.0.1:{relay.running.endpoint.port}")
+        with dev_server(relay=RelayOptions(route=route, allowed=("*",))) as server:
+            server.letter("order", to="alice@two.test")
+            release, (message,) = server.running.release, server.running.inbox.messages
+            assert release is not None
+            server.do(release.release(message, ["alice@two.test"]))
+            page = browser.page()
+            page.go(f"{server.url}/?session={message.origin.session}")
+            page.click("[role=tab]", holding="Passport")
+            page.until(lambda: "451" in page.text(".timeline"), "what the relay said")
+            assert "next try" in page.text(".timeline")
+            page.until(lambda: "next try" in page.text(".message-head"), "when it is tried next")
+            words = "[...document.querySelectorAll('.timeline .said-reply')]"
+            unlinked = f"{words}.filter((each) => !each.querySelector('a[href^=\"/explain/\"]')).length"
+            assert page.run(f"{words}.length") == 2
+            assert page.run(unlinked) == 0
+            page.call("Page.navigate", url="about:blank")
+            page.close()

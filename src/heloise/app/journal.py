@@ -24,9 +24,9 @@ from heloise.passport.entries import (
     Commanded,
     Ended,
     Faulted,
+    Office,
     Opened,
 )
-from heloise.passport.office import PassportOffice
 from heloise.queue.model import QueuedMessage, QueuedRecipient, Redirection, Touched
 from heloise.routing.tables import RoutingTables
 from heloise.smtp.events import CredentialsProposed, MailProposed, Proposal, RecipientProposed
@@ -42,14 +42,14 @@ class Journal:
     def __init__(self, emit: Emit) -> None:
         self.counts = Counts()
         self._emit = emit
-        self._office: PassportOffice | None = None
+        self._office: Office | None = None
         self._now: Callable[[], float] | None = None
 
     def keep_time(self, now: Callable[[], float]) -> None:
         """From now on durations are counted; `now` gives seconds since the epoch."""
         self._now = now
 
-    def keep_passports(self, office: PassportOffice) -> None:
+    def keep_passports(self, office: Office) -> None:
         """From now on `office` is told as well."""
         self._office = office
 

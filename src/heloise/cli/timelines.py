@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from heloise.app.operator.telling import Words, event_lines, since, without_repetition
+from heloise.app.telling import Words, event_lines, since, without_repetition
 from heloise.cli.queueing import OpenedQueue
 from heloise.cli.terminal import STYLES, ExitCode, clean, console, paragraph, visible
 from heloise.config.kinds import write_size

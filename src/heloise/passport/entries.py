@@ -4,7 +4,8 @@ To make one costs the session next to nothing: it holds frozen values that are t
 later, in another lane: `facts` gives an object fit for JSON, whose names never change once released.
 """
 
-from typing import Any, NamedTuple, TypeAlias, assert_never
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeAlias, assert_never
 
 from heloise.delivery.journal import AttemptEnded, HostTried
 from heloise.delivery.next_hop import NextHopGroup, NoNextHop
@@ -171,6 +172,16 @@ class Faulted(NamedTuple):
 
 
 Entry: TypeAlias = Opened | Answered | Accepted | Ended | Attempted | Commanded | Faulted
+
+
+class Office(Protocol):
+    """Who is told. `now` gives seconds since the epoch."""
+
+    now: Callable[[], float]
+
+    def record(self, entry: Entry) -> None:
+        """Take an entry. Costs next to nothing, never raises, never waits."""
+        ...
 
 
 def _recipient(recipient: Recipient, route: Route) -> Facts:

@@ -2,11 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from heloise.passport.archive import Archive
 from heloise.passport.entries import Facts
 
 _AFTER = {"hold": "held", "release": "waiting", "retry": "waiting", "redirect": "waiting", "remove": "removed"}
+
+
+class Kept(Protocol):
+    """Where passports are."""
+
+    def entries(self, owner: str) -> list[Facts]:
+        """What was told of a message or session, in order. Raises ArchiveFault."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +36,7 @@ class Timeline:
     events: list[Facts]
 
 
-def read(archive: Archive, owner: str) -> Timeline | None:
+def read(archive: Kept, owner: str) -> Timeline | None:
     """The timeline of a message or a session; None when nothing is known of it. Raises ArchiveFault."""
     own = archive.entries(owner)
     if not own:

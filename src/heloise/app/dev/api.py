@@ -19,6 +19,7 @@ from heloise.app.dev.mailhog import MailHog
 from heloise.app.dev.mailpit import Mailpit
 from heloise.app.dev.operation import Operation, number
 from heloise.app.dev.pages import dev_pages
+from heloise.app.dev.passport import DevPassport
 from heloise.app.dev.server import Catching
 from heloise.app.dev.views import DevViews
 from heloise.app.explain_pages import EXPLAINING
@@ -48,7 +49,7 @@ class DevApi:
         explaining = [Operation("GET", path, handle, summary) for path, _, handle, summary in EXPLAINING]
         self._lab = DevLab(running, world)
         pages, inbox = DevViews(running, world, _PATH).operations(), DevInbox(running, world).operations()
-        faults = DevFaults(running).operations()
+        faults = (*DevFaults(running).operations(), *DevPassport(running).operations())
         self.operations = (*self._operations(), *faults, *pages, *inbox, *self._lab.operations(), *explaining)
         operations = [Route(each.method, _PATH + each.path, each.handle) for each in self.operations]
         others = [*Mailpit(running, world, version).routes(), *MailHog(running).routes()]
@@ -189,10 +190,12 @@ class DevApi:
         return as_json(session_json(session))
 
     async def _forget_sessions(self, request: Request, _: Mapping[str, str]) -> Answer:
-        count = len(self._running.sessions.sessions)
+        sessions = self._running.sessions.sessions
+        for session in sessions:
+            self._running.passports.forget(session.session_id)
         self._running.sessions.clear()
         self._running.violations.clear()
-        return as_json({"removed": count})
+        return as_json({"removed": len(sessions)})
 
     async def _violations(self, request: Request, _: Mapping[str, str]) -> Answer:
         return as_json({"violations": [violation_json(each) for each in self._running.violations]})

@@ -32,7 +32,15 @@ from heloise.mail.route import Route, Transport
 from heloise.mail.sink import Refused, Submission
 from heloise.queue.errors import StoreFault
 from heloise.queue.memory import MemoryStore
-from heloise.queue.model import QueuedMessage, QueuedRecipient, QueueStore, Selection
+from heloise.queue.model import (
+    QueuedMessage,
+    QueuedRecipient,
+    QueueStore,
+    RecipientState,
+    Redirection,
+    Selection,
+    Touched,
+)
 from heloise.queue.queue import Queue
 from heloise.queue.sqlite import SqliteStore
 from heloise.smtp import replies
@@ -68,20 +76,23 @@ class RelayOptions:
 
 @dataclass(slots=True, kw_only=True)
 class Released:
-    """One release, and what is known of it. `states` of recipients: "waiting", "relayed", "delivered", "failed" …"""
+    """One release, and what is known of it. `states` of recipients: "waiting", "relayed", "delivered", "failed" …;
+    `due` is when each that waits is tried again, in seconds since the epoch."""
 
     release_id: MessageId
     message_id: MessageId
     released_at: float
     states: dict[str, str]
     replies: dict[str, str] = field(default_factory=dict)
+    due: dict[str, float] = field(default_factory=dict)
     attempts: int = 0
 
     @property
     def shape(self) -> dict[str, Any]:
         """For JSON."""
         recipients = [
-            {"recipient": each, "state": state, "reply": self.replies.get(each)} for each, state in self.states.items()
+            {"recipient": each, "state": state, "reply": self.replies.get(each), "due": self.due.get(each)}
+            for each, state in self.states.items()
         ]
         return {
             "id": self.release_id,
@@ -135,7 +146,7 @@ class Release:
             released_at=now,
             states={str(path).strip("<>"): "waiting" for path in paths},
         )
-        self._book.begin(released)
+        self._book.begin(released, Redirection(route=self._options.route))
         deposit = self._queue.begin(submission)
         await deposit.write(message.octets)
         answer = await deposit.commit(message.facts)
@@ -148,9 +159,12 @@ class Release:
         """Try all that waits now; how many recipients. Raises NotReleased."""
         self._deliverer.forgive()
         try:
-            return await self._queue.retry(Selection(), due=self._world.clock.now())
+            count = await self._queue.retry(Selection(), due=self._world.clock.now())
         except StoreFault as error:
             raise NotReleased(str(error)) from None
+        for each in self._book.releases.values():
+            each.due = dict.fromkeys(each.due, self._world.clock.now())
+        return count
 
     async def remove(self, release_id: str) -> int:
         """Try one no more; how many recipients had it waiting. Raises NotReleased."""
@@ -188,8 +202,9 @@ class _Book:
         self.listener: Callable[[], None] = lambda: None
         self._journal = journal
 
-    def begin(self, released: Released) -> None:
+    def begin(self, released: Released, to: Redirection) -> None:
         self.releases[released.release_id] = released
+        self._journal.commanded("release", [Touched(released.message_id, each) for each in released.states], to)
         if len(self.releases) > REMEMBERED:
             self.releases.popitem(last=False)
 
@@ -215,6 +230,13 @@ class _Book:
         released = self.releases.get(attempt.message.message_id)
         if released is not None:
             released.attempts += 1
+            names = {queued.id: str(queued.recipient.forward_path).strip("<>") for queued, _ in attempt.outcomes}
+            for change in attempt.settlement.changes:
+                if change.state is RecipientState.WAITING:
+                    released.due[names[change.recipient_id]] = change.due
+                else:
+                    released.due.pop(names.get(change.recipient_id, ""), None)
+            self.listener()
         self._journal.attempt_ended(attempt)
 
     def delivery_fault(self, message_id: str, error: Exception) -> None:

@@ -22,6 +22,7 @@ from heloise.inbox.sessions import SessionBook, Telling, Together
 from heloise.inbox.store import InboxFile, InboxKeeper
 from heloise.lint.attending import SessionLint
 from heloise.mail.violation import Violation
+from heloise.passport.memory import MemoryPassports
 from heloise.reception.admission import Admission, AdmissionPolicy, Audience
 from heloise.reception.census import Census
 from heloise.reception.desk import ReceptionDesk
@@ -81,6 +82,7 @@ class Catching:
     sessions: SessionBook
     faults: FaultBook
     violations: list[Violation]
+    passports: MemoryPassports
     lmtp: bool = False
     started_at: float = 0.0
     store: str | None = None
@@ -140,6 +142,9 @@ async def catching(
     inbox = Inbox(retention=options.retention, grouping=options.grouping, now=world.clock.now)
     watch = _Watch(world, options, journal, recorder_for)
     inbox.on_caught(watch.sessions.caught)
+    passports = MemoryPassports(world.clock.now)
+    inbox.on_left(lambda message: passports.forget(message.message_id))
+    journal.keep_passports(passports)
     tls = None if options.certificate is None else ServerTls(certificates=(options.certificate,))
     desk = ReceptionDesk(
         hostname=options.hostname,
@@ -177,6 +182,7 @@ async def catching(
             sessions=watch.sessions,
             faults=watch.faults,
             violations=watch.violations,
+            passports=passports,
             lmtp=options.lmtp,
             started_at=world.clock.now(),
             store=options.store,

@@ -10,7 +10,7 @@ from heloise.app.operator.control import Desk
 from heloise.app.operator.control_desk import ControlError
 from heloise.app.operator.history import History
 from heloise.app.operator.metrics import VERSION
-from heloise.app.operator.telling import event_lines, without_repetition
+from heloise.app.telling import told_json
 from heloise.web.events import server_sent
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json, as_text
 from heloise.web.pages import Page, Pages
@@ -98,7 +98,7 @@ class AdminPages:
             timeline = None
         if timeline is None:
             return as_json({"begun": None, "recipients": {}, "events": []})
-        events = [_event_json(event, again) for event, again in without_repetition(timeline["events"])]
+        events = told_json(timeline["events"])
         return as_json({"begun": timeline["begun"], "recipients": timeline["recipients"], "events": events})
 
     async def _header(self, request: Request, found: Mapping[str, str]) -> Answer:
@@ -106,11 +106,3 @@ class AdminPages:
         if header is None:
             raise HttpProblem(404, f"no message {found['id']} is in the queue")
         return as_text(header)
-
-
-def _event_json(event: dict[str, Any], again: list[dict[str, Any]]) -> dict[str, Any]:
-    lines = [
-        {"topic": topic.strip(), "words": [[words, ""]] if isinstance(words, str) else [list(each) for each in words]}
-        for topic, words in event_lines(event)
-    ]
-    return {"at": event["at"], "event": event["event"], "lines": lines, "again": [each["at"] for each in again]}

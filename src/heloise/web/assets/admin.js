@@ -9,6 +9,7 @@ import { wear } from "./style.js";
 /** Called first by each page. */
 export async function prepare() {
   await wear("operator.css");
+  await wear("timeline.css");
   if (!facts.login) return;
   const leave = h("button", { class: "quiet small", onclick: logOut }, "Log out");
   document.getElementById("corner").prepend(leave);

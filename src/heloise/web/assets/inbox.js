@@ -9,6 +9,7 @@ import { openDialog } from "./keys.js";
 import { live } from "./live.js";
 import { releases } from "./releasing.js";
 import { SessionPane } from "./session.js";
+import { wear } from "./style.js";
 import { welcome } from "./welcome.js";
 import { WindowedList } from "./window.js";
 
@@ -22,6 +23,7 @@ const ONLY = [
 ];
 
 export async function start(frame) {
+  await wear("timeline.css");
   const page = new Inbox(frame);
   await page.begin();
 }

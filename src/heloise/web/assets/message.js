@@ -5,7 +5,9 @@ import { h, icon, show } from "./dom.js";
 import { plural, size, time, wholeTime } from "./format.js";
 import { releasing } from "./releasing.js";
 import { tabs } from "./tabs.js";
+import { dueIn, following, timelineList } from "./timeline.js";
 
+const AGAIN = 2000; // ms between two looks at what becomes of a message
 const SOURCE = 262_144; // octets that are shown
 let favourite = null; // the tab that was chosen last
 let isNarrow = false;
@@ -25,6 +27,7 @@ export async function messageView(id, frame, { gone, linked }) {
     { name: "parts", label: labelled("Parts", files.length), draw: () => partsPanel(path, view) },
     { name: "envelope", label: labelled("Envelope", differences), draw: () => envelopePanel(view) },
     view.outward.length > 0 && { name: "links", label: labelled("Links", view.outward.length), draw: () => linksPanel(view) },
+    { name: "passport", label: "Passport", draw: () => passportPanel(path) },
     view.has_html && { name: "clients", label: "Clients", draw: () => clientsPanel(path, frame) },
   ].filter(Boolean);
 
@@ -55,6 +58,7 @@ export async function messageView(id, frame, { gone, linked }) {
       fact("To", view.to || h("span", { class: "soft" }, "nobody named")),
       fact("Received", h("span", { title: wholeTime(view.received_at) }, time(view.received_at)), h("span", { class: "soft" }, ` · ${size(view.size)}`)),
     ),
+    waiting(path),
     differences > 0 && h("p", { class: "hint-line" }, h("span", { class: "badge later" }, "envelope ≠ header"), ` ${plural(differences, "difference")} between who it was sent to and what its header says`),
   );
   return h("article", { class: "message", "data-id": id }, head, tabs("Views of the message", list, favourite, (name) => (favourite = name)));
@@ -141,6 +145,40 @@ function envelopePanel(view) {
     h("pre", { class: "said" }, parameters.map(([path, more]) => `${path}${more ? ` ${more}` : ""}\n`).join("")),
     h("dl", { class: "facts" }, fact("Client", h("code", {}, view.client), ` as ${view.hello || "nobody"}`), fact("Protocol", view.protocol), fact("Body", view.body_type), fact("Id", h("code", {}, view.id))),
   ];
+}
+
+/** Call `draw(told)` with what is known of the way of a message, again and again while `place` is on the page. */
+async function watch(path, place, draw) {
+  do {
+    try {
+      draw(await get(`${path}/told`));
+    } catch (error) {
+      if (error.status === 404) return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, AGAIN));
+  } while (place.isConnected);
+}
+
+/** When what was released is tried next: said only where something waits. */
+function waiting(path) {
+  const place = h("p", { class: "hint-line waiting", hidden: true });
+  watch(path, place, ({ next }) => {
+    place.hidden = next.length === 0;
+    if (next.length) show(place, h("span", { class: "badge later" }, "released"), ` next try ${next[0].due ? dueIn(next[0].due) : "soon"} for ${next.map(({ who }) => who).join(", ")}`);
+  });
+  return place;
+}
+
+/** What happened to it, from the first connection to its last attempt. */
+function passportPanel(path) {
+  const place = h("div", { class: "passport" }, h("p", { class: "soft" }, "…"));
+  let before = "";
+  watch(path, place, (told) => {
+    const now = JSON.stringify(told);
+    if (now !== before || told.next.length) show(place, following(told.next), told.events.length ? timelineList(told) : h("p", { class: "empty" }, "Nothing is known of its way: it came from a file, or too long ago."));
+    before = now;
+  });
+  return place;
 }
 
 const KINDS = { link: "link", picture: "loaded by it", text: "in the text" };

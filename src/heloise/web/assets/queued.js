@@ -6,6 +6,7 @@ import { h, show } from "./dom.js";
 import { duration, plural, size, time, wholeTime } from "./format.js";
 import { follow } from "./news.js";
 import { cause, reply } from "./replies.js";
+import { timelineList } from "./timeline.js";
 
 const MOST = 200; // recipients that are drawn
 
@@ -97,10 +98,7 @@ export async function start(frame) {
   }
 
   function drawTimeline({ begun, events }) {
-    const since = (at) => (at - begun < 60 ? `${(at - begun).toFixed(3)} s` : duration(at - begun));
-    const word = ([text, kind]) => (kind === "reply" ? reply(text) : kind === "cause" ? cause(text) : h("span", { class: kind }, text));
-    const made = events.map((event) => h("li", { class: event.event }, h("time", { title: wholeTime(event.at) }, since(event.at)), h("div", {}, event.lines.map(({ topic, words }, number) => h("div", { class: number ? "line" : "line first" }, h("span", { class: "topic-name" }, topic), h("span", {}, words.map(word)))), event.again.length > 0 && h("div", { class: "soft" }, `the same ${event.again.length === 1 ? "once more" : `${event.again.length} times more`}, the last at ${time(event.again[event.again.length - 1])}`))));
-    show(timeline, h("header", {}, h("h2", {}, "Passport"), begun && h("span", { class: "soft" }, `from ${wholeTime(begun)}`)), events.length ? h("ol", { class: "timeline" }, made) : nothing("Nothing was written down", "Passports are off, or what happened is told in a moment."));
+    show(timeline, h("header", {}, h("h2", {}, "Passport"), begun && h("span", { class: "soft" }, `from ${wholeTime(begun)}`)), events.length ? timelineList({ begun, events }) : nothing("Nothing was written down", "Passports are off, or what happened is told in a moment."));
   }
 
   if (await look()) follow(() => {

@@ -5,6 +5,7 @@ import { dialogue, dialogueLine } from "./dialogue.js";
 import { h, icon, show } from "./dom.js";
 import { duration, kindOf, plural, time, wholeTime } from "./format.js";
 import { messageView } from "./message.js";
+import { following, timelineList } from "./timeline.js";
 
 const STATES = { open: ["live", "open"], over: ["", "over"], lost: ["no", "connection lost"] };
 
@@ -154,7 +155,7 @@ export class SessionPane {
 
   async #drawMessage() {
     const { message } = this;
-    if (message === null) return show(this.beside, this.#noMail());
+    if (message === null) return show(this.beside, ...[this.#noMail()].flat());
     try {
       const drawn = await messageView(message, this.frame, { linked: this.linked, gone: () => this.#forgotten() });
       if (message === this.message) show(this.beside, drawn);
@@ -176,6 +177,18 @@ export class SessionPane {
     const { session } = this;
     const no = session?.transcript.find((line) => line.code >= 400);
     if (session?.state === "open") return h("p", { class: "empty" }, "No mail yet; the session goes on.");
-    return h("div", { class: "empty" }, h("p", {}, "This session brought no mail."), no && h("p", { class: "soft" }, "The first no: ", h("code", {}, no.text.split("\n")[0]), ". Click it in the dialogue to see why."));
+    const way = h("div", { class: "passport" });
+    if (session) this.#drawWay(way, session.id);
+    return [h("div", { class: "empty" }, h("p", {}, "This session brought no mail."), no && h("p", { class: "soft" }, "The first no: ", h("code", {}, no.text.split("\n")[0]), ". Click it in the dialogue to see why.")), way];
+  }
+
+  /** What happened in a session that brought no mail, and when it is tried again. */
+  async #drawWay(place, id) {
+    try {
+      const told = await get(`/sessions/${encodeURIComponent(id)}/told`);
+      show(place, following(told.next, this.stepTo), told.events.length > 0 && timelineList(told));
+    } catch (error) {
+      if (error.status !== 404) this.frame.problem(error);
+    }
   }
 }

@@ -41,6 +41,26 @@ def _timeless(event: Json) -> str:
     return json.dumps({**event, "at": None, "begun": None, "outcomes": outcomes})
 
 
+def told_json(events: Sequence[Json]) -> list[Json]:
+    """The events in words, for pages; those that repeat one are its `again`."""
+    return [
+        {
+            "at": event["at"],
+            "event": event["event"],
+            "lines": _lines_json(event),
+            "again": [each["at"] for each in again],
+        }
+        for event, again in without_repetition(events)
+    ]
+
+
+def _lines_json(event: Json) -> list[Json]:
+    return [
+        {"topic": topic.strip(), "words": [[words, ""]] if isinstance(words, str) else [list(each) for each in words]}
+        for topic, words in event_lines(event)
+    ]
+
+
 def since(seconds: float) -> str:
     """The time since the beginning: exact as long as that is short."""
     if seconds < 60:
