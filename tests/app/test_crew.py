@@ -17,6 +17,8 @@ from heloise.delivery.allowance import Bounds
 from heloise.delivery.rate import Rate
 from tests.serving import Served, served, start
 
+pytestmark = pytest.mark.slow  # each test starts servers of its own
+
 CONFIGURATION = """\
 hostname = "mx.test"
 state = "state"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import pytest
 
 from heloise.app.desk import RequestPolicies, ServerDesk
 from heloise.mail.route import Route
@@ -111,6 +112,7 @@ async def traced_etrn(house: House, kind: str, node: str) -> tuple[str, Traced, 
     return str(reply), traced, sum(connection.total_changes() for connection in house.connections) - before
 
 
+@pytest.mark.slow
 def test_etrn_for_one_of_ten_thousand_destinations_touches_only_its_messages(tmp_path: Path) -> None:
     figures: dict[int, tuple[int, int]] = {}
 

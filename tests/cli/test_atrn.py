@@ -9,6 +9,8 @@ import pytest
 
 from tests.serving import PROGRAM, Served, start
 
+pytestmark = pytest.mark.slow  # each test starts servers of its own
+
 PROVIDER = """\
 hostname = "provider.test"
 state = "{state}"

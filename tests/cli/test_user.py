@@ -82,6 +82,7 @@ def test_a_file_that_others_may_read_is_told_of(file: Path) -> None:
     assert "chmod 600" in run(file, "list").output
 
 
+@pytest.mark.slow
 def test_smtplib_comes_in_and_no_secret_is_in_the_log_or_on_the_disk(file: Path, tmp_path: Path) -> None:
     run(file, "add", "bob", "--password-stdin", said="sesame\n")
     log = tmp_path / "log"

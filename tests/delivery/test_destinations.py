@@ -88,6 +88,7 @@ def crowd_of(messages: int) -> None:
     run_simulated(run)
 
 
+@pytest.mark.slow
 def test_a_thousand_messages_for_dead_and_slow_sites_do_not_hold_up_one_for_a_live_one() -> None:
     crowd_of(1000)
 
@@ -276,6 +277,7 @@ def test_a_busy_host_spends_no_retries_of_those_that_wait_behind_the_first() -> 
     in_a_house(scenario)
 
 
+@pytest.mark.slow
 def test_a_message_behind_a_slow_destination_is_warned_of_and_given_up_in_time() -> None:
     async def scenario(house: House) -> None:
         await open_provider(house.simulation, "big.test", "192.0.2.9")

@@ -139,6 +139,7 @@ def test_a_deliverer_that_forgets_to_settle_delivers_twice(monkeypatch: pytest.M
     assert "doubled" in laws_broken(FAIR, "doubled")
 
 
+@pytest.mark.slow
 def test_a_server_that_forgets_a_message_at_the_stop_loses_mail() -> None:
     class Forgetful(MailServer):
         async def stop(self) -> None:

@@ -23,6 +23,7 @@ def test_a_seed_run_twice_does_the_same_to_the_last_octet() -> None:
     assert run_seed(3) == run_seed(3)
 
 
+@pytest.mark.slow
 def test_a_seed_does_the_same_in_another_process_whose_hashes_differ() -> None:
     command = [sys.executable, "-c", "from tests.sim.scenario import run_seed; print(run_seed(3))"]
     path = os.pathsep.join(filter(None, sys.path))
