@@ -169,17 +169,19 @@ async def endless_recipients(port: int, count: int, codes: Counter[str]) -> None
 
 
 async def memory_bombs(port: int, count: int, codes: Counter[str]) -> None:
-    """Messages of a few megabytes, sent and never ended, and then some more of it."""
+    """Messages of a few megabytes, sent and never ended, and then some more of it, from as many addresses as it takes
+    to have all of them at once."""
+    from_where = addresses(max(1, count // 75))
 
     async def one(number: int) -> None:
-        attacker = Attacker(port, codes)
-        await attacker.connect()
-        await _begin(attacker)
-        line = b"X-Bomb-%d: " % number + b"x" * 900 + b"\r\n"
-        for _ in range(64):
-            attacker.write(line * 64)
-            if not await attacker.drain():
-                break
+        attacker = Attacker(port, codes, from_where(number))
+        if (await attacker.connect())[:3] == "220":
+            await _begin(attacker)
+            line = b"X-Bomb-%d: " % number + b"x" * 900 + b"\r\n"
+            for _ in range(64):
+                attacker.write(line * 64)
+                if not await attacker.drain():
+                    break
         attacker.leave()
 
     await asyncio.gather(*[one(number) for number in range(count)])

@@ -391,10 +391,15 @@ def test_contents_of_every_size_go_through(tmp_path: Path, size: int) -> None:
         await queue.settle(settlement(lease.message, RecipientState.DELIVERED))
         assert list(spool.iterdir()) == [], "the file goes with the message"
         queue.stop_leasing()
+        alone = queue.crowd.at_once
         for name, remove in (("B", True), ("C", False)):
             deposit = queue.begin(new_message(name).submission)
             await deposit.write(b"x" * 400_000)
             await deposit.commit(ContentFacts(size=400_000)) if remove else await deposit.abort()
+            await deposit.abort()
+        for _ in range(64):
+            queue.crowd.enter()
+        assert queue.crowd.at_once == alone, "nobody was left in the crowd"
         assert await queue.remove(Selection()) == 1
         assert list(spool.iterdir()) == []
         await queue.close()
@@ -416,6 +421,27 @@ def test_orphans_are_swept_at_open(tmp_path: Path) -> None:
                 (tmp_path / "spool" / "orphan").write_bytes(b"left by a crash")
             await queue.close()
         assert [path.name for path in (tmp_path / "spool").iterdir()] == ["A"]
+
+    asyncio.run(main())
+
+
+def test_of_many_large_contents_less_waits_in_memory_and_nothing_is_lost(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = real_world()
+        store = SqliteStore(str(tmp_path), world)
+        queue = Queue(store, world, spool_directory=store.spool_directory)
+        await queue.open()
+        deposits = [queue.begin(new_message(f"M{number}").submission) for number in range(300)]
+        octets = b"x" * 90_000
+        for deposit in deposits:
+            await deposit.write(octets)
+        written = sum(path.stat().st_size for path in (tmp_path / "spool").iterdir())
+        assert 300 * len(octets) - written < 17 << 20
+        for deposit in deposits[1:]:
+            await deposit.abort()
+        await deposits[0].commit(ContentFacts(size=len(octets)))
+        assert (tmp_path / "spool" / "M0").read_bytes() == octets
+        await queue.close()
 
     asyncio.run(main())
 

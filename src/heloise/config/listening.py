@@ -160,10 +160,10 @@ class Limits:
     deliver_by_minimum: Seconds = Seconds(_SESSION.deliver_by_minimum)
     """The least time to deliver a message in that a client may give by BY with R (RFC 2852); less gets 555."""
 
-    memory: Octets = Octets(0)
-    """With more memory than this (resident, all processes together) new sessions get 421 and new messages 452; 0 for no
-    budget. What sessions take at most follows from `connections`: some 20 KiB each, up to 200 within a message, and 600
-    where a client sends faster than is taken in."""
+    memory: Octets | None = None
+    """With more memory than this (resident, all processes together) new sessions get 421 and new messages 452. Without
+    it, half of what the machine has, or of what the server's control group (systemd, a container) may have; 0 for no
+    budget. What sessions take at most follows from `connections`: some 20 KiB each, and up to 100 within a message."""
 
     minimum_free: Octets = Octets(100 << 20)
     """New mail gets 452 4.3.1 while the disk of the queue has less room than this."""

@@ -9,7 +9,7 @@ from heloise.mail.reply import Reply
 from heloise.mail.sink import Companion, Refused, SinkAnswer, Submission, Taken
 from heloise.queue.errors import StoreFault, StoreFull
 from heloise.queue.model import NewMessage
-from heloise.queue.spool import ROW_LIMIT, SpoolContent, SpoolWriter
+from heloise.queue.spool import ROW_LIMIT, Crowd, SpoolContent, SpoolWriter
 from heloise.smtp import replies
 from heloise.world import World
 
@@ -17,7 +17,9 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Keeper(Protocol):
-    """Takes the message over when it is complete."""
+    """Takes the message over when it is complete. In its `crowd` are those that are no row."""
+
+    crowd: Crowd
 
     def room_for(self, size: int) -> Reply | None:
         """None when a message of `size` octets can be taken, else the refusal."""
@@ -126,7 +128,7 @@ class QueueDeposit:
 
     async def _move_to_spool(self, directory: str) -> None:
         world, name = self._world, str(self._submission.message_id)
-        self._spool = SpoolWriter(world.files, world.blocking, directory, name)
+        self._spool = SpoolWriter(world.files, world.blocking, directory, name, self._keeper.crowd)
         octets = b"".join(self._chunks)
         self._chunks.clear()
         await self._write_spool(self._spool, octets)

@@ -33,6 +33,7 @@ from heloise.queue.model import (
     first_due,
     tell_nobody,
 )
+from heloise.queue.spool import Crowd
 from heloise.queue.watch import Watch
 from heloise.smtp import replies
 from heloise.world import World
@@ -60,6 +61,7 @@ class Queue:
         self._store = store
         self._world = world
         self._spool_directory = spool_directory
+        self.crowd = Crowd()
         self._options = options if options is not None else QueueOptions()
         self._handover: deque[Lease] = deque()
         self._handover_octets = 0

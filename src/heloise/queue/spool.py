@@ -8,12 +8,40 @@ from heloise.world import Blocking, File, Files
 
 ROW_LIMIT = 65536  # octets; a larger content is a file (measured: rows win below, files by far above)
 _WRITE_AT_ONCE = 4 * CHUNK
+_LEAST_AT_ONCE = CHUNK // 4
+_WAITING_TOGETHER = 16 << 20
+
+
+class Crowd:
+    """The contents that are on their way into files, and how much of each may wait in memory.
+
+    It is less when they are many, so thousands of senders who never come to an end take hardly more than a hundred do.
+    """
+
+    def __init__(self) -> None:
+        self._present = 0
+        self.at_once = _WRITE_AT_ONCE
+
+    def enter(self) -> None:
+        """One more."""
+        self._present += 1
+        self._share()
+
+    def leave(self) -> None:
+        """One less."""
+        self._present -= 1
+        self._share()
+
+    def _share(self) -> None:
+        self.at_once = min(max(_WAITING_TOGETHER // max(self._present, 1), _LEAST_AT_ONCE), _WRITE_AT_ONCE)
 
 
 class SpoolWriter:
-    """Writes one content. Every method may raise OSError."""
+    """Writes one content, in a `crowd` of others. Every method may raise OSError."""
 
-    def __init__(self, files: Files, blocking: Blocking, directory: str, name: str) -> None:
+    def __init__(self, files: Files, blocking: Blocking, directory: str, name: str, crowd: Crowd | None = None) -> None:
+        self._crowd: Crowd | None = Crowd() if crowd is None else crowd
+        self._crowd.enter()
         self._files = files
         self._blocking = blocking
         self._directory = directory
@@ -32,7 +60,7 @@ class SpoolWriter:
         """Append octets; they reach the file in larger pieces."""
         self._waiting.append(octets)
         self._size += len(octets)
-        if self._size >= _WRITE_AT_ONCE:
+        if self._crowd is None or self._size >= self._crowd.at_once:
             waiting, self._waiting, self._size = self._waiting, [], 0
             await self._blocking.run(self._flush, waiting)
 
@@ -42,13 +70,20 @@ class SpoolWriter:
         So are the other names that the file has from then on. Each is removed by itself; the last one takes the
         content along.
         """
+        self._leave()
         waiting, self._waiting, self._size = self._waiting, [], 0
         await self._blocking.run(self._finish, waiting, more_names)
 
     async def discard(self) -> None:
         """Remove the file under all its names, if there is one."""
+        self._leave()
         self._waiting.clear()
         await self._blocking.run(self._discard)
+
+    def _leave(self) -> None:
+        crowd, self._crowd = self._crowd, None
+        if crowd is not None:
+            crowd.leave()
 
     def _flush(self, waiting: list[bytes]) -> None:
         with self._turn:

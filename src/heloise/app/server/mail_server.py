@@ -42,7 +42,7 @@ from heloise.app.server.failing import Faults
 from heloise.app.server.health import health
 from heloise.app.server.part import ALONE, Part, orphaned_shards, shard_directory
 from heloise.app.server.recording import SessionTape
-from heloise.app.server.resources import Budgets, ResourceWatch, descriptors_allowed
+from heloise.app.server.resources import Budgets, ResourceWatch, descriptors_allowed, memory_allowed
 from heloise.app.server.retiring import when_all_are_empty
 from heloise.app.server.stopping import close_doors
 from heloise.config.encrypting import ListenerTls
@@ -66,7 +66,7 @@ from heloise.reception.pressure import Pressure
 from heloise.smtp.registry import Registry, discover
 from heloise.smtp.transaction import ClientOptions
 from heloise.smtp.transcript import Recorder, Transcript
-from heloise.world import AnyEndpoint, Listening, World
+from heloise.world import AnyEndpoint, Files, Listening, World
 
 _OPEN_TRIES, _OPEN_PAUSE = 50, 0.1  # seconds between two
 STOP_PATIENCE = 30.0  # seconds that sessions and attempts get to end by themselves
@@ -139,7 +139,7 @@ class MailServer:
         self._census = Census(**census_limits(configuration, part))
         self._allow_networks(configuration)
         self._pressure = Pressure()
-        self._resources = ResourceWatch(budgets(configuration, part), self._pressure, world, journal)
+        self._resources = ResourceWatch(budgets(configuration, part, world.files), self._pressure, world, journal)
         self._entrances = Entrances(world.network, self._door, has_unix_sockets=part.is_first)
         self._running = _Running()
 
@@ -309,7 +309,7 @@ class MailServer:
         self._greylist.times = greylist_times(configuration)
         self._faults.use(configuration)
         self._tape.use(configuration, part.share(configuration.recording.sessions))
-        self._resources.budgets = budgets(configuration, part)
+        self._resources.budgets = budgets(configuration, part, self._world.files)
         for queue, deliverer in [(self.queue, self.deliverer), *self._adopted]:
             queue.keep_free(configuration.limits.minimum_free)
             doors = delivery_doors(configuration, self._world, self._registry, regime.mailboxes, self._background)
@@ -480,11 +480,12 @@ class CensusLimits(TypedDict):
     per_client_rule: Rule | None
 
 
-def budgets(configuration: Configuration, part: Part) -> Budgets:
-    """What this process may have."""
+def budgets(configuration: Configuration, part: Part, files: Files) -> Budgets:
+    """What this process may have. Blocks, for moments."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    memory = configuration.limits.memory
     return Budgets(
-        memory=part.share(configuration.limits.memory),
+        memory=part.share(memory_allowed(files) if memory is None else memory),
         descriptors=0 if limit == resource.RLIM_INFINITY else descriptors_allowed(limit),
         memory_rule=configuration.rule("limits", "memory"),
     )

@@ -3,6 +3,7 @@
 What the system tells of a process is read from /proc; where there is none, nothing is said.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from heloise.app.configured.watching import Watch, read_text
@@ -15,6 +16,12 @@ from heloise.world import Blocking, Files, World
 _STATM = "/proc/self/statm"
 _PAGE = 4096
 _RELIEVED_AT = 0.9  # of a budget: below it new clients are let in again
+_MACHINE = "/proc/meminfo"
+_GROUPS = "/proc/self/cgroup"
+_GROUP_LIMITS = {  # by the name of the controller: version 2 has one tree for all
+    "": "/sys/fs/cgroup{}/memory.max",
+    "memory": "/sys/fs/cgroup/memory{}/memory.limit_in_bytes",
+}
 _LEAST_LEFT = 64  # descriptors for the queue, deliveries and name servers
 
 
@@ -40,6 +47,43 @@ def judge(used: int, files: int, budgets: Budgets, *, pressed: bool) -> Cause | 
     if budgets.descriptors and files > budgets.descriptors * share:
         return causes.BUDGET_DESCRIPTORS.because(used=files, budget=budgets.descriptors)
     return None
+
+
+def memory_allowed(files: Files) -> int:
+    """Octets of memory that this program may have where nobody has said so: half of what there is for it; 0 where that
+    can not be known. Blocks."""
+    found = [size for size in (_memory_of_machine(files), *_memory_of_groups(files)) if size]
+    return min(found) // 2 if found else 0
+
+
+def _memory_of_machine(files: Files) -> int:
+    for line in _lines(files, _MACHINE):
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _memory_of_groups(files: Files) -> Iterator[int]:
+    """Of the control group we are in, and of those around it."""
+    for line in _lines(files, _GROUPS):
+        _, controller, path = line.split(":", 2)
+        if controller not in _GROUP_LIMITS:
+            continue
+        path = path.rstrip("/")
+        while True:
+            for text in _lines(files, _GROUP_LIMITS[controller].format(path)):
+                if text.isdecimal():  # else it is "max"
+                    yield int(text)
+            if not path:
+                break
+            path = path.rpartition("/")[0]
+
+
+def _lines(files: Files, path: str) -> list[str]:
+    try:
+        return read_text(files, path).splitlines() if files.exists(path) else []
+    except (OSError, ValueError):
+        return []
 
 
 class ResourceWatch:
