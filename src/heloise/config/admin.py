@@ -1,16 +1,8 @@
 """The section `[admin]`: HTTP for operators and their programs."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from heloise.config.errors import Problem
 from heloise.world.network import AnyEndpoint, Endpoint
-
-if TYPE_CHECKING:
-    from heloise.config.schema import Configuration
-
-SHORTEST_TOKEN = 16  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +25,3 @@ def is_open(admin: Admin) -> bool:
     return isinstance(address, Endpoint) and not (
         address.host.startswith("127.") or address.host in ("::1", "localhost")
     )
-
-
-def admin_listener(draft: "Configuration") -> Iterator[Problem]:
-    """Nobody administers a server from elsewhere without a token."""
-    admin = draft.admin
-    place = draft.places.nearest("admin", "token" if admin.token is not None else "address")
-    if admin.token is not None and len(admin.token) < SHORTEST_TOKEN:
-        hint = "`openssl rand -hex 16` makes one"
-        text = f"token has fewer than {SHORTEST_TOKEN} characters, and could be guessed"
-        yield Problem(rule=place, section="admin", text=text, hint=hint)
-    elif admin.token is None and is_open(admin):
-        text = f"{admin.address} can be reached from other machines, so there has to be a token"
-        yield Problem(rule=place, section="admin", text=text, hint='write token = "…"')

@@ -21,7 +21,7 @@ from heloise.config import (
     onward,
     role_checks,
 )
-from heloise.config.admin import admin_listener
+from heloise.config.admin_checks import admin_listener
 from heloise.config.credential_checks import check_credentials
 from heloise.config.errors import Problem, did_you_mean
 from heloise.config.kinds import read_route_domain
