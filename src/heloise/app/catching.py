@@ -1,14 +1,17 @@
 """What `heloise dev` does with recipients and names: takes everything, catches it, sends nothing anywhere."""
 
+from typing import Final
+
 from heloise.mail import causes
+from heloise.mail.cause import Cause
 from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply
 from heloise.mail.route import Route, Transport
 from heloise.routing.router import Accepted, Routing
 from heloise.smtp import replies
 
-CATCH = Route(Transport.CATCH, "")
-_CATCH = str(CATCH)
+CATCH: Final = Route(Transport.CATCH, "")
+_CATCH: Final = str(CATCH)
 
 
 class CatchingRouter:
@@ -16,7 +19,7 @@ class CatchingRouter:
 
     async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
         """See `heloise.reception.desk.RecipientRouter`."""
-        cause = causes.RECIPIENT_ACCEPTED.because(recipient=path, route=_CATCH)
+        cause = Cause(kind=causes.RECIPIENT_ACCEPTED, inputs=(("recipient", str(path)), ("route", _CATCH)))
         return Accepted(reply=replies.RECIPIENT_OK.with_cause(cause), expansions=((path, CATCH),))
 
 

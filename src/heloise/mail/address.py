@@ -75,11 +75,14 @@ class Mailbox:
     domain: str
     is_ascii: bool = field(init=False, repr=False)
     """False when the address can be sent only under SMTPUTF8. RFC 6531 §3.2."""
+    _text: str = field(init=False, repr=False)
+    """As it is written: asked for several times, by causes, trace, queue and log."""
 
     def __post_init__(self) -> None:
         _check_local_part(self.local_part)
         check_domain(self.domain)
         object.__setattr__(self, "is_ascii", self.local_part.isascii() and self.domain.isascii())
+        object.__setattr__(self, "_text", f"{_written(self.local_part)}@{self.domain}")
 
     @classmethod
     def parse(cls, octets: bytes) -> "Mailbox":
@@ -119,11 +122,11 @@ class Mailbox:
         return hash(self.key)
 
     def __str__(self) -> str:
-        return f"{_written(self.local_part)}@{self.domain}"
+        return self._text
 
     def encode(self) -> bytes:
         """The wire form, with as little quoting as there can be. RFC 5321 §4.1.2."""
-        return str(self).encode()
+        return self._text.encode()
 
 
 @lru_cache(maxsize=4096)

@@ -6,12 +6,13 @@ This is what the queue keeps: ESMTP itself, so that a new extension never change
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from heloise.mail.path import ForwardPath, ReversePath
 from heloise.mail.xtext import encode_xtext
 
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
+_QUOTE: Final = 0x22
 _VALUE = re.compile(r"[^\x00-\x20=\x7f]+")
 
 
@@ -156,7 +157,7 @@ def split_path(octets: bytes) -> tuple[bytes, bytes]:
     if not octets.startswith(b"<"):
         raise ValueError("a path starts with <")
     end = octets.find(b">")
-    if b'"' in octets[:end]:
+    if _QUOTE in octets[:end]:  # a number: for octets Python first tries, and fails, to make one
         end = _end_of_quoted_path(octets)
     if end < 0:
         raise ValueError("a path ends with >")

@@ -1,11 +1,11 @@
 """Message ids: short, sortable by time, unique across machines by chance. They are what an operator types."""
 
-from typing import NewType
+from typing import Final, NewType
 
 MessageId = NewType("MessageId", str)
 
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
-_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
+_PAIRS: Final = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def new_message_id(now: float, octets: bytes) -> MessageId:

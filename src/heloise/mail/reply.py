@@ -6,11 +6,12 @@ kept as constants cost nothing to say.
 
 import re
 from dataclasses import dataclass, field
+from typing import Final
 
 from heloise.mail.cause import Cause
 from heloise.mail.status import EnhancedStatus, Severity
 
-_SEVERITIES = tuple(Severity)  # in the order of the first digit
+_SEVERITIES: Final = tuple(Severity)  # in the order of the first digit
 _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 MAXIMUM_REPLY_LINE = 512  # RFC 5321 §4.5.3.1.5: octets, with code and CRLF
 

@@ -7,7 +7,8 @@ of their own (DATA, VRFY, and the verbs that extensions add) are `Plain`: a verb
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 from heloise.mail.address import check_domain
 from heloise.mail.envelope import NO_PARAMETERS, Parameters, RepeatedParameterError, split_path
@@ -115,11 +116,14 @@ class Plain:
 
 Command: TypeAlias = Hello | Mail | Rcpt | Bdat | Plain
 
-_VERB = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,31}")
-_CHUNK = re.compile(rb"(\d{1,20})(?:[ ]+(LAST))?", re.IGNORECASE)
-_CR, _LF = 13, 10
-_BARE = {verb.encode(): Plain(verb) for verb in ("DATA", "RSET", "NOOP", "QUIT")}  # as nearly all write them
-_HELLO_VERBS = {b"EHLO": Verb.EHLO, b"HELO": Verb.HELO, b"LHLO": Verb.LHLO}
+_VERB: Final = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,31}")
+_CHUNK: Final = re.compile(rb"(\d{1,20})(?:[ ]+(LAST))?", re.IGNORECASE)
+_CR: Final = 13
+_LF: Final = 10
+_GT: Final = 62
+_SHORT: Final = 128  # octets of a line whose path is remembered
+_BARE: Final = {verb.encode(): Plain(verb) for verb in ("DATA", "RSET", "NOOP", "QUIT")}  # as nearly all write them
+_HELLO_VERBS: Final = {b"EHLO": Verb.EHLO, b"HELO": Verb.HELO, b"LHLO": Verb.LHLO}
 
 
 def parse_command(line: bytes) -> Command | Reply:
@@ -128,6 +132,8 @@ def parse_command(line: bytes) -> Command | Reply:
         return replies.LINE_ENDING
     if (bare := _BARE.get(line)) is not None:
         return bare
+    if len(line) <= _SHORT and (usual := _usual(line)) is not None:
+        return usual
     verb, _, argument = line.partition(b" ")
     verb = verb.upper()
     argument = argument.strip(b" \t")  # RFC 5321 §4.1.1: trailing blanks are tolerated
@@ -147,6 +153,37 @@ def parse_command(line: bytes) -> Command | Reply:
         return replies.COMMAND_SYNTAX
 
 
+def _usual(line: bytes) -> Mail | Rcpt | None:
+    """MAIL or RCPT as they are mostly written: in capitals, without a blank, without parameters."""
+    if line[:9] == b"RCPT TO:<" and line[-1] == _GT:
+        forward_path = _forward_path(line[8:])
+        return None if forward_path is None else Rcpt(forward_path)
+    if line[:11] == b"MAIL FROM:<" and line[-1] == _GT:
+        reverse_path = _reverse_path(line[10:])
+        return None if reverse_path is None else Mail(reverse_path)
+    return None
+
+
+# The same people write again and again, and nobody changes a path that was read.
+@lru_cache(maxsize=4096)
+def _forward_path(octets: bytes) -> ForwardPath | None:
+    """`octets` as a path, when that and nothing else is in it."""
+    try:
+        path, parameters = split_path(octets)
+        return None if parameters else ForwardPath.parse(path)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _reverse_path(octets: bytes) -> ReversePath | None:
+    try:
+        path, parameters = split_path(octets)
+        return None if parameters else ReversePath.parse(path)
+    except ValueError:
+        return None
+
+
 def _parse_hello(verb: Verb, argument: bytes) -> Command | Reply:
     try:
         return Hello(verb, check_domain(argument.decode("utf-8")))
@@ -160,7 +197,8 @@ def _parse_mail(argument: bytes) -> Command | Reply:
     try:
         # RFC 5321 §3.3 has no blank after the colon; tolerate it in reading, as every peer does.
         path, parameters = split_path(argument[5:].lstrip(b" "))
-        reverse_path = ReversePath.parse(path)
+        known = _reverse_path(path) if len(path) <= _SHORT else None
+        reverse_path = ReversePath.parse(path) if known is None else known
     except ValueError as error:
         return replies.bad_reverse_path(str(error))
     found = _parse_parameters(parameters)
@@ -172,7 +210,8 @@ def _parse_rcpt(argument: bytes) -> Command | Reply:
         return replies.syntax("RCPT TO:<forward-path>")
     try:
         path, parameters = split_path(argument[3:].lstrip(b" "))
-        forward_path = ForwardPath.parse(path)
+        known = _forward_path(path) if len(path) <= _SHORT else None
+        forward_path = ForwardPath.parse(path) if known is None else known
     except ValueError as error:
         return replies.bad_forward_path(str(error))
     found = _parse_parameters(parameters)

@@ -2,8 +2,10 @@
 
 Only CRLF . CRLF ends the data; whatever else looks like it (LF.LF, CR.CR, CRLF.LF …) is content, and bare CR or LF in
 content makes the message refused at its real end, which keeps the session in step. Linear time: each octet is looked
-at by `find`, `split`, `count` and `replace` only. Knows nothing of sessions.
+at by `partition`, `replace` and the like only. Knows nothing of sessions.
 """
+
+from typing import Final
 
 from heloise.mail import causes
 from heloise.mail.content import ContentFacts
@@ -11,9 +13,10 @@ from heloise.mail.reply import Reply
 from heloise.smtp import replies
 from heloise.smtp.limits import NO_RULES, Rules, SessionLimits
 
-_END = b"\r\n.\r\n"
-_CR = 13
-_RECEIVED = b"\nreceived:"
+_END: Final = b"\r\n.\r\n"
+_CR: Final = 13
+_LF: Final = 10
+_RECEIVED: Final = b"\nreceived:"
 
 
 class TextDecoder:
@@ -27,9 +30,9 @@ class TextDecoder:
     def feed(self, octets: bytes) -> tuple[bytes, bytes | None]:
         """The content in `octets` and, when the data has ended, what came after it (else None)."""
         octets = self._pending + octets
-        end = octets.find(_END)
-        if end >= 0:
-            return self._plain(octets[: end + 2]), octets[end + 5 :]
+        text, end, rest = octets.partition(_END)
+        if end:
+            return self._plain(text + b"\r\n"), rest
         # An end that has begun starts with a CR in the last four octets. A cut before a CR can split neither CRLF
         # nor the dot of the line before.
         cut = octets.find(b"\r", max(0, len(octets) - 4))
@@ -46,12 +49,6 @@ class TextDecoder:
         return plain
 
 
-def _received_fields(lines: bytes) -> int:
-    """How many Received fields begin in these lines of a header, in any case."""
-    lower = lines.lower()
-    return lower.count(_RECEIVED) + lower.startswith(_RECEIVED[1:])
-
-
 class ContentGauge:
     """Measures content as it passes: size, eighth bit, line endings, endless lines, Received fields."""
 
@@ -59,7 +56,8 @@ class ContentGauge:
         self._limits = limits
         self._after_cr = False
         self._line = 0  # octets since the last LF
-        self._header: bytes | None = b""  # the line that was not ended yet; None after the header
+        # The LF before the line that was not ended yet, and that line; None after the header. One is before the first.
+        self._header: bytes | None = b"\n"
         self.size = 0
         self.eight_bit = False
         self.bare_ending = False
@@ -71,45 +69,41 @@ class ContentGauge:
         self.size += len(octets)
         if not octets.isascii():
             self.eight_bit = True
-        self._check_lines(octets)
+        if octets:
+            self._check_lines(octets)
         if self._header is not None:
-            self._search_header(octets, self._header)
+            self._search_header(self._header + octets)
         return not self._limits.message_size or self.size <= self._limits.message_size
 
     def _check_lines(self, octets: bytes) -> None:
-        # Cut at LF, which is faster than to search for CRLF: each line but the last has to end with CR.
-        lines = octets.split(b"\n")
-        pairs, line = 0, b""
-        for line in lines:
-            if line and line[-1] == _CR:
-                pairs += 1
         if self._line + len(octets) > self._limits.text_line:  # else no line can be too long
+            lines = octets.split(b"\n")
             longest = max(self._line + len(lines[0]), *map(len, lines))
             self.endless_line = self.endless_line or longest > self._limits.text_line
-        self._line = len(line) if len(lines) > 1 else self._line + len(line)
-        cr = octets.count(b"\r")
-        if self._after_cr:
-            cr += 1
-            pairs += len(lines) > 1 and not lines[0]
-        if octets:
-            self._after_cr = line.endswith(b"\r")
+        if octets[-1] == _LF:
+            self._line = 0
+        else:
+            end = octets.rfind(b"\n")
+            self._line = len(octets) - end - 1 if end >= 0 else self._line + len(octets)
+        if self._after_cr and octets[0] == _LF:
+            octets = octets[1:]
+        elif self._after_cr:
+            self.bare_ending = True
+        self._after_cr = octets[-1:] == b"\r"
         if self._after_cr:  # of a pair, perhaps, whose LF is still to come
-            cr -= 1
-            pairs -= line.endswith(b"\r")
-        if len(lines) - 1 != pairs or cr != pairs:
+            octets = octets[:-1]
+        # To look for one octet is so much faster than to count any that all pairs are taken out before.
+        rest = octets.replace(b"\r\n", b"")
+        if _LF in rest or _CR in rest:
             self.bare_ending = True
 
-    def _search_header(self, octets: bytes, started: bytes) -> None:
-        """Count Received fields up to the empty line that ends the header. RFC 5321 §6.3."""
-        header = started + octets
-        end = -1 if header.startswith(b"\r\n") else header.find(b"\n\r\n")
-        if end >= 0 or header.startswith(b"\r\n"):
-            self.received_fields += _received_fields(header[: end + 1])
-            self._header = None
-            return
-        rest = header.rfind(b"\n") + 1
-        self.received_fields += _received_fields(header[:rest])
-        self._header = header[rest : rest + 64]  # the start of a line, as much as tells which field it is
+    def _search_header(self, header: bytes) -> None:
+        """Count Received fields, in any case, up to the empty line that ends the header. RFC 5321 §6.3."""
+        end = header.find(b"\n\r\n")
+        last = end if end >= 0 else header.rfind(b"\n")
+        self.received_fields += header[: last + 1].lower().count(_RECEIVED)
+        # Of a line that goes on its start is kept, as much as tells which field it is.
+        self._header = None if end >= 0 else header[last : last + 64]
 
     def facts(self) -> ContentFacts:
         """What was seen."""

@@ -143,7 +143,7 @@ class Extension:
 
     Server: `advertise` gives the EHLO line or None; `mail_keywords` and `rcpt_keywords` name the parameters it adds,
     `check_mail` and `check_rcpt` object to wrong ones and are called for every MAIL and RCPT while it is permitted;
-    `check_use` is called only for a MAIL with one of `mail_keywords`.
+    `check_use` is called only for a MAIL with one of `mail_keywords`, for each of them.
     Client: `mail_arguments` and `rcpt_arguments` get the offer (the text after the keyword in the peer's EHLO answer)
     and give the parameters to send; `downgrade` says what to do when the peer has no such offer.
     Queue: `hints` of an envelope that is taken now (seconds since the epoch); `after` gives the envelope as it goes on

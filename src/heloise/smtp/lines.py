@@ -4,10 +4,13 @@ A line that is too long, or that has a bare LF, is answered once, at the moment 
 swallowed up to its CRLF: what stands in it is never taken for another command. Knows nothing of sessions.
 """
 
+from typing import Final
+
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
 
-LONGEST_RESPONSE = 12288  # octets, RFC 4954 §4
+_CR: Final = 13
+LONGEST_RESPONSE: Final = 12288  # octets, RFC 4954 §4
 
 
 class InputBuffer:
@@ -58,7 +61,7 @@ class InputBuffer:
         octets, place = self._octets, self._place
         end = octets.find(b"\n", place)
         stop = end if end >= 0 else len(octets)
-        complete = octets.endswith(b"\r", place, stop)
+        complete = stop > place and octets[stop - 1] == _CR
         # Length first, and without the CR that may be the end: so that it makes no difference where octets are cut.
         length = stop - complete - place
         if length > self._limit and (problem := self._too_long(length)) is not None:

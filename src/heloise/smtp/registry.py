@@ -41,9 +41,7 @@ class Registry:
         self.mail_checks: Sequence[Check[Mail]] = tuple(
             (extension.keyword, extension.check_mail) for extension in self._extensions if extension.check_mail
         )
-        self.use_checks: Mapping[str, Callable[[ServerView, Mail], Reply | None]] = MappingProxyType(
-            {key: each.check_use for each in self._extensions if each.check_use for key in each.mail_keywords}
-        )
+        self.use_checks: Mapping[str, Sequence[Check[Mail]]] = MappingProxyType(self._use_checks())
         self.rcpt_checks: Sequence[Check[Rcpt]] = tuple(
             (extension.keyword, extension.check_rcpt) for extension in self._extensions if extension.check_rcpt
         )
@@ -52,6 +50,14 @@ class Registry:
         self.hinting: frozenset[str] = frozenset(key for each in self._timed for key in each.mail_keywords)
         self._usable: dict[frozenset[str], frozenset[str]] = {}
         self.transitions: Transitions = MappingProxyType(self._transitions())
+
+    def _use_checks(self) -> dict[str, list[Check[Mail]]]:
+        found: dict[str, list[Check[Mail]]] = {}
+        for extension in self._extensions:
+            if extension.check_use is not None:
+                for parameter in extension.mail_keywords:
+                    found.setdefault(parameter, []).append((extension.keyword, extension.check_use))
+        return found
 
     def _transitions(self) -> dict[tuple[ServerState, str], ServerState]:
         table = dict(BASE_TRANSITIONS)

@@ -354,7 +354,8 @@ _TAKEN = reply(250, "2.0.0", "taken", causes.MESSAGE_TAKEN)
 
 def message_taken(message_id: str) -> Reply:
     """250 after the final dot: the moment responsibility passes. RFC 5321 §4.2.5."""
-    return _TAKEN.with_line(f"{printable(message_id)} taken", causes.MESSAGE_TAKEN.because(message=message_id))
+    cause = Cause(kind=causes.MESSAGE_TAKEN, inputs=(("message", message_id),))
+    return _TAKEN.with_line(f"{printable(message_id)} taken", cause)
 
 
 def chunk_taken(size: int) -> Reply:

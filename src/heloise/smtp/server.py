@@ -12,7 +12,7 @@ content as is to come in that time: one octet now and then is no step.
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar, assert_never
+from typing import Final, TypeVar, assert_never
 
 from heloise.mail import causes
 from heloise.mail.attributes import Attributes
@@ -59,15 +59,15 @@ from heloise.smtp.transcript import Recorder
 C = TypeVar("C", Mail, Rcpt)
 
 # Known, and not offered: those of RFC 5321 appendix F, and two that only an extension brings.
-_NOT_IMPLEMENTED = frozenset({"SEND", "SOML", "SAML", "TURN", "STARTTLS", "AUTH"})
-_VERBS = frozenset(verb.value for verb in Verb)
-_BRINGS_MAIL = frozenset({Verb.MAIL, Verb.RCPT, Verb.DATA})
-_NO_ARGUMENT = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
-_CHUNK_PIECE = 1 << 16
-_TINY_CHUNK = 1024  # octets; who cuts a message into smaller ones makes work
-_CLOSING = 421  # RFC 5321 §3.8: whoever says it closes
-_OVER = (ServerState.CLOSED, ServerState.TURNED)
-_DEAF = (*_OVER, ServerState.SECURING)
+_NOT_IMPLEMENTED: Final = frozenset({"SEND", "SOML", "SAML", "TURN", "STARTTLS", "AUTH"})
+_VERBS: Final = frozenset(verb.value for verb in Verb)
+_BRINGS_MAIL: Final = frozenset({Verb.MAIL, Verb.RCPT, Verb.DATA})
+_NO_ARGUMENT: Final = frozenset({Verb.DATA, Verb.RSET, Verb.QUIT})  # RFC 5321 §4.3.2
+_CHUNK_PIECE: Final = 65536
+_TINY_CHUNK: Final = 1024  # octets; who cuts a message into smaller ones makes work
+_CLOSING: Final = 421  # RFC 5321 §3.8: whoever says it closes
+_OVER: Final = (ServerState.CLOSED, ServerState.TURNED)
+_DEAF: Final = (*_OVER, ServerState.SECURING)
 
 
 class ServerSession:
@@ -376,26 +376,32 @@ class ServerSession:
 
     def _dispatch(self, command: Command) -> None:
         following = self._registry.transitions.get((self.state, command.verb))
-        if isinstance(command, Bdat):
-            self._begin_chunk(command, following)
-            return
-        refusal = self._refusal(command, following)
-        if refusal is not None:
-            self._say(refusal)
-            return
-        match command:
-            case Mail():
-                self._propose_mail(command)
-            case Rcpt():
+        if isinstance(command, Rcpt):
+            if self._takes(command.verb, following):
                 self._propose_recipient(command)
-            case Hello():
-                self._propose_hello(command)
-            case Plain():
-                self._plain(command)
-            case _:
-                assert_never(command)
+        elif isinstance(command, Mail):
+            if self._takes(command.verb, following):
+                self._propose_mail(command)
+        elif isinstance(command, Bdat):
+            self._begin_chunk(command, following)
+        elif (refusal := self._refusal(command, following)) is not None:
+            self._say(refusal)
+        elif isinstance(command, Plain):
+            self._plain(command)
+        else:
+            self._propose_hello(command)
 
-    def _refusal(self, command: Command, following: ServerState | None) -> Reply | None:
+    def _takes(self, verb: Verb, following: ServerState | None) -> bool:
+        """Can MAIL or RCPT be used here and now? If not, that is said."""
+        if not self.view.takes_mail:
+            self._say(replies.MAIL_IS_FETCHED_HERE)
+        elif following is None:
+            self._say(out_of_place(self.state, verb))
+        else:
+            return True
+        return False
+
+    def _refusal(self, command: Hello | Plain, following: ServerState | None) -> Reply | None:
         """Why this verb can not be used here and now, or None."""
         verb = command.verb
         if isinstance(command, Hello):
@@ -405,7 +411,7 @@ class ServerSession:
             extension, spec = self._registry.verbs[verb]
             if extension.keyword not in self.view.permitted and verb != Verb.VRFY:
                 return spec.denied or self._disabled(verb)
-        elif verb in _BRINGS_MAIL and not self.view.takes_mail:
+        elif verb == Verb.DATA and not self.view.takes_mail:
             return replies.MAIL_IS_FETCHED_HERE
         elif verb in _NOT_IMPLEMENTED:
             return replies.NOT_IMPLEMENTED
@@ -413,7 +419,7 @@ class ServerSession:
             return replies.COMMAND_UNKNOWN
         if following is None:
             return out_of_place(self.state, verb)
-        if verb in _NO_ARGUMENT and isinstance(command, Plain) and command.argument:
+        if isinstance(command, Plain) and command.argument and verb in _NO_ARGUMENT:
             return replies.NO_ARGUMENT_ALLOWED
         return None
 
@@ -536,10 +542,8 @@ class ServerSession:
 
     def _propose_mail(self, command: Mail) -> None:
         objection = self._objection(command, self._registry.mail_checks)
-        if objection is None:
-            for item in command.parameters.items:
-                if item.keyword in self._registry.use_checks and objection is None:
-                    objection = self._registry.use_checks[item.keyword](self.view, command)
+        if objection is None and command.parameters.items:
+            objection = self._misuse(command)
         if objection is not None:
             self._say(objection)
         elif not command.reverse_path.is_ascii and "SMTPUTF8" not in command.parameters:
@@ -563,8 +567,7 @@ class ServerSession:
 
     def _objection(self, command: C, checks: Sequence[Check[C]]) -> Reply | None:
         """The first word against the command's parameters: one that was not offered, or what an extension says."""
-        unknown = self._unknown_parameter(command)
-        if unknown is not None:
+        if command.parameters.items and (unknown := self._unknown_parameter(command)) is not None:
             return unknown
         view = self.view
         for keyword, check in checks:
@@ -572,10 +575,16 @@ class ServerSession:
                 return reply
         return None
 
+    def _misuse(self, command: Mail) -> Reply | None:
+        """The first word of an extension against one of its parameters."""
+        for item in command.parameters.items:
+            for keyword, check in self._registry.use_checks.get(item.keyword, ()):
+                if keyword in self.view.permitted and (reply := check(self.view, command)) is not None:
+                    return reply
+        return None
+
     def _unknown_parameter(self, command: Mail | Rcpt) -> Reply | None:
         """RFC 5321 §4.1.1.11: 555 for a parameter that was not offered; after HELO none is (§4.1.4)."""
-        if not command.parameters.items:
-            return None
         known: set[str] = set()
         withdrawn: dict[str, Extension] = {}
         for extension in self._registry if self.view.is_esmtp else ():
@@ -608,38 +617,40 @@ class ServerSession:
 
     def _commit(self, proposal: Proposal, answers: tuple[Reply, ...]) -> None:
         reply = answers[0]
-        match proposal:
-            case ConnectionProposed():
-                self._commit_connection(reply)
-            case HelloProposed(command=command):
-                self._commit_hello(command, reply)
-            case MailProposed(command=command):
-                if reply.severity is Severity.COMPLETED:
-                    self.view.mail = command
-                    self.state = ServerState.MAIL
-                self._say(reply)
-            case RecipientProposed(command=command):
-                self._commit_recipient(command, reply)
-            case ContentProposed():
-                self._commit_content(reply)
-            case MessageProposed():
-                self._finish_message(answers)
-            case TurnProposed():
-                self._commit_turn(reply)
-            case TlsProposed():
-                self._commit_tls(reply)
-            case ClientProposed(claim=claim):
-                self._commit_client(claim, reply)
-            case CredentialsProposed(question=question):
-                if reply.severity is Severity.COMPLETED:
-                    self.view.authenticated_as = question.user
-                self._go_on(reply)
-            case CommandProposed(command=command):
-                self._commit_plain(command, reply)
-            case VerifyProposed() | ExpandProposed() | QueueRunProposed() | StatusProposed():
-                self._say(reply)
-            case _:
-                assert_never(proposal)
+        # By identity of classes, as `isinstance` is compiled: `match` asks each class in turn, by a call.
+        if isinstance(proposal, RecipientProposed):
+            self._commit_recipient(proposal.command, reply)
+        elif isinstance(proposal, MailProposed):
+            if reply.severity is Severity.COMPLETED:
+                self.view.mail = proposal.command
+                self.state = ServerState.MAIL
+            self._say(reply)
+        elif isinstance(proposal, ContentProposed):
+            self._commit_content(reply)
+        elif isinstance(proposal, MessageProposed):
+            self._finish_message(answers)
+        else:
+            match proposal:
+                case ConnectionProposed():
+                    self._commit_connection(reply)
+                case HelloProposed(command=command):
+                    self._commit_hello(command, reply)
+                case TurnProposed():
+                    self._commit_turn(reply)
+                case TlsProposed():
+                    self._commit_tls(reply)
+                case ClientProposed(claim=claim):
+                    self._commit_client(claim, reply)
+                case CredentialsProposed(question=question):
+                    if reply.severity is Severity.COMPLETED:
+                        self.view.authenticated_as = question.user
+                    self._go_on(reply)
+                case CommandProposed(command=command):
+                    self._commit_plain(command, reply)
+                case VerifyProposed() | ExpandProposed() | QueueRunProposed() | StatusProposed():
+                    self._say(reply)
+                case _:
+                    assert_never(proposal)
 
     def _commit_connection(self, reply: Reply) -> None:
         accepted = reply.severity is Severity.COMPLETED

@@ -20,7 +20,7 @@ def advertise(view: ServerView) -> str:
     return KEYWORD
 
 
-def check_mail(view: ServerView, command: Mail) -> Reply | None:
+def check_use(view: ServerView, command: Mail) -> Reply | None:
     """BODY=BINARYMIME; what else BODY may be is checked by 8BITMIME, where that is offered."""
     value = command.parameters.value(BODY)
     if "8BITMIME" in view.permitted or value is None or value.upper() in ("7BIT", KEYWORD):
@@ -45,7 +45,7 @@ EXTENSION = Extension(
     needs=frozenset({"CHUNKING"}),  # RFC 3030 §3
     advertise=advertise,
     mail_keywords=frozenset({BODY}),
-    check_mail=check_mail,
+    check_use=check_use,
     mail_arguments=mail_arguments,
     downgrade=downgrade,
 )

@@ -28,7 +28,7 @@ def advertise(view: ServerView) -> str:
     return KEYWORD
 
 
-def check_mail(view: ServerView, command: Mail) -> Reply | None:
+def check_use(view: ServerView, command: Mail) -> Reply | None:
     """RET=FULL|HDRS (§4.3) and ENVID=xtext of at most 100 characters (§4.4)."""
     ret = command.parameters.get(RET)
     if ret is not None and (ret.value or "").upper() not in ("FULL", "HDRS"):
@@ -99,7 +99,7 @@ EXTENSION = Extension(
     advertise=advertise,
     mail_keywords=frozenset({RET, ENVID}),
     rcpt_keywords=frozenset({NOTIFY, ORCPT}),
-    check_mail=check_mail,
+    check_use=check_use,
     check_rcpt=check_rcpt,
     mail_arguments=mail_arguments,
     rcpt_arguments=rcpt_arguments,

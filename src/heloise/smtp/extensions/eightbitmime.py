@@ -20,7 +20,7 @@ def advertise(view: ServerView) -> str:
     return KEYWORD
 
 
-def check_mail(view: ServerView, command: Mail) -> Reply | None:
+def check_use(view: ServerView, command: Mail) -> Reply | None:
     """BODY=7BIT or BODY=8BITMIME; BINARYMIME is checked by its own extension. RFC 6152 §3."""
     parameter = command.parameters.get(BODY)
     if parameter is None:
@@ -52,7 +52,7 @@ EXTENSION = Extension(
     summary="takes text with octets above 127",
     advertise=advertise,
     mail_keywords=frozenset({BODY}),
-    check_mail=check_mail,
+    check_use=check_use,
     mail_arguments=mail_arguments,
     downgrade=downgrade,
 )

@@ -23,7 +23,7 @@ def advertise(view: ServerView) -> str:
     return f"{KEYWORD} {view.limits.message_size}"
 
 
-def check_mail(view: ServerView, command: Mail) -> Reply | None:
+def check_use(view: ServerView, command: Mail) -> Reply | None:
     """501 for no number, 552 for a declared size over the limit. RFC 1870 §6.1."""
     parameter = command.parameters.get(KEYWORD)
     if parameter is None:
@@ -47,6 +47,6 @@ EXTENSION = Extension(
     summary="tells how large a message may be, and declares the size of one",
     advertise=advertise,
     mail_keywords=frozenset({KEYWORD}),
-    check_mail=check_mail,
+    check_use=check_use,
     mail_arguments=mail_arguments,
 )

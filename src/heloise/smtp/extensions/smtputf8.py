@@ -8,7 +8,7 @@ from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Parameter
 from heloise.mail.reply import Reply
 from heloise.smtp import replies
-from heloise.smtp.command import Mail, Rcpt
+from heloise.smtp.command import Mail
 from heloise.smtp.extension import Downgrade, Extension, ServerView
 
 KEYWORD = "SMTPUTF8"
@@ -19,20 +19,10 @@ def advertise(view: ServerView) -> str:
     return KEYWORD
 
 
-def check_mail(view: ServerView, command: Mail) -> Reply | None:
-    """The parameter has no value; a reverse path outside ASCII needs it. RFC 6531 §3.4."""
-    parameter = command.parameters.get(KEYWORD)
-    if parameter is not None and parameter.value is not None:
+def check_use(view: ServerView, command: Mail) -> Reply | None:
+    """The parameter has no value. That paths outside ASCII need it (RFC 6531 §3.4) the engine knows by itself."""
+    if command.parameters.value(KEYWORD) is not None:
         return replies.bad_parameter("SMTPUTF8 takes no value")
-    if parameter is None and not command.reverse_path.is_ascii:
-        return replies.SENDER_NOT_ASCII
-    return None
-
-
-def check_rcpt(view: ServerView, command: Rcpt) -> Reply | None:
-    """A forward path outside ASCII needs SMTPUTF8 on MAIL. RFC 6531 §3.4."""
-    if not command.forward_path.is_ascii and (view.mail is None or KEYWORD not in view.mail.parameters):
-        return replies.RECIPIENT_NOT_ASCII
     return None
 
 
@@ -66,8 +56,7 @@ EXTENSION = Extension(
     needs=frozenset({"8BITMIME"}),  # RFC 6531 §3.1, item 8
     advertise=advertise,
     mail_keywords=frozenset({KEYWORD}),
-    check_mail=check_mail,
-    check_rcpt=check_rcpt,
+    check_use=check_use,
     mail_arguments=mail_arguments,
     downgrade=downgrade,
 )
