@@ -56,7 +56,7 @@ def count_calls() -> dict[str, float]:
 
 
 def _per_message(parts: tuple[bytes, ...], *, relayed: bool = False) -> float:
-    # What a session and a server cost in themselves is in both; what is remembered, such as addresses, is known to both.
+    # What a session and a server cost in themselves is in both; what is remembered, such as addresses, is known before.
     _calls(parts, 1, relayed=relayed)
     return (_calls(parts, _MANY, relayed=relayed) - _calls(parts, _FEW, relayed=relayed)) / (_MANY - _FEW)
 

@@ -10,6 +10,7 @@ from heloise.mail.route import Route
 from heloise.mail.sink import Companion, Refused, SinkAnswer, Submission, Taken
 from heloise.reception.admission import Admission
 from heloise.reception.desk import ReceptionDesk
+from heloise.reception.passing import Passing
 from heloise.reception.reception import Reception
 from heloise.routing.directory import Directory
 from heloise.routing.rewriting import Rewriting
@@ -118,7 +119,7 @@ def received(
         )
         view = ServerView(hostname="mx.home.test", limits=SessionLimits(), permitted=frozenset(), hello_name="c.test")
         admission = Admission(address="192.0.2.7", may_relay=True, permitted=frozenset())
-        reception = Reception(desk, admission, view, "s")
+        reception = Passing(Reception(desk, admission, view, "s"))
         envelope = Envelope.parse("\r\n".join((sender, *recipients)).encode())
         for recipient in envelope.recipients:
             command = Rcpt(recipient.forward_path, recipient.parameters)

@@ -17,7 +17,7 @@ _CATCH: Final = str(CATCH)
 class CatchingRouter:
     """Every recipient is taken."""
 
-    async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
+    def decide(self, path: ForwardPath, *, may_relay: bool) -> Routing:
         """See `heloise.reception.desk.RecipientRouter`."""
         cause = Cause(kind=causes.RECIPIENT_ACCEPTED, inputs=(("recipient", str(path)), ("route", _CATCH)))
         return Accepted(reply=replies.RECIPIENT_OK.with_cause(cause), expansions=((path, CATCH),))

@@ -116,6 +116,7 @@ class Server:
             journal=journal,
             world=world,
             authority=catching_authority(world, self._users, anybody=self._anybody),
+            adds_trace=False,
         )
         self._door = Door(
             desk=desk,

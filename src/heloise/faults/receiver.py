@@ -125,13 +125,13 @@ class FailingReceiver(Passing):
         """The reply of the real receiver, or what a rule says."""
         stage = _STAGES.get(type(proposal))
         if stage is None:  # XCLIENT: it is the operator's own machine that speaks
-            return await self._real.answer(proposal, say)
+            return await super().answer(proposal, say)
         situation = self._situation(proposal, stage)
         strike = self._decide(situation)
         if isinstance(proposal, ContentProposed):
             self._content, self._seen = self._decide(replace(situation, stage=Stage.CONTENT)), 0
         if strike is None:
-            return await self._real.answer(proposal, say)
+            return await super().answer(proposal, say)
         rule = strike.rule
         if rule.delay:
             await self._wait(strike, say)
@@ -139,11 +139,11 @@ class FailingReceiver(Passing):
             return await self._cut(strike, rule.cut, proposal, say)
         if rule.octets is not None or rule.reply is not None:
             return await self._speak(strike, proposal, say)
-        return await self._real.answer(proposal, say)
+        return await super().answer(proposal, say)
 
     async def note(self, fact: Fact) -> None:
         """A fact, and a fault in the middle of a content."""
-        await self._real.note(fact)
+        await super().note(fact)
         if self._content is not None and isinstance(fact, ContentReceived):
             await self._interrupt(self._content, fact)
 
@@ -168,7 +168,7 @@ class FailingReceiver(Passing):
         if strike.rule.octets is not None:
             reply = reply.spoken_as(strike.rule.octets)
         if is_positive(reply, proposal):
-            real = await self._real.answer(proposal, say)
+            real = await super().answer(proposal, say)
             return real if any(each.severity is not reply.severity for each in real) else (reply,) * len(real)
         self._tell(proposal, reply)
         return await self._refused(proposal, reply)
@@ -176,17 +176,17 @@ class FailingReceiver(Passing):
     async def _refused(self, proposal: Proposal, reply: Reply) -> tuple[Reply, ...]:
         if not isinstance(proposal, MessageProposed):
             return (reply,)
-        await self._real.note(TransactionReset(reply))  # the engine forgets the transaction; so must he
+        await super().note(TransactionReset(reply))  # the engine forgets the transaction; so must he
         return (reply,) * (len(proposal.envelope.recipients) if self._visit.session.view.is_lmtp else 1)
 
     async def _cut(self, strike: Strike, cut: Cut, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         self._note(f"{cut.value}: {strike.cause}")
         if cut is Cut.TLS_FAILURE:
             self.spoils_tls = True
-            return await self._real.answer(proposal, say)
+            return await super().answer(proposal, say)
         say(f"{cut.value}...")  # what was answered before in this group goes out
         if cut is Cut.LOSE_REPLY:
-            answers = await self._real.answer(proposal, say)
+            answers = await super().answer(proposal, say)
         else:
             answers = await self._refused(proposal, replies.fault(_CLOSING, None, cut.value, strike.cause))
         await self._hang_up(cut)

@@ -5,8 +5,8 @@ is answered is the server's own: the client gets 451, the log the id, and the se
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeAlias
 
 from heloise.link.turns import HANDSHAKE, LOOK, Caller, Turns
 from heloise.mail.encryption import Encryption
@@ -24,23 +24,27 @@ from heloise.smtp.events import (
 from heloise.smtp.server import ServerSession
 from heloise.world import LinkError, LinkFault, ServerTls, Stream
 
-_FACTS = (ContentReceived, TransactionReset, SessionEnded)  # a union made for each event would cost more than the look
 CLOSING_TIME = 10.0  # seconds that a client gets to read our last words
 HANDSHAKE_TIME = 30.0  # seconds for TLS
 # Octets that are looked at before it is somebody else's turn: of commands, of content; and of those who ask for much.
-_SLICE, _CONTENT_SLICE = 512, 65536
+_SLICE: Final = 512
+_CONTENT_SLICE: Final = 65536
 _SMALL_SLICE, _SMALL_CONTENT_SLICE = 64, 16384
+
+
+Answers: TypeAlias = tuple[Reply, ...] | Awaitable[tuple[Reply, ...]]
+"""Replies, or what they can be waited for by, where somebody else has to be asked first."""
 
 
 class Receiver(Protocol):
     """Answers the proposals of one session; `heloise.reception` has the real one."""
 
-    async def answer(self, proposal: Proposal, say: Callable[[str], None]) -> tuple[Reply, ...]:
+    def answer(self, proposal: Proposal, say: Callable[[str], None]) -> Answers:
         """The reply to a proposal (in LMTP to a message: one a recipient). `say` sends a 050 line meanwhile."""
         ...
 
-    async def note(self, fact: Fact) -> None:
-        """Take notice of a fact."""
+    def note(self, fact: Fact) -> Awaitable[None] | None:
+        """Take notice of a fact; None when that is done."""
         ...
 
     async def mistaken(self) -> None:
@@ -133,13 +137,18 @@ class ServerConversation:
                     await self._secure()
                 elif not await self._more_input():
                     return
-            elif isinstance(event, _FACTS):
-                await self._note(event)
-                if isinstance(event, SessionEnded):
-                    self._flush()
-                    return
+            elif isinstance(event, (ContentReceived, TransactionReset)):
+                if (noting := self._note(event)) is not None:
+                    await self._noted(noting)
+            elif isinstance(event, SessionEnded):
+                if (noting := self._note(event)) is not None:
+                    await self._noted(noting)
+                self._flush()
+                return
             else:
-                answers = await self._answer(event)
+                answers = self._answer(event)
+                if not isinstance(answers, tuple):
+                    answers = await self._answered(event, answers)
                 if not session.is_closed:
                     session.resolve_by(event, answers)
 
@@ -251,21 +260,40 @@ class ServerConversation:
         self._session.progress(text)
         self._flush()
 
-    async def _answer(self, proposal: Proposal) -> tuple[Reply, ...]:
+    def _answer(self, proposal: Proposal) -> Answers:
         try:
-            return await self._receiver.answer(proposal, self._say)
+            return self._receiver.answer(proposal, self._say)
         except Exception as error:
-            self._receiver.fault(error)
-            if isinstance(proposal, ConnectionProposed):
-                return (replies.SESSION_FAULT_CLOSING,)
-            count = 1
-            if isinstance(proposal, MessageProposed) and self._session.view.is_lmtp:
-                count = len(proposal.envelope.recipients)
-            return (replies.SESSION_FAULT,) * count
+            return self._answer_to_fault(proposal, error)
 
-    async def _note(self, fact: Fact) -> None:
+    async def _answered(self, proposal: Proposal, answers: Awaitable[tuple[Reply, ...]]) -> tuple[Reply, ...]:
         try:
-            await self._receiver.note(fact)
+            return await answers
         except Exception as error:
-            self._receiver.fault(error)
-            self._session.close_with(replies.SESSION_FAULT_CLOSING)
+            return self._answer_to_fault(proposal, error)
+
+    def _answer_to_fault(self, proposal: Proposal, error: Exception) -> tuple[Reply, ...]:
+        self._receiver.fault(error)
+        if isinstance(proposal, ConnectionProposed):
+            return (replies.SESSION_FAULT_CLOSING,)
+        count = 1
+        if isinstance(proposal, MessageProposed) and self._session.view.is_lmtp:
+            count = len(proposal.envelope.recipients)
+        return (replies.SESSION_FAULT,) * count
+
+    def _note(self, fact: Fact) -> Awaitable[None] | None:
+        try:
+            return self._receiver.note(fact)
+        except Exception as error:
+            self._fail(error)
+            return None
+
+    async def _noted(self, noting: Awaitable[None]) -> None:
+        try:
+            await noting
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._receiver.fault(error)
+        self._session.close_with(replies.SESSION_FAULT_CLOSING)

@@ -180,7 +180,7 @@ class _Reading(Passing):
             return await super().answer(proposal, say)
         if not isinstance(proposal, MessageProposed):
             return (refusal,)
-        await self._real.note(TransactionReset(refusal))
+        await super().note(TransactionReset(refusal))
         return (refusal,) * (len(proposal.envelope.recipients) if self._session.view.is_lmtp else 1)
 
     def not_secured(self, error: LinkError) -> None:

@@ -110,6 +110,8 @@ class Recipient:
     def renamed(self, path: ForwardPath) -> "Recipient":
         """The same recipient under another name: the one we change is kept as ORCPT, unless there is an ORCPT already,
         so that a report names what the sender knows. RFC 3461 §5.2.1, §4.2."""
+        if path is self.forward_path:
+            return self
         mailbox = self.forward_path.mailbox
         if path == self.forward_path or mailbox is None or not mailbox.is_ascii or "ORCPT" in self.parameters:
             return Recipient(path, self.parameters)

@@ -4,7 +4,7 @@ The queue, the inbox of caught mail, a test's list and a user's function have it
 `commit` returns `Taken`; only then may a server say 250 (RFC 5321 §4.2.5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -65,8 +65,8 @@ SinkAnswer: TypeAlias = Taken | Refused
 class Deposit(Protocol):
     """A message on its way in. Ended by exactly one `commit` or `abort`."""
 
-    async def write(self, octets: bytes) -> None:
-        """Take the next octets of the content; trace fields are written first, by the caller.
+    def write(self, octets: bytes) -> Awaitable[None] | None:
+        """Take the next octets of the content; trace fields are written first, by the caller. None when that is done.
 
         Never raises for want of space: the answer to `commit` tells.
         """
@@ -82,6 +82,13 @@ class Deposit(Protocol):
     async def abort(self) -> None:
         """Forget it. Idempotent; a no-op after `commit`."""
         ...
+
+
+async def written(deposit: Deposit, octets: bytes) -> None:
+    """`octets` are with `deposit`: for who can wait."""
+    writing = deposit.write(octets)
+    if writing is not None:
+        await writing
 
 
 class MessageSink(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from heloise.mail.content import ContentFacts
 from heloise.mail.path import ReversePath
-from heloise.mail.sink import Companion, Deposit, SinkAnswer
+from heloise.mail.sink import Companion, Deposit, SinkAnswer, written
 from heloise.mail.trace import mail_date
 from heloise.policy.fields import Field, read_fields, write_field
 
@@ -102,7 +102,7 @@ class CompletingDeposit:
     async def write(self, octets: bytes) -> None:
         """Hold back the header until it is whole; the rest goes on at once."""
         if self._is_done:
-            await self._deposit.write(octets)
+            await written(self._deposit, octets)
             return
         self._beginning.append(octets)
         self._size += len(octets)
@@ -130,4 +130,4 @@ class CompletingDeposit:
         self._beginning.clear()
         header = complete(beginning[:end], self._completion) if end else b""
         self._grown = len(header) - end
-        await self._deposit.write(header + beginning[end:])
+        await written(self._deposit, header + beginning[end:])

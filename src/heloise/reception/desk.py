@@ -1,7 +1,7 @@
 """What receptions are given to work with: the desk that all sessions of a listener have in common, and what it asks of
 the queue, the router and the journal."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,8 +30,8 @@ Say = Callable[[str], None]
 class RecipientRouter(Protocol):
     """Where does a recipient go? `heloise.routing.Router`, or the one of `heloise dev` that catches everything."""
 
-    async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
-        """The decision."""
+    def decide(self, path: ForwardPath, *, may_relay: bool) -> Routing | Awaitable[Routing]:
+        """The decision, or what it can be waited for by, when somebody has to be asked."""
         ...
 
 
@@ -151,6 +151,7 @@ class ReceptionDesk:
     `waiting` says what strangers have to wait for, `pressure` whether there are memory and descriptors for more.
     `extensions` say what the parameters of a message ask of the queue; None where it is not kept in one. The field
     MT-Priority counts of clients of `priority_fields`; None where nobody looks for one.
+    Without `adds_trace` messages go to the sink as they came: where they end, and nobody reads a field of ours.
     """
 
     hostname: str
@@ -169,6 +170,7 @@ class ReceptionDesk:
     completes_in: str | None = None
     waiting: Waiting | None = None
     extensions: Registry | None = None
+    adds_trace: bool = True
     priority_fields: Audience | None = None
     pressure: Pressure = field(default_factory=Pressure)
 

@@ -36,21 +36,21 @@ class FunctionSink:
 
 
 class FunctionDeposit:
-    """A message on its way to the function. The first chunk is our trace field, which the function does not need."""
+    """A message on its way to the function, as it came: without a trace field of ours, which it does not need."""
 
     def __init__(self, sink: FunctionSink, submission: Submission) -> None:
         self._sink = sink
         self._submission = submission
         self._chunks: list[bytes] = []
 
-    async def write(self, octets: bytes) -> None:
+    def write(self, octets: bytes) -> None:
         """See `heloise.mail.sink.Deposit`."""
         self._chunks.append(octets)
 
     async def commit(self, facts: ContentFacts, companions: Sequence[Companion] = ()) -> SinkAnswer:
         """Ask the function. Nothing is expanded here and nobody is told anything, so there are no companions."""
         assert not companions
-        octets = self._chunks[1] if len(self._chunks) == 2 else b"".join(self._chunks[1:])
+        octets = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         message = ReceivedMessage(
             envelope=self._submission.envelope,
             octets=octets,

@@ -20,11 +20,14 @@ class Passing:
 
     async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
         """See there."""
-        return await self._real.answer(proposal, say)
+        answers = self._real.answer(proposal, say)
+        return answers if isinstance(answers, tuple) else await answers
 
     async def note(self, fact: Fact) -> None:
         """See there."""
-        await self._real.note(fact)
+        noting = self._real.note(fact)
+        if noting is not None:
+            await noting
 
     async def mistaken(self) -> None:
         """See there."""

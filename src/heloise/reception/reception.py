@@ -4,10 +4,11 @@ The engine has checked grammar, sequence and extensions before; here is decided 
 goes, and when responsibility is taken: 250 only after the sink says so (RFC 5321 §4.2.5).
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
+from heloise.link.serve import Answers
 from heloise.link.turns import Caller, Turns
 from heloise.mail import causes
 from heloise.mail.attributes import Attributes
@@ -33,7 +34,7 @@ from heloise.reception.tunnelled import TunnelledDeposit
 from heloise.routing.ends import lookup_refused
 from heloise.routing.lookup import LookupFailed
 from heloise.routing.propagate import Onward, Sender, due_report, members_of, recipients_of
-from heloise.routing.router import Accepted
+from heloise.routing.router import Accepted, Refusal, Routing
 from heloise.smtp import replies
 from heloise.smtp.command import Mail
 from heloise.smtp.data import ContentGauge
@@ -65,7 +66,8 @@ from heloise.smtp.sasl.mechanism import Proven
 from heloise.world import AnyEndpoint, LinkError, ServerTls, Stream
 
 _NO_LIMIT = SessionLimits(message_size=0)
-_GRANTED = (RecipientProposed, HelloProposed)  # a union made for each reply would cost more than the look
+Decision: TypeAlias = Reply | Awaitable[Reply]
+"""A reply, or what it can be waited for by. Most decisions wait for nobody, and then there is nothing to wait for."""
 
 
 class Reception:
@@ -96,9 +98,15 @@ class Reception:
         if desk.policy is not None:
             self._judging = Judging(desk.policy, admission, view, session_id, desk.world.clock, local)
 
-    async def answer(self, proposal: Proposal, say: Say) -> tuple[Reply, ...]:
+    def answer(self, proposal: Proposal, say: Say) -> Answers:
         """The reply to a proposal. See `heloise.link.serve.Receiver`."""
-        reply = await self._decide(proposal, say)
+        decision = self._decide(proposal, say)
+        if isinstance(decision, Reply) and decision.code < 400:
+            return self._said(proposal, decision)
+        return self._answered(proposal, decision)
+
+    async def _answered(self, proposal: Proposal, decision: Decision) -> tuple[Reply, ...]:
+        reply = decision if isinstance(decision, Reply) else await decision
         if isinstance(proposal, CredentialsProposed):
             # The journal keeps what it is given, and nobody keeps a password.
             proposal = replace(proposal, question=Proven(proposal.question.user, reply.code < 400))
@@ -106,28 +114,32 @@ class Reception:
             self._refused += 1
             if self._desk.waiting is not None and not self._may_relay:
                 await self._desk.waiting.before_refusal()
+        return self._said(proposal, reply)
+
+    def _said(self, proposal: Proposal, reply: Reply) -> tuple[Reply, ...]:
+        """The journal hears of it before the client does."""
+        if reply.code >= 400:
             self._desk.journal.refused(self._session_id, proposal, reply)
-        elif isinstance(proposal, _GRANTED) or reply is replies.AUTH_ACCEPTED:
+        elif isinstance(proposal, (RecipientProposed, HelloProposed)) or reply is replies.AUTH_ACCEPTED:
             self._desk.journal.granted(self._session_id, proposal, reply)
         if self._view.is_lmtp and isinstance(proposal, MessageProposed):
             # RFC 2033 §4.2: one reply for each recipient; the queue takes all or none.
             return (reply,) * len(proposal.envelope.recipients)
         return (reply,)
 
-    async def note(self, fact: Fact) -> None:
+    def note(self, fact: Fact) -> Awaitable[None] | None:
         """Content goes to the deposit; the end of a transaction without a message takes the deposit back."""
-        match fact:
-            case ContentReceived(octets=octets):
-                await self._transaction.write(octets)
-            case TransactionReset():
-                await self._abandon()
-            case SessionEnded(lost=lost):
-                await self._abandon()
-                if self._judging is not None:
-                    await self._judging.close(self._refused)
-                self._desk.journal.ended(self._session_id, lost=lost)
-            case _:
-                assert_never(fact)
+        if isinstance(fact, ContentReceived):
+            return self._transaction.write(fact.octets)
+        if isinstance(fact, TransactionReset):
+            return self._abandon()
+        return self._ended(fact)
+
+    async def _ended(self, fact: SessionEnded) -> None:
+        await self._abandon()
+        if self._judging is not None:
+            await self._judging.close(self._refused)
+        self._desk.journal.ended(self._session_id, lost=fact.lost)
 
     async def mistaken(self) -> None:
         """The engine has refused something."""
@@ -157,24 +169,25 @@ class Reception:
         finally:
             self._desk.journal.ended(self._session_id, lost=False)
 
-    async def _decide(self, proposal: Proposal, say: Say) -> Reply:
+    def _decide(self, proposal: Proposal, say: Say) -> Decision:
+        # By identity of classes, as `isinstance` is compiled: `match` asks each class in turn, by a call.
+        if isinstance(proposal, RecipientProposed):
+            command = proposal.command
+            return self._recipient(Recipient(command.forward_path, command.parameters), proposal.reverse_path, say)
+        if isinstance(proposal, MailProposed):
+            return self._sender(proposal.command)
+        if isinstance(proposal, ContentProposed):
+            if self._judging is not None:
+                return self._begin_judged(self._judging, proposal.envelope)
+            return self._begin(proposal.envelope)
+        if isinstance(proposal, MessageProposed):
+            if self._judging is not None:
+                return self._take_judged(self._judging, proposal.envelope, proposal.facts, say)
+            return self._take(proposal.envelope, proposal.facts, say)
+        return self._decide_asking(proposal)
+
+    async def _decide_asking(self, proposal: Proposal) -> Reply:
         match proposal:
-            case RecipientProposed(command=command, reverse_path=reverse_path):
-                return await self._recipient(Recipient(command.forward_path, command.parameters), reverse_path, say)
-            case MailProposed(command=command):
-                return (
-                    self._desk.pressure.mail
-                    or self._desk.queue.room_for(_declared_size(command.parameters.value("SIZE")))
-                    or await self._sender_refused(command)
-                    or replies.SENDER_OK
-                )
-            case ContentProposed(envelope=envelope):
-                refusal = None if self._judging is None else await self._content_judged(self._judging, envelope)
-                return refusal or await self._begin(envelope)
-            case MessageProposed(envelope=envelope, facts=facts):
-                if self._judging is not None:
-                    return await self._take_judged(self._judging, envelope, facts, say)
-                return await self._take(envelope, facts, say)
             case HelloProposed(command=hello, reply=reply):
                 if self._judging is not None:
                     return await self._judging.hello(hello.name) or reply
@@ -214,6 +227,8 @@ class Reception:
                 return await self._desk.queue.status()
             case CommandProposed(reply=reply):
                 return reply
+            case MailProposed() | RecipientProposed() | ContentProposed() | MessageProposed():
+                raise AssertionError("decided before")
             case _:
                 assert_never(proposal)
 
@@ -245,6 +260,18 @@ class Reception:
     async def _lookup_refused(self, verb: str, text: str) -> Reply | None:
         return None if self._judging is None else await self._judging.lookup(verb, text)
 
+    def _sender(self, command: Mail) -> Decision:
+        size = command.parameters.value("SIZE") if command.parameters.items else None
+        refusal = self._desk.pressure.mail or self._desk.queue.room_for(_declared_size(size))
+        if refusal is not None:
+            return refusal
+        if self._judging is None and self._view.authenticated_as is None:
+            return replies.SENDER_OK
+        return self._sender_asking(command)
+
+    async def _sender_asking(self, command: Mail) -> Reply:
+        return await self._sender_refused(command) or replies.SENDER_OK
+
     async def _sender_refused(self, command: Mail) -> Reply | None:
         user, authority = self._view.authenticated_as, self._desk.authority
         if user is not None and authority is not None:
@@ -253,12 +280,35 @@ class Reception:
                 return refusal
         return None if self._judging is None else await self._judging.mail(command)
 
-    async def _recipient(
-        self, recipient: Recipient, reverse_path: ReversePath, say: Say, *, by_filter: bool = False
+    def _recipient(self, recipient: Recipient, reverse_path: ReversePath, say: Say) -> Decision:
+        """One more recipient, whom the client has named."""
+        desk = self._desk
+        routing = desk.router.decide(recipient.forward_path, may_relay=self._may_relay)
+        if (
+            isinstance(routing, Accepted)
+            and not routing.lists
+            and not recipient.parameters.items
+            and desk.rewriting is None
+            and self._judging is None
+        ):
+            return self._add(routing, recipients_of(recipient, routing), say)  # nobody is to be asked
+        return self._recipient_asking(recipient, reverse_path, routing, say)
+
+    async def _recipient_asking(
+        self,
+        recipient: Recipient,
+        reverse_path: ReversePath,
+        deciding: Routing | Awaitable[Routing],
+        say: Say,
+        *,
+        by_filter: bool = False,
     ) -> Reply:
         """One more recipient, whom the client has named, or a filter of ours."""
         desk, transaction = self._desk, self._transaction
-        routing = await desk.router.route(recipient.forward_path, may_relay=by_filter or self._may_relay)
+        if isinstance(deciding, (Accepted, Refusal)):
+            routing: Routing = deciding
+        else:
+            routing = await deciding
         if not isinstance(routing, Accepted):
             return routing.reply
         try:
@@ -274,12 +324,15 @@ class Reception:
             refusal = await self._judging.recipient(recipient, reverse_path, onward)
             if refusal is not None:
                 return refusal
+        if action is not None:
+            transaction.owed.setdefault(recipient, Owed(action, routing.reply))
+        return self._add(routing, onward, say)
+
+    def _add(self, routing: Accepted, onward: tuple[Onward, ...], say: Say) -> Reply:
         for line in routing.told:
             say(line)
         for each in onward:
-            transaction.add(each)
-        if action is not None:
-            transaction.owed.setdefault(recipient, Owed(action, routing.reply))
+            self._transaction.add(each)
         return routing.reply
 
     async def _onward(self, recipient: Recipient, routing: Accepted, reverse_path: ReversePath) -> tuple[Onward, ...]:
@@ -296,7 +349,7 @@ class Reception:
             onward = tuple(rewritten)
         return (*onward, *members_of(routing, reverse_path)) if routing.lists else onward
 
-    async def _begin(self, envelope: Envelope, message_id: MessageId | None = None) -> Reply:
+    def _begin(self, envelope: Envelope, message_id: MessageId | None = None) -> Decision:
         """Open the deposit and write our trace field on top. RFC 5321 §4.4."""
         world, transaction = self._desk.world, self._transaction
         if self._view.author_unproven:
@@ -318,10 +371,12 @@ class Reception:
                 if item.keyword in extensions.hinting:
                     hints = extensions.hints
         submission = transaction.part(envelope, origin, self._new_id, message_id, hints)[0]
-        sole = envelope.recipients[0].forward_path.mailbox if len(envelope.recipients) == 1 else None
-        trace = received_field(
-            origin=origin, by=self._desk.hostname, message_id=submission.message_id, sole_recipient=sole
-        )
+        trace = b""
+        if self._desk.adds_trace:
+            sole = envelope.recipients[0].forward_path.mailbox if len(envelope.recipients) == 1 else None
+            trace = received_field(
+                origin=origin, by=self._desk.hostname, message_id=submission.message_id, sole_recipient=sole
+            )
         if self._judging is not None:
             trace += self._judging.fields()
             if self._judging.standing.hold is not None:
@@ -335,9 +390,22 @@ class Reception:
         if self._desk.completes_in is not None:
             completion = self._completion(self._desk.completes_in, submission.message_id, envelope)
             transaction.deposit = CompletingDeposit(transaction.deposit, completion)
+        if not trace:
+            return replies.GO_AHEAD
         transaction.trace_size = len(trace)
-        await transaction.write(trace)
+        writing = transaction.write(trace)
+        return replies.GO_AHEAD if writing is None else self._begun(writing)
+
+    async def _begun(self, writing: Awaitable[None]) -> Reply:
+        await writing
         return replies.GO_AHEAD
+
+    async def _begin_judged(self, judging: Judging, envelope: Envelope) -> Reply:
+        refusal = await self._content_judged(judging, envelope)
+        return refusal or await self._now(self._begin(envelope))
+
+    async def _now(self, decision: Decision) -> Reply:
+        return decision if isinstance(decision, Reply) else await decision
 
     async def _content_judged(self, judging: Judging, envelope: Envelope) -> Reply | None:
         """A refusal; or GO_AHEAD, when the content is held back to be looked at as a whole; or None to begin."""
@@ -380,10 +448,12 @@ class Reception:
             self._transaction, transaction.held = transaction, None
         else:
             for recipient in message.envelope.recipients:
-                reply = await self._recipient(recipient, message.envelope.reverse_path, say, by_filter=True)
+                routing = self._desk.router.decide(recipient.forward_path, may_relay=True)
+                reverse_path = message.envelope.reverse_path
+                reply = await self._recipient_asking(recipient, reverse_path, routing, say, by_filter=True)
                 if reply.code >= 400:
                     return reply
-        await self._begin(message.envelope, held.message_id)
+        await self._now(self._begin(message.envelope, held.message_id))
         return await self._take(message.envelope, await self._fill(message), say)
 
     def _completion(self, domain: str, message_id: MessageId, envelope: Envelope) -> Completion:
@@ -396,7 +466,9 @@ class Reception:
         chunks = message.chunks()
         while (octets := await next_chunk(chunks)) is not None:
             gauge.update(octets)
-            await self._transaction.write(octets)
+            writing = self._transaction.write(octets)
+            if writing is not None:
+                await writing
         return gauge.facts()
 
     def _discarded(self, message_id: MessageId, cause: Cause) -> Reply:

@@ -1,6 +1,6 @@
 """What one open transaction of a session has gathered. RFC 5321 §3.3."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -111,15 +111,14 @@ class Transaction:
         self.submissions = tuple([replace(each, is_held=True) for each in self.submissions])
         return self.submissions[0]
 
-    async def write(self, octets: bytes) -> None:
-        """The next octets, to the deposit."""
+    def write(self, octets: bytes) -> Awaitable[None] | None:
+        """The next octets, to the deposit; None when it has them."""
         if self.deposit is None:
             assert self.held is not None
-            await self.held.write(octets)
-            return
+            return self.held.write(octets)
         if self.owed and len(self.beginning) < BEGINNING:
             self.beginning += octets
-        await self.deposit.write(octets)
+        return self.deposit.write(octets)
 
 
 def _submission(

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Parameter
-from heloise.mail.sink import Companion, Deposit, MessageSink, SinkAnswer
+from heloise.mail.sink import Companion, Deposit, MessageSink, SinkAnswer, written
 from heloise.reception.completing import LONGEST_HEADER
 from heloise.reception.transaction import Hinting, Transaction
 from heloise.smtp.extensions import mt_priority
@@ -31,7 +31,7 @@ class TunnelledDeposit:
     async def write(self, octets: bytes) -> None:
         """Hold back the header until it is whole; the rest goes on at once."""
         if self._deposit is not None:
-            await self._deposit.write(octets)
+            await written(self._deposit, octets)
             return
         self._beginning += octets
         end = self._beginning.find(b"\r\n\r\n")
@@ -73,5 +73,5 @@ class TunnelledDeposit:
                 header = kept
         octets, self._beginning = header + self._beginning[end:], b""
         self._deposit = self._sink.begin(first)
-        await self._deposit.write(octets)
+        await written(self._deposit, octets)
         return self._deposit

@@ -43,7 +43,7 @@ def recipients_of(recipient: Recipient, accepted: Accepted) -> tuple[Onward, ...
     inherited = recipient
     if _ends(accepted) > 1:
         inherited = Recipient(recipient.forward_path, _without_success(recipient.parameters))
-    return tuple(Onward(inherited.renamed(path), route) for path, route in accepted.expansions)
+    return tuple([Onward(inherited.renamed(path), route) for path, route in accepted.expansions])
 
 
 def members_of(accepted: Accepted, reverse_path: ReversePath) -> tuple[Onward, ...]:

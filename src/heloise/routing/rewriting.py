@@ -27,6 +27,10 @@ class Routes(Protocol):
         """For mail that somebody brings."""
         ...
 
+    def decide(self, path: ForwardPath, *, may_relay: bool) -> Routing | Awaitable[Routing]:
+        """Likewise, without waiting where nobody has to be asked."""
+        ...
+
     async def route_own(self, path: ForwardPath) -> Sequence[tuple[ForwardPath, Route]]:
         """For mail of our own."""
         ...
@@ -90,6 +94,12 @@ class RewritingRouter:
         if isinstance(routing, Accepted):
             return replace(routing, told=(f"{path}... leads back to {original}", *routing.told))
         return routing
+
+    def decide(self, path: ForwardPath, *, may_relay: bool) -> Routing | Awaitable[Routing]:
+        """See `heloise.routing.Router`."""
+        if self._rewriting.original(path) is None:
+            return self._router.decide(path, may_relay=may_relay)
+        return self.route(path, may_relay=may_relay)
 
     async def route_own(self, path: ForwardPath) -> Sequence[tuple[ForwardPath, Route]]:
         """See `heloise.routing.Router`."""

@@ -4,7 +4,7 @@ Asked at RCPT; what it answers is stored with the recipient. `Expansion` follows
 tables (pure); the router then asks the mailbox that came out of it whether it takes mail now.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, TypeAlias
@@ -85,13 +85,15 @@ class Router:
         )
 
     async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
-        """Where does mail for `path` go, for a client that may or may not send to other people's domains?
+        """Where does mail for `path` go, for a client that may or may not send to other people's domains?"""
+        routing = self.decide(path, may_relay=may_relay)
+        return routing if isinstance(routing, (Accepted, Refusal)) else await routing
 
-        Waits for nothing as long as no map has to be asked.
-        """
+    def decide(self, path: ForwardPath, *, may_relay: bool) -> Routing | Awaitable[Routing]:
+        """`route`, without waiting as long as no map has to be asked."""
         if not self._tables.maps:
             return self._route(self._names, path, may_relay=may_relay)
-        return await decided(lambda names: self._route(names, path, may_relay=may_relay), self._tables, self._lookups)
+        return decided(lambda names: self._route(names, path, may_relay=may_relay), self._tables, self._lookups)
 
     async def is_local(self, domain: str) -> bool:
         """Is this domain, in lower case, one of ours? Raises LookupFailed."""

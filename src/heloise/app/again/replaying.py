@@ -41,6 +41,7 @@ from heloise.smtp import replies
 from heloise.smtp.events import (
     ContentReceived,
     CredentialsProposed,
+    Fact,
     MessageProposed,
     Proposal,
     QueueRunProposed,
@@ -132,7 +133,7 @@ class _WatchedRouter:
         self._real = real
         self.last: Routing | None = None
 
-    async def route(self, path: ForwardPath, *, may_relay: bool) -> Routing:
+    async def decide(self, path: ForwardPath, *, may_relay: bool) -> Routing:
         self.last = await self._real.route(path, may_relay=may_relay)
         return self.last
 
@@ -242,9 +243,16 @@ class _Replayed:
             cause = (kind or replies.SESSION_FAULT.cause.kind).because()
             reply = replies.fault(recorded.code, None, recorded.text or "as it was", cause)
             if isinstance(proposal, MessageProposed):
-                await self.real.note(TransactionReset(reply))
+                await self.note(TransactionReset(reply))
             return (reply,)
-        return await self.real.answer(proposal, lambda text: None)
+        answers = self.real.answer(proposal, lambda text: None)
+        return answers if isinstance(answers, tuple) else await answers
+
+    async def note(self, fact: Fact) -> None:
+        """A fact, to the real one."""
+        noting = self.real.note(fact)
+        if noting is not None:
+            await noting
 
     def _is_given(self, said: Said) -> bool:
         return said.cause.startswith(self._given)
@@ -334,7 +342,7 @@ class _Player:
         engine = self._engine
         while (event := engine.next_event()) is not None:
             if isinstance(event, _FACTS):
-                await self._receiver.real.note(event)
+                await self._receiver.note(event)
                 continue
             answers = await self._receiver.answer(event)
             if not engine.is_closed:
