@@ -270,6 +270,61 @@ told["at last"] = api.get_messages().total
     serve(python, act)
 
 
+def test_a_websocket_of_node_is_told_what_mailpit_tells() -> None:
+    """The events that Mailpit's page and its clients wait for, by the `ws` that those are built on."""
+
+    async def act(running: Catching, ask: Ask) -> None:
+        told = await ask("""
+            const WebSocket = require("ws"), client = new MailpitClient(url), told = [];
+            const socket = new WebSocket(`ws://${host}:${port}/api/events`);
+            const told_of = (kind) => new Promise((found) => socket.on("message", (data) => {
+                const event = JSON.parse(data);
+                if (event.Type === kind) found(event.Data);
+            }));
+            const first = told_of("stats");
+            await new Promise((opened, failed) => { socket.on("open", opened); socket.on("error", failed); });
+            told.push(await first);
+            const came = told_of("new"), counted = told_of("stats");
+            const sent = await client.sendMessage({
+                From: { Email: "shop@example.test", Name: "The Shop" },
+                To: [{ Email: "alice@example.test" }],
+                Subject: "by websocket \u00fc",
+                Text: "It works.",
+            });
+            const message = await came;
+            told.push([message.ID === sent.ID, message.Subject, message.To[0].Address, message.Read], await counted);
+            const changed = told_of("update");
+            await client.setTags({ IDs: [sent.ID], Tags: ["seen"] });
+            told.push((({ ID, Tags }) => [ID === sent.ID, Tags])(await changed));
+            const gone = told_of("delete");
+            await client.deleteMessages({ IDs: [sent.ID] });
+            told.push((await gone).ID === sent.ID);
+            const emptied = told_of("truncate");
+            await client.deleteMessages();
+            told.push(await emptied);
+            const answered = new Promise((pong) => socket.on("pong", () => pong("pong")));
+            socket.ping();
+            told.push(await answered);
+            const closed = new Promise((over) => socket.on("close", (code) => over(code)));
+            socket.close(1000);
+            told.push(await closed);
+            return told;
+        """)
+        version = told[0]["Version"]
+        assert told == [
+            {"Total": 0, "Unread": 0, "Version": version},
+            [True, "by websocket ü", "alice@example.test", False],
+            {"Total": 1, "Unread": 1, "Version": version},
+            [True, ["seen"]],
+            True,
+            None,
+            "pong",
+            1000,
+        ]
+
+    serve(node, act)
+
+
 def test_mailhog_for_node() -> None:
     async def act(running: Catching, ask: Ask) -> None:
         await send(running, letter("Größe", text="Schöne Grüße\n"), "alice@example.test", "hidden@example.test")

@@ -62,12 +62,13 @@ __all__ = [
 log = logging.getLogger("mail.log")
 DATA_SIZE_DEFAULT = 2**25
 CALL_LIMIT_DEFAULT = 20
+BOGUS_LIMIT = 5  # unknown commands, in aiosmtpd; here the engine counts all refusals
 AuthCallbackType = Callable[[str, bytes, bytes], bool]
 AuthenticatorType = Callable[["SMTP", Session, Envelope, str, Any], AuthResult]
 AuthMechanismType = Callable[["SMTP", list[str]], Awaitable[Any]]
 _BASE = frozenset({"8BITMIME", "AUTH", "HELP", "SIZE", "SMTPUTF8", "STARTTLS", "VRFY"})
 _spaces: "WeakKeyDictionary[asyncio.AbstractEventLoop, InputSpace]" = WeakKeyDictionary()
-_ident = f"heloise {version('heloise')} for aiosmtpd"
+__ident__ = f"heloise {version('heloise')} for aiosmtpd"
 
 
 class TLSSetupException(Exception):
@@ -120,7 +121,7 @@ class SMTP(asyncio.Protocol):
             raise ValueError("proxy_protocol_timeout must be > 0")
         if auth_required and not auth_require_tls:
             warn("Requiring AUTH while not requiring TLS can lead to security vulnerabilities!", stacklevel=2)
-        self.ident = ident or _ident
+        self.ident = ident or __ident__
         self.loop = loop if loop is not None else some_loop()
         self.event_handler = handler
         self.data_size_limit = data_size_limit

@@ -1,9 +1,11 @@
 """Requests and answers of HTTP. RFC 9110."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from heloise.world import Stream
 
 JSON = "application/json"
 SHIELD: Mapping[str, str] = {
@@ -29,12 +31,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer; a `body` that is made while it is sent goes in chunks. `headers` stand before those of `SHIELD`."""
+    """One answer; a `body` that is made while it is sent goes in chunks. `headers` stand before those of `SHIELD`.
+    After 101 the connection is `upgraded`'s, with what came behind the request (RFC 9110 §7.8)."""
 
     status: int = 200
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | AsyncIterator[bytes] = b""
+    upgraded: Callable[[Stream, bytes], Awaitable[None]] | None = None
 
 
 class HttpProblem(Exception):

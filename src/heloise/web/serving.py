@@ -64,6 +64,11 @@ class WebServer:
             if request is None:
                 return False
             answer = await self._answered(request)
+        if answer.upgraded is not None:
+            switched = h11.InformationalResponse(status_code=answer.status, headers=list(answer.headers.items()))
+            stream.send(connection.send(switched) or b"")
+            await answer.upgraded(stream, connection.trailing_data[0])
+            return False
         await self._send(connection, stream, answer)
         return connection.our_state is h11.DONE and connection.their_state is h11.DONE
 

@@ -1,7 +1,7 @@
 """The routes of Mailpit's API and of its views for tests, so that its client libraries and tests move over unchanged.
 
-Where MailHog has a route of the same name (`/api/v1/messages`), Mailpit's is meant; see `heloise.app.dev.mailhog`. Not
-there: the websocket of Mailpit's own page, and SpamAssassin.
+Where MailHog has a route of the same name (`/api/v1/messages`), Mailpit's is meant; see `heloise.app.dev.mailhog`.
+There is no SpamAssassin behind it, and so it is said.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from heloise.app.dev.composing import compose
 from heloise.app.dev.html_check_json import mailpit_html_check
 from heloise.app.dev.inbox_asking import json_of, page_of, plainly
 from heloise.app.dev.link_checking import LinkStatus
+from heloise.app.dev.mailpit_events import MOST_LISTENERS, MailpitEvents
 from heloise.app.dev.mailpit_json import Totals, headers_shape, list_shape, message_shape, text_of
 from heloise.app.dev.releasing import NotReleased
 from heloise.app.dev.server import Catching
@@ -29,6 +30,7 @@ from heloise.mail.ids import new_message_id
 from heloise.mail.trace import Origin
 from heloise.web.exchange import Answer, HttpProblem, Request, as_json, as_text
 from heloise.web.routes import Handle, Route
+from heloise.web.websocket import accept
 from heloise.world import World
 
 MOST = 10_000  # messages in one answer
@@ -48,6 +50,7 @@ class Mailpit:
         self._version = version
         self._accepted = self._accepted_octets = 0
         self._inbox.on_caught(self._count)
+        self._events = MailpitEvents(self._inbox, version)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -72,9 +75,11 @@ class Mailpit:
             ("POST", "/api/v1/message/{id}/release", self._release),
             ("GET", "/api/v1/message/{id}/html-check", self._check_html),
             ("GET", "/api/v1/message/{id}/link-check", self._check_links),
+            ("GET", "/api/v1/message/{id}/sa-check", self._check_spam),
             ("GET", "/api/v1/chaos", self._chaos),
             ("PUT", "/api/v1/chaos", self._set_chaos),
             ("GET", "/view/{name}", self._view),
+            ("GET", "/api/events", self._listen),
             ("GET", "/livez", self._alive),
             ("GET", "/readyz", self._alive),
         ]
@@ -125,6 +130,11 @@ class Mailpit:
         rest = dict.fromkeys(("SpamAssassin", "DuplicatesIgnored", "HideDeleteAllButton"), False)
         return as_json({"Label": "heloise", "MessageRelay": relay, "ChaosEnabled": True, **rest})
 
+    async def _listen(self, request: Request, _: Where) -> Answer:
+        if self._events.is_full:
+            raise HttpProblem(503, f"up to {MOST_LISTENERS} may listen at once")
+        return accept(request, self._events.listen)
+
     async def _alive(self, request: Request, _: Where) -> Answer:
         return as_text("ok")
 
@@ -172,7 +182,8 @@ class Mailpit:
         if ids:
             self._inbox.remove(ids)
         else:
-            self._inbox.clear()
+            with self._events.clearing():
+                self._inbox.clear()
         # MailHog's library for Node reads JSON out of whatever it gets; it says nothing and accepts nothing.
         is_mailhog = not request.body and "accept" not in request.headers
         return as_text("" if is_mailhog else "ok")
@@ -307,6 +318,10 @@ class Mailpit:
         shapes = [{"URL": each.url, "StatusCode": each.status, "Status": each.text} for each in asked]
         errors = 0 if checker is None else sum(not 200 <= each.status < 400 for each in asked)
         return as_json({"Errors": errors, "Links": shapes})
+
+    async def _check_spam(self, request: Request, where: Where) -> Answer:
+        self._message(where["id"])
+        raise HttpProblem(400, "Error: SpamAssassin is not enabled")
 
     async def _view(self, request: Request, where: Where) -> Answer:
         message_id, dot, kind = where["name"].rpartition(".")
