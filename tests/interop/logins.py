@@ -7,6 +7,7 @@ import os
 import smtplib
 import ssl
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,9 @@ class Door:
 
     def context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca_file)
+
+
+Login = Callable[[Door, str], None]
 
 
 def smtplib_login(door: Door, mechanism: str) -> None:
@@ -128,14 +132,49 @@ def heloise_login(door: Door, mechanism: str) -> None:
     assert value.encode() not in done.stdout + done.stderr
 
 
+_AIOSMTPLIB = """
+import asyncio, json, ssl, sys
+import aiosmtplib
+
+async def send(errand, octets):
+    context = ssl.create_default_context(cafile=errand["ca"])
+    session = aiosmtplib.SMTP(hostname="localhost", port=errand["port"], use_tls=errand["first"], start_tls=False,
+        tls_context=context, timeout=30, local_hostname="client.test")
+    async with session:
+        if not errand["first"]:
+            await session.starttls(tls_context=context)
+        await session.ehlo()
+        await getattr(session, errand["how"])(errand["user"], errand["secret"])
+        await session.sendmail(errand["from"], errand["to"], octets)
+
+asyncio.run(send(json.loads(sys.argv[1]), sys.stdin.buffer.read()))
+"""
+
+
+def aiosmtplib_login(door: Door, mechanism: str) -> None:
+    how = f"auth_{mechanism.lower().replace('-', '')}"
+    errand = {"port": door.port, "first": door.first, "ca": door.ca_file, "from": SENDER, "to": [RECIPIENT]}
+    secret = TOKEN if mechanism == "XOAUTH2" else PASSWORD
+    program = [str(require("senders")), "-c", _AIOSMTPLIB]
+    run([*program, json.dumps({**errand, "how": how, "user": USER, "secret": secret})], LETTER)
+
+
+def _base64(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
 def openssl_login(door: Door, mechanism: str) -> None:
     """`openssl s_client`, and a person who types. It shows that its handshake is as it should be."""
-    from base64 import b64encode
-
-    secret = b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
+    said_at_once = {
+        "PLAIN": [f"AUTH PLAIN {_base64(f'{chr(0)}{USER}{chr(0)}{PASSWORD}')}"],
+        "LOGIN": ["AUTH LOGIN", _base64(USER), _base64(PASSWORD)],
+        "EXTERNAL": ["AUTH EXTERNAL ="],
+        "XOAUTH2": [f"AUTH XOAUTH2 {_base64(f'user={USER}{chr(1)}auth=Bearer {TOKEN}{chr(1)}{chr(1)}')}"],
+        "OAUTHBEARER": [f"AUTH OAUTHBEARER {_base64(f'n,a={USER},{chr(1)}auth=Bearer {TOKEN}{chr(1)}{chr(1)}')}"],
+    }
     lines = [
         "EHLO client.test",
-        f"AUTH {mechanism} {secret}",
+        *said_at_once[mechanism],
         f"MAIL FROM:<{SENDER}>",
         f"RCPT TO:<{RECIPIENT}>",
         "DATA",
@@ -151,12 +190,12 @@ def openssl_login(door: Door, mechanism: str) -> None:
         "-ign_eof",
         "-brief",
     ]
+    command += ["-cert", door.cert, "-key", door.key] if mechanism == "EXTERNAL" else []
     said = run([*command, *([] if door.first else ["-starttls", "smtp"])], typed)
     assert "235 2.7.0" in said
     assert "250 2.0.0" in said
 
 
-Login = Callable[[Door, str], None]
 BOTH = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
 CLIENTS: dict[str, tuple[Login, tuple[str, ...]]] = {
     "smtplib": (smtplib_login, ("CRAM-MD5", "PLAIN", "LOGIN")),
@@ -164,10 +203,11 @@ CLIENTS: dict[str, tuple[Login, tuple[str, ...]]] = {
     "curl": (curl_login, ("CRAM-MD5", "PLAIN", "LOGIN", "OAUTHBEARER", "EXTERNAL")),  # Debian builds it without SCRAM
     "msmtp": (msmtp_login, (*BOTH, "OAUTHBEARER", "XOAUTH2", "EXTERNAL")),
     "nodemailer": (nodemailer_login, ("CRAM-MD5", "PLAIN", "LOGIN", "XOAUTH2")),
+    "aiosmtplib": (aiosmtplib_login, ("CRAM-MD5", "PLAIN", "LOGIN", "XOAUTH2")),
     "heloise": (
         heloise_login,
         (*BOTH, "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "OAUTHBEARER", "XOAUTH2", "EXTERNAL"),
     ),
-    "openssl": (openssl_login, ("PLAIN",)),
+    "openssl": (openssl_login, ("PLAIN", "LOGIN", "EXTERNAL", "XOAUTH2", "OAUTHBEARER")),
 }
 """What each client can do, as far as we can."""

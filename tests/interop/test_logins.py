@@ -1,4 +1,6 @@
-"""Real clients log in at `heloise serve`, after STARTTLS and with TLS first, by each mechanism they know."""
+"""Real clients, and servers as clients, log in at `heloise serve`, after STARTTLS and with TLS first, by each mechanism
+they know.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ import pytest
 
 from heloise.reception.users import Scheme, new_login
 from tests.certificates import Authority
+from tests.interop.login_relays import RELAYS
 from tests.interop.logins import CLIENTS, PASSWORD, TOKEN, USER, Door
 from tests.peers.jail import Mailboxes, free_port
 from tests.serving import served
@@ -25,7 +28,14 @@ MECHANISMS = (
     *("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"),
     *("EXTERNAL", "OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"),
 )
-PAIRS = [(client, mechanism) for client, (_, known) in CLIENTS.items() for mechanism in known]
+ALL = {**CLIENTS, **RELAYS}
+PAIRS = [
+    (client, mechanism, tls)
+    for client, (_, known) in ALL.items()
+    for mechanism in known
+    for tls in ("starttls", "implicit")
+    if (client, tls) != ("sendmail", "implicit")  # as a client it has STARTTLS only
+]
 
 
 class Introspection(BaseHTTPRequestHandler):
@@ -91,12 +101,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     web.server_close()
 
 
-@pytest.mark.parametrize("tls", ["starttls", "implicit"])
-@pytest.mark.parametrize(("client", "mechanism"), PAIRS)
+@pytest.mark.parametrize(("client", "mechanism", "tls"), PAIRS)
 def test_a_client_logs_in_and_its_mail_arrives(client: str, mechanism: str, tls: str, place: Place) -> None:
     _clear(place)
     before = place.log.read_text().count("session.authenticated")
-    CLIENTS[client][0](place.doors[tls], mechanism)
+    ALL[client][0](place.doors[tls], mechanism)
     seen = [line for line in place.log.read_text().splitlines() if "session.authenticated" in line][before:]
     assert len(seen) == 1
     assert f" {mechanism}" in seen[0] or f"={mechanism}" in seen[0], seen[0]

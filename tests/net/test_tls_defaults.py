@@ -1,4 +1,5 @@
-"""A scan of what our TLS takes, as testssl would do it: versions, ciphers, forward secrecy, names; from outside.
+"""A scan of what our TLS takes, as testssl would do it, from outside: versions, ciphers, forward secrecy,
+renegotiation, compression, early data, tickets, fallback, names, chains.
 
 The server is a real one in a thread, the clients are Python's `ssl` and `openssl s_client`, which can ask for things
 that Python's can not.
@@ -9,6 +10,7 @@ import contextlib
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
@@ -17,9 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 
 from heloise.net.network import SocketNetwork
-from heloise.world import Endpoint, LinkError, ServerTls, Stream, TlsProfile
+from heloise.world import CertificateFiles, Endpoint, LinkError, ServerTls, Stream, TlsProfile
 from tests.certificates import Authority
 from tests.peers import require
 
@@ -183,3 +186,74 @@ def test_openssl_finds_no_renegotiation_and_no_compression(demand: ServerTls) ->
     assert "Compression: NONE" in said
     assert "RENEGOTIATING" in said
     assert "no renegotiation" in said or "handshake failure" in said or done.returncode != 0
+
+
+def asked_by_openssl(port: int, *options: str) -> str:
+    """What `openssl s_client` tells of a connection that it ends when it was greeted."""
+    command = [str(require("openssl")), "s_client", "-connect", f"127.0.0.1:{port}", *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        said: list[bytes] = []
+        while (line := process.stdout.readline()) and not line.startswith(b"220 "):
+            said.append(line)
+        rest, _ = process.communicate(b"Q\n", WAIT)
+    return b"".join((*said, rest)).decode(errors="replace")
+
+
+@pytest.mark.interop
+@pytest.mark.slow
+def test_nothing_can_be_said_before_the_handshake_is_over(demand: ServerTls) -> None:
+    """Early data could be played again by anybody (RFC 8446 §8), and mail is not to be sent twice."""
+    with shaking_hands(demand) as port, tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        session, early = f"{directory}/session", f"{directory}/early"
+        Path(early).write_bytes(b"EHLO early.test\r\n")
+        first = asked_by_openssl(port, "-tls1_3", "-sess_out", session)
+        assert "Max Early Data: 0" in first or "Max Early Data" not in first
+        said = asked_by_openssl(port, "-tls1_3", "-sess_in", session, "-early_data", early)
+        assert "Early data was accepted" not in said
+
+
+@pytest.mark.interop
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_a_session_goes_on_only_where_its_ticket_is_ours(version: str, demand: ServerTls) -> None:
+    """A ticket of another process of ours is another's: its key is nowhere but in memory, and ends with it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        session = f"{directory}/session"
+        with shaking_hands(demand) as port:
+            assert "New, TLSv1" in asked_by_openssl(port, version, "-sess_out", session)
+        assert Path(session).exists()
+        with shaking_hands(replace(demand, version=demand.version + 1)) as port:
+            said = asked_by_openssl(port, version, "-sess_in", session)
+            assert "Reused, TLSv1" not in said
+            assert "New, TLSv1" in said
+
+
+@pytest.mark.interop
+@pytest.mark.slow
+def test_the_chain_is_shown_as_far_as_the_authority(tmp_path: Path) -> None:
+    root = trustme.CA()
+    between = root.create_child_ca()
+    made = between.issue_cert("mx.test")
+    chain, key, ca = (tmp_path / name for name in ("chain", "key", "ca"))
+    chain.write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
+    key.write_bytes(made.private_key_pem.bytes())
+    root.cert_pem.write_to_path(str(ca))
+    demand = ServerTls(certificates=(CertificateFiles(chain=str(chain), key=str(key)),))
+    with shaking_hands(demand) as port:
+        said = asked_by_openssl(port, "-CAfile", str(ca), "-verify_return_error", "-showcerts")
+        assert "Verify return code: 0 (ok)" in said
+        assert said.count("-----BEGIN CERTIFICATE-----") == 2
+        assert agreed(port, ssl.create_default_context(cafile=str(ca))) is not None
+
+
+@pytest.mark.interop
+@pytest.mark.slow
+def test_weak_groups_and_signatures_are_not_agreed_upon(demand: ServerTls) -> None:
+    with shaking_hands(demand) as port:
+        for option in (("-groups", "ffdhe2048", "-tls1_2", "-cipher", "DHE"), ("-sigalgs", "ECDSA+SHA1", "-tls1_2")):
+            said = asked_by_openssl(port, *option)
+            assert "Cipher is (NONE)" in said or "Cipher    : 0000" in said, said
+        # Nothing of TLS_FALLBACK_SCSV: who comes back with less than both can do is turned away (RFC 7507).
+        said = asked_by_openssl(port, "-fallback_scsv", "-no_tls1_3")
+        assert "inappropriate fallback" in said

@@ -58,6 +58,7 @@ relay{number}:
   driver = smtp
   port = {port}
   allow_localhost
+{transport}
 """
 
 
@@ -69,7 +70,9 @@ class Exim(Peer):
     hold: accepts into the queue and delivers nothing.
     extra: options of the main section, over those written here.
     authenticators: the section of that name.
+    transport: further options of the transport to all next hops.
     files: further files for /etc/exim4, by name.
+    heavy: Debian's build that has more drivers (Cyrus SASL, Dovecot).
     """
 
     name = "exim"
@@ -83,15 +86,18 @@ class Exim(Peer):
         hold: bool = False,
         extra: Mapping[str, str] | None = None,
         authenticators: str = "",
+        transport: str = "",
         files: Mapping[str, bytes] | None = None,
+        heavy: bool = False,
     ) -> None:
-        super().__init__(require("exim"))
+        super().__init__(require("exim-heavy" if heavy else "exim"))
         self._relay = dict(relay or {})
         self._local_domains = list(local_domains)
         self._users = list(users)
         self._hold = hold
         self._extra = dict(extra or {})
         self._authenticators = authenticators
+        self._transport = transport
         self._files = dict(files or {})
         self._etc = self.jail.bind("/etc/exim4")
         self._spool = self.jail.bind("/var/spool/exim4", owner=_EXIM, group=_EXIM, mode=0o750)
@@ -104,7 +110,9 @@ class Exim(Peer):
         text = _CONFIGURATION.format(
             main="".join(f"{key} = {value}\n" for key, value in main.items()),
             routers="".join(_ROUTER.format(number=n, domain=domain, host=host) for n, (domain, (host, _)) in hops),
-            transports="".join(_TRANSPORT.format(number=n, port=port) for n, (_, (_, port)) in hops),
+            transports="".join(
+                _TRANSPORT.format(number=n, port=port, transport=self._transport) for n, (_, (_, port)) in hops
+            ),
             local_domains=" : ".join(self._local_domains),
             users=" : ".join(self._users),
             authenticators=self._authenticators,
@@ -140,6 +148,11 @@ class Exim(Peer):
     def log_text(self) -> str:
         logs = sorted(self._logs.glob("*log"))
         return "".join(path.read_text(errors="replace") for path in logs) + super().log_text()
+
+    @property
+    def configuration(self) -> Path:
+        """Where its configuration is, as seen from here."""
+        return self._etc
 
     def maildir(self, user: str) -> Path:
         """The maildir of a local user."""

@@ -19,7 +19,9 @@ class OpenSmtpd(Peer):
     hold: accepts into the queue and delivers nothing.
     extra: further lines of smtpd.conf, before the listener ("pki ...").
     listen: further words of the listener ("tls pki peer").
+    relaying: the words of an action to relay behind its host.
     files: further files for /etc/opensmtpd, by name.
+    newer: version 7 of Debian's backports, which can be a server under TLS.
     """
 
     name = "opensmtpd"
@@ -33,15 +35,18 @@ class OpenSmtpd(Peer):
         hold: bool = False,
         extra: str = "",
         listen: str = "",
+        relaying: str = 'helo "opensmtpd.test"',
         files: Mapping[str, bytes] | None = None,
+        newer: bool = False,
     ) -> None:
-        super().__init__(require("opensmtpd"))
+        super().__init__(require("opensmtpd-7" if newer else "opensmtpd"))
         self._relay = dict(relay or {})
         self._local_domains = list(local_domains)
         self._users = list(users)
         self._hold = hold
         self._extra = extra
         self._listen = listen
+        self._relaying = relaying
         self._files = dict(files or {})
         self._etc = self.jail.bind("/etc/opensmtpd")
         self._spool = self.jail.bind("/var/spool/smtpd", mode=0o711)
@@ -65,7 +70,7 @@ class OpenSmtpd(Peer):
         for number, (domain, hop) in enumerate(self._relay.items()):
             url = hop if isinstance(hop, str) else f"smtp://{hop[0]}:{hop[1]}"
             lines += [
-                f'action "relay{number}" relay host "{url}" helo "opensmtpd.test"',
+                f'action "relay{number}" relay host "{url}" {self._relaying}',
                 f'match from any for domain "{domain}" action "relay{number}"',
             ]
         write_files(self._etc, {"smtpd.conf": "".join(f"{line}\n" for line in lines).encode()})
@@ -75,6 +80,11 @@ class OpenSmtpd(Peer):
         if self._hold:
             for part in ("mta", "mda"):
                 self.jail.run(["/usr/sbin/smtpctl", "pause", part])
+
+    @property
+    def configuration(self) -> Path:
+        """Where smtpd.conf and the tables are, as seen from here."""
+        return self._etc
 
     def maildir(self, user: str) -> Path:
         """The maildir of a local user."""

@@ -13,7 +13,9 @@ _PROOF = {
     "postfix": "postfix/stamp",
     "sendmail": "sendmail/stamp",
     "exim": "exim/stamp",
+    "exim-heavy": "exim-heavy/stamp",
     "opensmtpd": "opensmtpd/stamp",
+    "opensmtpd-7": "opensmtpd-7/stamp",
     "dovecot": "dovecot/stamp",
     "haproxy": "haproxy/stamp",
     "opendkim": "opendkim/stamp",
@@ -35,7 +37,7 @@ _PROOF = {
     "inboxes-node": "inboxes-node/stamp",
 }
 _ROOTS = (
-    *("postfix", "sendmail", "exim", "opensmtpd", "dovecot", "haproxy"),
+    *("postfix", "sendmail", "exim", "exim-heavy", "opensmtpd", "opensmtpd-7", "dovecot", "haproxy"),
     *("opendkim", "pymilter", "rspamd", "postgresql"),
 )
 _RESULT = {

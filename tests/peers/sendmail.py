@@ -38,7 +38,7 @@ FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`mailertable', `hash -o /etc/mail/mailertable.db')dnl
 FEATURE(`virtusertable', `hash -o /etc/mail/virtusertable.db')dnl
 VIRTUSER_DOMAIN_FILE(`/etc/mail/local-domains')dnl
-DAEMON_OPTIONS(`Family=inet, Name=MTA, Addr=127.0.0.1, Port={port}')dnl
+DAEMON_OPTIONS(`Family=inet, Name=MTA, Addr=127.0.0.1, Port={port}{daemon}')dnl
 {extra}
 MAILER(`local')dnl
 MAILER(`smtp')dnl
@@ -66,7 +66,7 @@ _BUILD = """\
 set -e
 cd /etc/mail
 m4 sendmail.mc >sendmail.cf
-for table in mailertable virtusertable; do /usr/libexec/sendmail/makemap hash $table <$table; done
+for table in mailertable virtusertable "$@"; do /usr/libexec/sendmail/makemap hash $table <$table; done
 /usr/libexec/sendmail/sendmail -bi
 """
 
@@ -80,7 +80,10 @@ class Sendmail(Peer):
     hold: accepts into the queue and delivers nothing.
     privacy: sendmail's PrivacyOptions ("noexpn,noetrn,noverb"); by default it tells all it knows.
     extra: further lines of m4 for sendmail.mc.
+    daemon: further options of its listener ("M=a": who logs in).
     files: further files for /etc/mail, by name.
+    tables: those of them that become databases.
+    secrets: those of them that nobody else may read.
     """
 
     name = "sendmail"
@@ -95,7 +98,10 @@ class Sendmail(Peer):
         hold: bool = False,
         privacy: str = "",
         extra: str = "",
+        daemon: str = "",
         files: Mapping[str, bytes] | None = None,
+        tables: Collection[str] = (),
+        secrets: Collection[str] = (),
     ) -> None:
         super().__init__(require("sendmail"))
         self._relay = dict(relay or {})
@@ -105,7 +111,10 @@ class Sendmail(Peer):
         self._hold = hold
         self._privacy = privacy
         self._extra = extra
+        self._daemon = f", {daemon}" if daemon else ""
         self._files = dict(files or {})
+        self._databases = list(tables)
+        self._secrets = list(secrets)
         self._etc = self.jail.bind("/etc/mail")
         self._queue = self.jail.bind("/var/spool/mqueue", mode=0o700)
         (self.jail.bind("/var/lib/sendmail") / "host_status").mkdir(mode=0o700)
@@ -127,7 +136,9 @@ class Sendmail(Peer):
         write_files(self._etc, {"deliver": _DELIVER.encode(), "sendmail.mc": self._configuration().encode()})
         write_files(self._etc, self._files)
         (self._etc / "deliver").chmod(0o755)
-        self.jail.prepare(["/bin/sh", "-c", _BUILD])
+        for name in self._secrets:
+            (self._etc / name).chmod(0o600)
+        self.jail.prepare(["/bin/sh", "-c", _BUILD, "sh", *self._databases])
         return ["/usr/libexec/sendmail/sendmail", "-bD", *([] if self._hold else ["-q1s"])]
 
     def _configuration(self) -> str:
@@ -137,6 +148,7 @@ class Sendmail(Peer):
             privacy=self._privacy,
             delivery_mode="queueonly" if self._hold else "background",
             extra=self._extra,
+            daemon=self._daemon,
             mailers="\n".join(_MAILER.format(port=port) for port in ports),
         )
 

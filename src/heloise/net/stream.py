@@ -18,11 +18,11 @@ import os
 import socket
 import ssl
 import struct
-from asyncio import sslproto
 from collections.abc import Callable
 from typing import Final, cast
 
 from heloise.mail.encryption import Encryption
+from heloise.net.asyncio_tls import adapt
 from heloise.net.faults import link_error
 from heloise.net.tls import certificate_of, context_for, encryption_of, tls_error
 from heloise.world.errors import LinkError, LinkFault
@@ -34,13 +34,10 @@ RECEIVE_BUFFER: Final = 256 * 1024
 INPUT_TOGETHER: Final = 16 * 1024 * 1024
 LEAST_INPUT: Final = 16 * 1024  # of one connection, however many there are
 TLS_FAREWELL: Final = 5.0  # seconds the peer gets to answer close_notify; few do
-TLS_BUFFER: Final = 32 * 1024  # two records (RFC 8446 §5.1)
 _NO_LINGERING: Final = struct.pack("ii", 1, 0)
 _UNKNOWN: Final = Endpoint("0.0.0.0", 0)
 
-# asyncio gives each session under TLS a buffer of its own, of 256 KiB, for as long as it lasts: ten times as much as
-# OpenSSL itself needs for one that sits idle.
-sslproto.SSLProtocol.max_size = TLS_BUFFER
+adapt()
 
 
 class InputSpace:
