@@ -1,4 +1,4 @@
-"""A plugin for pytest that puts the adapter in the place of aiosmtpd, for aiosmtpd's own tests (see test_own_tests.py).
+"""A plugin for pytest that puts the adapter in the place of aiosmtpd, for aiosmtpd's own tests (see own_tests.py).
 
 Only what is under test is replaced: `aiosmtpd.tests` and `aiosmtpd.testing` stay those of the installed package. Names
 of aiosmtpd's insides that its tests import are there as None, so that the tests of other things can run.
