@@ -8,7 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from heloise.filters.milter import macros
+from heloise.mail.encryption import Encryption
 from heloise.queue.model import RecipientState
+from heloise.testing.policy import mail_view, session_view
 from heloise.world import Endpoint
 from tests.filters.scripted_milter import ACCEPT, CONTINUE, DIE, HANG, ScriptedMilter, packet
 from tests.policy.house import MESSAGE, House, at_home
@@ -79,6 +82,99 @@ def test_the_blank_behind_the_colon_is_for_those_who_ask_for_it() -> None:
     milter = ScriptedMilter(steps=0x100000)
     with_milter(milter, one_letter)
     assert dict(milter.heard)[b"L"] == b"Subject\0 Hello\0"
+
+
+def test_one_blank_is_left_out_for_all_others() -> None:
+    milter = ScriptedMilter()
+
+    async def play(house: House) -> None:
+        client = await house.greeted()
+        assert (await client.send("A:  two\r\nB:\ttab\r\nC:none\r\nD:\r\n\r\n"))[:3] == "250"
+
+    with_milter(milter, play)
+    assert [data for code, data in milter.heard if code == b"L"] == [
+        b"A\0 two\0", b"B\0\ttab\0", b"C\0none\0", b"D\0\0",
+    ]  # fmt: skip
+
+
+def test_commands_that_there_are_not_are_told_and_may_be_answered() -> None:
+    milter = ScriptedMilter(answers={b"U": [b"y550 5.7.1 Not in my house\0"]})
+
+    async def play(house: House) -> None:
+        client = await house.greeted()
+        assert await client.say("Frobnicate it") == "550 5.7.1 Not in my house"
+        assert (await client.say("NOOP"))[:3] == "250"
+        [refused] = house.events("command.refused")
+        assert refused["cause"] == "milter.rejected"
+
+    with_milter(milter, play)
+    assert dict(milter.heard)[b"U"] == b"FROBNICATE it\0"
+
+
+@pytest.mark.parametrize("answers", [{}, {b"U": [b"y550 5.7.1 Not in my house\0"]}, {b"U": [b"t"]}])
+def test_too_many_commands_that_there_are_not_end_the_session(answers: dict[bytes, list[bytes]]) -> None:
+    async def play(house: House) -> None:
+        client = await house.greeted()
+        said = [await client.say("FROBNICATE") for _ in range(10)]
+        assert said[-1][:3] != "421"
+        assert (await client.hear())[:9] == "421 4.7.0"
+        assert await client.hear() == ""
+
+    async def scene(house: House) -> None:
+        await ScriptedMilter(answers=answers).listen(house.world.host("milter.test", "192.0.2.50").network, WHERE)
+        await play(house)
+
+    at_home(scene, more=section() + "[limits]\nerrors = 10\n")
+
+
+@pytest.mark.parametrize("how", [{}, {b"U": [HANG]}, {b"U": [DIE]}])
+def test_without_a_word_of_the_milter_an_unknown_command_is_what_it_is(how: dict[bytes, list[bytes]]) -> None:
+    async def play(house: House) -> None:
+        client = await house.greeted()
+        assert (await client.say("FROBNICATE"))[:9] == "500 5.5.1"
+
+    with_milter(ScriptedMilter(answers=how), play)
+
+
+@pytest.mark.parametrize("wants", [True, False])
+def test_refused_recipients_are_told_to_a_milter_that_wants_to_know(wants: bool) -> None:
+    milter = ScriptedMilter(steps=0x800 if wants else 0)
+
+    async def play(house: House) -> None:
+        client = await house.greeted()
+        assert (await client.send(to=("nobody@home.test",)))[:9] == "550 5.1.1"
+        assert (await client.say("RCPT TO:<alice@home.test>"))[:3] == "250"
+
+    with_milter(milter, play)
+    assert milter.commands().rstrip("A") == ("OCHMRR" if wants else "OCHMR")
+    if wants:
+        words = next(data for code, data in milter.heard if code == b"D" and data[:1] == b"R").split(b"\0")
+        assert words[words.index(b"{rcpt_mailer}") + 1] == b"error"
+        assert b"5.1.1" in words
+
+
+def test_who_has_logged_in_and_how_is_told() -> None:
+    view = mail_view(user="alice", mechanism="SCRAM-SHA-256", parameters="AUTH=bob@home.test")
+    assert macros.of_mail(view)["{auth_authen}"] == "alice"
+    assert macros.of_mail(view)["{auth_type}"] == "SCRAM-SHA-256"
+    assert macros.of_mail(view)["{auth_author}"] == "bob@home.test"
+    assert "{auth_authen}" not in macros.of_mail(mail_view())
+
+
+def test_what_protects_a_session_is_told_with_the_certificate_of_the_client() -> None:
+    tls = Encryption(
+        "TLSv1.3", "TLS_AES_256_GCM_SHA384", True, peer_names=("mx.test", "Mail"), peer_issuer="An authority"
+    )
+    assert macros.of_hello(session_view(encryption=tls)) == {
+        "{tls_version}": "TLSv1.3",
+        "{cipher}": "TLS_AES_256_GCM_SHA384",
+        "{cipher_bits}": "256",
+        "{cert_subject}": "Mail",
+        "{cert_issuer}": "An authority",
+    }
+    bare = macros.of_hello(session_view(encryption=Encryption("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256")))
+    assert "{cert_subject}" not in bare
+    assert bare["{cipher_bits}"] == "128"
 
 
 def test_a_body_goes_in_pieces_until_it_is_enough() -> None:

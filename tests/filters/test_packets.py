@@ -127,7 +127,7 @@ def test_a_packet_has_its_length_before_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [Negotiated(1, 0, 0), Negotiated(7, 0, 0), Negotiated(6, 0x200, 0), Negotiated(6, 0, 0x800)]
+    "said", [Negotiated(1, 0, 0), Negotiated(7, 0, 0), Negotiated(6, 0x200, 0), Negotiated(6, 0, 0x800000)]
 )
 def test_nobody_gets_what_was_not_offered(said: Negotiated) -> None:
     with pytest.raises(MilterProtocolError):

@@ -10,6 +10,7 @@ from examples import policy as example
 from heloise.net import real_world
 from heloise.policy import CONTINUE, MailView, Stage, Verdict, View, refuse
 from heloise.policy.hooks import HookError, Hooks, HookSet, load_hooks
+from heloise.smtp import replies
 from heloise.testing import (
     connect_view,
     data_view,
@@ -19,6 +20,8 @@ from heloise.testing import (
     mail_view,
     message_view,
     rcpt_view,
+    refused_view,
+    unknown_view,
 )
 from tests.policy.house import Client, House, at_home
 
@@ -173,5 +176,7 @@ def test_each_stage_has_a_view_to_test_with() -> None:
         data_view("a@b.test"),
         message_view(b"A: b\r\n\r\nc\r\n"),
         lookup_view("bob"),
+        unknown_view("FROBNICATE"),
+        refused_view("nobody@b.test", replies.COMMAND_UNKNOWN),
     ]
     assert [view.stage for view in views] == list(Stage)

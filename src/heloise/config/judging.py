@@ -53,8 +53,9 @@ class Policy:
 
     hooks: AbsolutePath | None = None
     """A file of Python with functions of your own: on_connect, on_hello, on_mail, on_rcpt, on_data, on_message,
-    on_lookup, each with one argument, what is to be judged (heloise.policy), and a Verdict for an answer; `async def`,
-    or `def` for what blocks. It is loaded anew when it changes; a broken one is told and leaves the one before."""
+    on_lookup, on_unknown, on_refused, each with one argument, what is to be judged (heloise.policy), and a Verdict for
+    an answer; `async def`, or `def` for what blocks. It is loaded anew when it changes; a broken one is told and leaves
+    the one before."""
 
     hook_deadline: Seconds = Seconds(5)
     """How long a hook may take."""

@@ -18,8 +18,8 @@ class Encryption:
     the chain of its certificate.
 
     `binding` is for SCRAM with channel binding, where it is known; `peer_names` are the names in a certificate that a
-    client has shown and that was verified, the subject's common name last. Both are for the session alone: no text has
-    them.
+    client has shown and that was verified, the subject's common name last, `peer_issuer` the common name of who has
+    issued it. These are for the session alone: no text has them.
     """
 
     version: str
@@ -27,6 +27,7 @@ class Encryption:
     is_verified: bool = False
     binding: ChannelBinding | None = field(default=None, compare=False, repr=False)
     peer_names: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    peer_issuer: str = field(default="", compare=False, repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:

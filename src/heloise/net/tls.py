@@ -156,7 +156,7 @@ def certificate_facts(files: CertificateFiles) -> CertificateFacts:
 def encryption_of(connection: "ssl.SSLObject", demand: TlsDemand) -> Encryption:
     """What a handshake has agreed upon."""
     cipher = connection.cipher()
-    names: tuple[str, ...] = ()
+    names, issuer = tuple[str, ...](), ""
     if isinstance(demand, ClientTls):
         shown = connection.getpeercert(binary_form=True)
         binding = None if shown is None else end_point(shown)
@@ -165,7 +165,8 @@ def encryption_of(connection: "ssl.SSLObject", demand: TlsDemand) -> Encryption:
         binding = getattr(connection.context, "binding", None)
         verified = False
         if demand.client_ca is not None:
-            names = _names_of(connection.getpeercert() or {})
+            shown_by = connection.getpeercert() or {}
+            names, issuer = _names_of(shown_by), "".join(_common_names(shown_by, "issuer")[-1:])
             verified = bool(names)
     return Encryption(
         connection.version() or "TLS",
@@ -173,6 +174,7 @@ def encryption_of(connection: "ssl.SSLObject", demand: TlsDemand) -> Encryption:
         verified,
         binding=_exported(connection) or binding,
         peer_names=names,
+        peer_issuer=issuer,
     )
 
 
@@ -187,8 +189,11 @@ def _exported(connection: "ssl.SSLObject") -> ChannelBinding | None:
 def _names_of(certificate: Mapping[str, Any]) -> tuple[str, ...]:
     """Those that a client's certificate has: addresses and hosts, then the common name."""
     others = [str(name) for kind, name in certificate.get("subjectAltName", ()) if kind in ("email", "DNS", "URI")]
-    common = [str(value) for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
-    return (*others, *common)
+    return (*others, *_common_names(certificate, "subject"))
+
+
+def _common_names(certificate: Mapping[str, Any], whose: str) -> list[str]:
+    return [str(value) for part in certificate.get(whose, ()) for key, value in part if key == "commonName"]
 
 
 def certificate_of(connection: "ssl.SSLObject | None") -> bytes | None:

@@ -39,7 +39,9 @@ from heloise.policy.views import (
     MailView,
     MessageView,
     RcptView,
+    RefusedView,
     SessionView,
+    UnknownView,
     View,
 )
 
@@ -61,10 +63,12 @@ __all__ = [
     "MessageView",
     "Points",
     "RcptView",
+    "RefusedView",
     "RemoveRecipient",
     "ReplaceBody",
     "SessionView",
     "Stage",
+    "UnknownView",
     "Verdict",
     "View",
     "add_field",

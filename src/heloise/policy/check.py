@@ -19,6 +19,8 @@ from heloise.policy.views import (
     MailView,
     MessageView,
     RcptView,
+    RefusedView,
+    UnknownView,
     View,
 )
 from heloise.world import World
@@ -59,6 +61,8 @@ class Check(Generic[O]):
     data: Judge[DataView, O] | None = None
     message: Judge[MessageView, O] | None = None
     lookup: Judge[LookupView, O] | None = None
+    unknown: Judge[UnknownView, O] | None = None
+    refused: Judge[RefusedView, O] | None = None
 
     @property
     def stages(self) -> frozenset[Stage]:

@@ -83,6 +83,11 @@ class PolicyPipeline:
         # Points are counted at RCPT, whoever has given them.
         return frozenset(stages | {Stage.RCPT} if stages and self.threshold.refuse_at is not None else stages)
 
+    @property
+    def asks_unknown(self) -> bool:
+        """Does somebody want to hear of commands that there are not?"""
+        return Stage.UNKNOWN in self._steps or any(Stage.UNKNOWN in each.stages for each in self.filters)
+
     def follow(self, session: str) -> "Following":
         """The way of one session."""
         return Following(self, session)

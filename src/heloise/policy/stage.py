@@ -13,6 +13,8 @@ class Stage(Enum):
     DATA = "data"  # DATA or the first BDAT
     MESSAGE = "message"  # the whole of it is here, and nobody is responsible for it yet
     LOOKUP = "lookup"  # VRFY or EXPN
+    UNKNOWN = "unknown"  # a command that there is not
+    REFUSED = "refused"  # a recipient that is refused already: nothing that is said here changes it
 
 
 OF_TRANSACTION = (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.MESSAGE)

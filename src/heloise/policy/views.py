@@ -12,6 +12,7 @@ from heloise.mail.encryption import Encryption
 from heloise.mail.envelope import NO_PARAMETERS, Envelope, Parameters, Recipient
 from heloise.mail.ids import MessageId
 from heloise.mail.path import ForwardPath, ReversePath
+from heloise.mail.reply import Reply
 from heloise.mail.route import Route
 from heloise.policy.fields import Field, read_fields
 from heloise.policy.stage import Stage
@@ -32,7 +33,8 @@ class SessionView:
 
     `client` is an IP address as text, "unix", or "unknown" when only another server knows it; `client_name` its host
     name where a proxy has told it; `local` is our end. `is_trusted` is a client that may relay: by its network, or
-    since it has shown who it is (`user`). `tags` and `points` were given earlier in this session and transaction.
+    since it has shown who it is (`user`, by `mechanism`). `tags` and `points` were given earlier in this session and
+    transaction.
     """
 
     session: str
@@ -49,6 +51,7 @@ class SessionView:
     is_esmtp: bool = False
     encryption: Encryption | None = None
     user: str | None = None
+    mechanism: str | None = None
     now: float = 0.0
     tags: frozenset[str] = frozenset()
     points: float = 0.0
@@ -121,6 +124,7 @@ class DataView:
 
     session: SessionView
     envelope: Envelope
+    message_id: MessageId | None = None
     stage: Stage = field(default=Stage.DATA, init=False)
 
 
@@ -163,4 +167,27 @@ class LookupView:
     stage: Stage = field(default=Stage.LOOKUP, init=False)
 
 
-View: TypeAlias = ConnectView | HelloView | MailView | RcptView | DataView | MessageView | LookupView
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownView:
+    """It has given a command that there is not, `line` as it was understood, the verb in upper case."""
+
+    session: SessionView
+    line: str
+    stage: Stage = field(default=Stage.UNKNOWN, init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedView:
+    """It has named a recipient that is refused by `reply`, since there is none, or he is not for this client."""
+
+    session: SessionView
+    reverse_path: ReversePath
+    forward_path: ForwardPath
+    reply: Reply
+    parameters: Parameters = NO_PARAMETERS
+    stage: Stage = field(default=Stage.REFUSED, init=False)
+
+
+View: TypeAlias = (
+    ConnectView | HelloView | MailView | RcptView | DataView | MessageView | LookupView | UnknownView | RefusedView
+)

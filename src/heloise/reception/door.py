@@ -22,11 +22,12 @@ from heloise.reception.spokesmen import Spokesmen
 from heloise.smtp import replies
 from heloise.smtp.limits import NO_AUTH, NO_RULES, AuthRules, Rules, SessionLimits
 from heloise.smtp.registry import Registry
-from heloise.smtp.server import ServerSession
+from heloise.smtp.server import UNKNOWN_VERB, ServerSession
 from heloise.smtp.transcript import Recorder
 from heloise.world import Stream
 
 _NONCE = 18  # octets
+_UNKNOWN = frozenset({UNKNOWN_VERB})
 
 
 class RecorderFactory(Protocol):
@@ -168,6 +169,7 @@ class Door:
             now=world.clock.now,
             recorder=recorder,
             refusals=self._refusals,
+            asks=_UNKNOWN if self._desk.policy is not None and self._desk.policy.asks_unknown else frozenset(),
         )
         greeting = None
         if admission.refusal is not None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from heloise.mail.content import ContentFacts
 from heloise.mail.envelope import Envelope, Parameters, Recipient
+from heloise.mail.ids import MessageId
 from heloise.mail.path import ReversePath
 from heloise.mail.reply import Reply
 from heloise.policy.fields import change_header
@@ -19,7 +20,9 @@ from heloise.policy.views import (
     MailView,
     MessageView,
     RcptView,
+    RefusedView,
     SessionView,
+    UnknownView,
 )
 from heloise.reception.admission import Admission
 from heloise.reception.completing import Completion, complete
@@ -104,17 +107,37 @@ class Judging:
         self._recipients.append(recipient)
         return None
 
-    async def data(self, envelope: Envelope) -> Reply | None:
-        """DATA, or the first BDAT."""
+    async def data(self, envelope: Envelope, message_id: MessageId | None) -> Reply | None:
+        """DATA, or the first BDAT. The id of the message is known where it will be looked at as a whole."""
         if Stage.DATA not in self._stages:
             return None
-        return (await self._following.judge(DataView(session=self._session(), envelope=envelope))).refusal
+        return (
+            await self._following.judge(DataView(session=self._session(), envelope=envelope, message_id=message_id))
+        ).refusal
 
     async def lookup(self, verb: str, text: str) -> Reply | None:
         """VRFY or EXPN."""
         if Stage.LOOKUP not in self._stages:
             return None
         return (await self._following.judge(LookupView(session=self._session(), verb=verb, text=text))).refusal
+
+    async def unknown(self, line: str) -> Reply | None:
+        """A command that there is not."""
+        if Stage.UNKNOWN not in self._stages:
+            return None
+        return (await self._following.judge(UnknownView(session=self._session(), line=line))).refusal
+
+    async def refused(self, recipient: Recipient, reverse_path: ReversePath, reply: Reply) -> None:
+        """RCPT of one whom the router does not take, for those who want to know."""
+        if Stage.REFUSED in self._stages:
+            view = RefusedView(
+                session=self._session(),
+                reverse_path=reverse_path,
+                forward_path=recipient.forward_path,
+                parameters=recipient.parameters,
+                reply=reply,
+            )
+            await self._following.judge(view)
 
     async def message(
         self, envelope: Envelope, facts: ContentFacts, content: HeldContent, completion: Completion | None
@@ -184,5 +207,6 @@ class Judging:
             is_esmtp=view.is_esmtp,
             encryption=view.encryption,
             user=view.authenticated_as,
+            mechanism=view.authenticated_by,
             now=self._clock.now(),
         )

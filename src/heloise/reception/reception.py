@@ -225,7 +225,9 @@ class Reception:
                 return reply
             case StatusProposed():
                 return await self._desk.queue.status()
-            case CommandProposed(reply=reply):
+            case CommandProposed(command=plain, reply=reply):
+                if self._judging is not None:
+                    return await self._judging.unknown(plain.encode().decode().rstrip()) or reply
                 return reply
             case MailProposed() | RecipientProposed() | ContentProposed() | MessageProposed():
                 raise AssertionError("decided before")
@@ -310,6 +312,8 @@ class Reception:
         else:
             routing = await deciding
         if not isinstance(routing, Accepted):
+            if self._judging is not None and not by_filter:
+                await self._judging.refused(recipient, reverse_path, routing.reply)
             return routing.reply
         try:
             onward = await self._onward(recipient, routing, reverse_path)
@@ -409,9 +413,10 @@ class Reception:
 
     async def _content_judged(self, judging: Judging, envelope: Envelope) -> Reply | None:
         """A refusal; or GO_AHEAD, when the content is held back to be looked at as a whole; or None to begin."""
-        refusal = await judging.data(envelope)
-        if refusal is None and judging.holds_content:
-            self._transaction.held = HeldContent(self._desk.world, judging.spool_directory, self._new_id())
+        message_id = self._new_id() if judging.holds_content else None
+        refusal = await judging.data(envelope, message_id)
+        if refusal is None and message_id is not None:
+            self._transaction.held = HeldContent(self._desk.world, judging.spool_directory, message_id)
             return replies.GO_AHEAD
         return refusal
 

@@ -118,9 +118,9 @@ class ClientProposed:
 
 @dataclass(frozen=True, slots=True)
 class CommandProposed:
-    """RSET, NOOP, QUIT or HELP where the driver wants to answer that itself (`ServerSession(asks=…)`), a verb that its
-    own extension brings, and what is said in a dialogue that such a verb has opened. `reply` is what the engine would
-    say; whatever is said, RSET has reset and QUIT ends."""
+    """RSET, NOOP, QUIT, HELP or an unknown verb where the driver wants to answer that (`ServerSession(asks=…)`), a verb
+    that its own extension brings, and what is said in a dialogue that such a verb has opened. `reply` is what the
+    engine would say; whatever is said, RSET has reset and QUIT ends."""
 
     command: Plain
     reply: Reply

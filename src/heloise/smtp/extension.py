@@ -45,8 +45,9 @@ class ServerView:
 
     `permitted` are the keywords this client may use, in this state, on this listener; it is asked before an extension
     is. `rules` say where the operator wrote what limits this session. `auth_nonce` is printable, and nobody can guess
-    it. `now` tells seconds since the epoch. `mail` is the open transaction's MAIL, `forwarded` what XFORWARD told for
-    it. `claim` is what XCLIENT says the client is. `errors` counts what the engine has refused.
+    it. `authenticated_by` is the mechanism of AUTH, if it was that. `now` tells seconds since the epoch. `mail` is the
+    open transaction's MAIL, `forwarded` what XFORWARD told for it. `claim` is what XCLIENT says the client is. `errors`
+    counts what the engine has refused.
     """
 
     hostname: str
@@ -59,6 +60,7 @@ class ServerView:
     auth_nonce: str = ""
     encryption: Encryption | None = None
     authenticated_as: str | None = None
+    authenticated_by: str | None = None
     hello_name: str = ""
     is_esmtp: bool = False
     verbose: bool = False

@@ -59,6 +59,9 @@ from heloise.smtp.transcript import Recorder
 C = TypeVar("C", Mail, Rcpt)
 
 # Known, and not offered: those of RFC 5321 appendix F, and two that only an extension brings.
+UNKNOWN_VERB: Final = "?"
+"""What `asks` has for all verbs that there are not."""
+
 _NOT_IMPLEMENTED: Final = frozenset({"SEND", "SOML", "SAML", "TURN", "STARTTLS", "AUTH"})
 _VERBS: Final = frozenset(verb.value for verb in Verb)
 _BRINGS_MAIL: Final = frozenset({Verb.MAIL, Verb.RCPT, Verb.DATA})
@@ -74,11 +77,11 @@ class ServerSession:
     """One session. `permitted` are the extension keywords this client may use (by default all of the registry but
     those for spokesmen, XCLIENT and XFORWARD).
 
-    `asks` are those of RSET, NOOP, QUIT and HELP that the driver answers; lines with a verb among `own` are all the
-    driver's, before their grammar is looked at and whatever the state (`reconsider` has the engine's word). `rules` say
-    where limits and permissions are written, for the causes of replies. `takes_mail` is False where mail is only
-    fetched (RFC 2645 §5.4): MAIL, RCPT and DATA are 502. `auth_nonce` is of printable ASCII without a comma, new for
-    each session and not to be guessed. `now` tells seconds since the epoch.
+    `asks` are those of RSET, NOOP, QUIT and HELP that the driver answers, and UNKNOWN_VERB for all unknown ones; lines
+    with a verb among `own` are all the driver's, before their grammar is looked at and whatever the state (`reconsider`
+    has the engine's word). `rules` say where limits and permissions are written, for the causes of replies.
+    `takes_mail` is False where mail is only fetched (RFC 2645 §5.4): MAIL, RCPT and DATA are 502. `auth_nonce` is of
+    printable ASCII without a comma, new for each session and not to be guessed. `now` tells seconds since the epoch.
     """
 
     def __init__(
@@ -287,7 +290,7 @@ class ServerSession:
             self.state = ServerState.GREETED
         view = self.view
         view.encryption = encryption
-        view.authenticated_as, view.hello_name = None, ""
+        view.authenticated_as, view.authenticated_by, view.hello_name = None, None, ""
         view.is_esmtp = view.verbose = view.one_transaction = False
         self._note(str(encryption))
 
@@ -385,7 +388,10 @@ class ServerSession:
         elif isinstance(command, Bdat):
             self._begin_chunk(command, following)
         elif (refusal := self._refusal(command, following)) is not None:
-            self._say(refusal)
+            if refusal is replies.COMMAND_UNKNOWN and UNKNOWN_VERB in self._asks and isinstance(command, Plain):
+                self._proposal = CommandProposed(command, refusal)
+            else:
+                self._say(refusal)
         elif isinstance(command, Plain):
             self._plain(command)
         else:
@@ -471,6 +477,8 @@ class ServerSession:
         self._say(reply)
         if command.verb == Verb.QUIT:
             self._end(lost=False)
+        elif UNKNOWN_VERB in self._asks and (reply.code > 504 or _CLOSING < reply.code < 500):
+            self._count_mistake()  # whatever somebody else says of a verb that there is not
 
     def _is_one_too_many(self) -> bool:
         """One more command that brings no mail; if it is one too many the session has ended."""
@@ -641,9 +649,9 @@ class ServerSession:
                     self._commit_tls(reply)
                 case ClientProposed(claim=claim):
                     self._commit_client(claim, reply)
-                case CredentialsProposed(question=question):
+                case CredentialsProposed(question=question, mechanism=mechanism):
                     if reply.severity is Severity.COMPLETED:
-                        self.view.authenticated_as = question.user
+                        self.view.authenticated_as, self.view.authenticated_by = question.user, mechanism
                     self._go_on(reply)
                 case CommandProposed(command=command):
                     self._commit_plain(command, reply)
@@ -693,6 +701,7 @@ class ServerSession:
             self.state = self._registry.transitions[self.state, "XCLIENT"]
             view.claim = claim
             view.authenticated_as, view.hello_name = claim.get("LOGIN"), claim.get("HELO") or ""
+            view.authenticated_by = None
             view.is_esmtp = view.verbose = view.one_transaction = False
             view.forwarded = None
         else:
@@ -852,9 +861,12 @@ class ServerSession:
         if reply.code == _CLOSING:
             self._end(lost=False)
         elif 500 <= reply.code <= 504:
-            self.view.errors += 1
-            if self.view.errors == self._limits.errors:
-                self.close_with(self._over_limit(replies.TOO_MANY_ERRORS, "errors"))
+            self._count_mistake()
+
+    def _count_mistake(self) -> None:
+        self.view.errors += 1
+        if self.view.errors == self._limits.errors:
+            self.close_with(self._over_limit(replies.TOO_MANY_ERRORS, "errors"))
 
     def _note(self, text: str) -> None:
         if self._recorder is not None:

@@ -25,7 +25,9 @@ from heloise.testing.policy import (
     mail_view,
     message_view,
     rcpt_view,
+    refused_view,
     session_view,
+    unknown_view,
 )
 from heloise.testing.programs import ProgramRun, SimulatedProcesses
 from heloise.testing.sqlite_vfs import SimulatedVfs
@@ -85,7 +87,9 @@ __all__ = [
     "message_view",
     "rcpt_view",
     "read_mail",
+    "refused_view",
     "run_in_virtual_time",
     "run_simulated",
     "session_view",
+    "unknown_view",
 ]

@@ -16,6 +16,7 @@ from heloise.mail.content import MemoryContent
 from heloise.mail.envelope import Envelope, Parameters, Recipient
 from heloise.mail.ids import MessageId
 from heloise.mail.path import ForwardPath, ReversePath
+from heloise.mail.reply import Reply
 from heloise.policy import (
     ConnectView,
     DataView,
@@ -24,7 +25,9 @@ from heloise.policy import (
     MailView,
     MessageView,
     RcptView,
+    RefusedView,
     SessionView,
+    UnknownView,
     Verdict,
     View,
 )
@@ -101,6 +104,21 @@ def message_view(octets: bytes, *recipients: str, sender: str = _SENDER, **more:
 def lookup_view(text: str, *, verb: str = "VRFY", **more: Any) -> LookupView:
     """It asks about this name."""
     return LookupView(session=session_view(**more), verb=verb, text=text)
+
+
+def unknown_view(line: str, **more: Any) -> UnknownView:
+    """It has given this command, which there is not."""
+    return UnknownView(session=session_view(**more), line=line)
+
+
+def refused_view(recipient: str, reply: Reply, *, sender: str = _SENDER, **more: Any) -> RefusedView:
+    """It has named this recipient, and heard this."""
+    return RefusedView(
+        session=session_view(**more),
+        reverse_path=ReversePath.parse(f"<{sender}>".encode()),
+        forward_path=_path(recipient),
+        reply=reply,
+    )
 
 
 def _path(recipient: str) -> ForwardPath:

@@ -106,6 +106,10 @@ class Dialogue:
         """One recipient, likewise."""
         return self._step(Step.RCPT, packets.packet(Step.RCPT, packets.strings(words)), MacroStage.RCPT, macros)
 
+    def refused(self, words: Iterable[bytes], macros: Macros) -> bytes | None:
+        """A recipient who is refused already, for a milter that has asked for those; its answer changes nothing."""
+        return self.rcpt(words, macros) if self.agreement.steps & Steps.REFUSED_RCPT else None
+
     def data(self, macros: Macros) -> bytes | None:
         """The client is about to send the content."""
         return self._step(Step.DATA, packets.packet(Step.DATA), MacroStage.DATA, macros)
@@ -113,7 +117,7 @@ class Dialogue:
     def header(self, name: bytes, value: bytes) -> bytes | None:
         """One field; `value` is all behind the colon, folded by CRLF or not."""
         if not self.agreement.steps & Steps.LEADING_SPACE:
-            value = value.lstrip(b" \t")
+            value = value.removeprefix(b" ")  # one, and no tab, as Postfix does
         data = packets.strings([name, value.replace(b"\r\n", b"\n")])
         return self._step(Step.HEADER, packets.packet(Step.HEADER, data))
 

@@ -29,12 +29,14 @@ from heloise.policy.views import (
     MailView,
     MessageView,
     RcptView,
+    RefusedView,
+    UnknownView,
     View,
 )
 from heloise.smtp import replies
 from heloise.world import AnyEndpoint, World
 
-_STAGES: Final = frozenset({Stage.CONNECT, Stage.HELLO, Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.MESSAGE})
+_STAGES: Final = frozenset(set(Stage) - {Stage.LOOKUP})
 _LONGEST_ANSWER: Final = 570.0  # seconds; RFC 5321 §4.5.3.2.6 gives us ten minutes after the final dot
 _AGAIN_AFTER: Final = 30.0  # seconds before a milter in trouble is dialled again within a session
 
@@ -137,9 +139,15 @@ class MilterFollower:
                 words = macros.words(view.forward_path, view.parameters)
                 return await self._said(milter.dialogue.rcpt(words, macros.of_rcpt(view)))
             case DataView():
-                return await self._said(milter.dialogue.data({}))
+                return await self._said(milter.dialogue.data(macros.of_message(view)))
             case MessageView():
                 return await self._message(milter, view)
+            case UnknownView(line=line):
+                return await self._said(milter.dialogue.unknown(line.encode()))
+            case RefusedView():
+                words = macros.words(view.forward_path, view.parameters)
+                await self._said(milter.dialogue.refused(words, macros.of_refused(view)))
+                return CONTINUE
             case ConnectView() | LookupView():
                 return CONTINUE
             case _:
@@ -262,7 +270,7 @@ class MilterFollower:
             case DefaultAction.QUARANTINE:
                 return Verdict(hold=cause) if isinstance(view, MessageView) else CONTINUE
             case DefaultAction.TEMPFAIL | DefaultAction.REJECT:
-                if isinstance(view, ConnectView | HelloView):
+                if isinstance(view, ConnectView | HelloView | UnknownView | RefusedView):
                     return CONTINUE
                 reply = replies.MILTER_REJECTED if action is DefaultAction.REJECT else replies.MILTER_LATER
                 return Verdict(refusal=reply.with_cause(cause))

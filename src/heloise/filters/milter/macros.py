@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from heloise.mail.envelope import Parameters
 from heloise.mail.path import ForwardPath, ReversePath
-from heloise.policy.views import MailView, MessageView, RcptView, SessionView
+from heloise.mail.route import Transport
+from heloise.policy.views import DataView, MailView, MessageView, RcptView, RefusedView, SessionView
 
 Macros = dict[str, str]
 
@@ -42,7 +43,10 @@ def of_hello(session: SessionView) -> Macros:
     tls = session.encryption
     if tls is None:
         return {}
-    return {"{tls_version}": tls.version, "{cipher}": tls.cipher, "{cipher_bits}": _bits(tls.cipher)}
+    macros = {"{tls_version}": tls.version, "{cipher}": tls.cipher, "{cipher_bits}": _bits(tls.cipher)}
+    if tls.peer_names:
+        macros |= {"{cert_subject}": tls.peer_names[-1], "{cert_issuer}": tls.peer_issuer}
+    return macros
 
 
 def of_mail(view: MailView) -> Macros:
@@ -54,7 +58,7 @@ def of_mail(view: MailView) -> Macros:
         "{mail_mailer}": "smtp",
     }
     if view.session.user is not None:
-        macros |= {"{auth_authen}": view.session.user, "{auth_type}": "SASL"}
+        macros |= {"{auth_authen}": view.session.user, "{auth_type}": view.session.mechanism or "SASL"}
         author = view.parameters.value("AUTH")
         if author is not None and author != "<>":
             macros["{auth_author}"] = author
@@ -67,13 +71,22 @@ def of_rcpt(view: RcptView) -> Macros:
     return {
         "{rcpt_addr}": str(path).strip("<>"),
         "{rcpt_host}": path.domain or "",
-        "{rcpt_mailer}": "smtp",
+        "{rcpt_mailer}": "local" if view.routes and view.routes[0].transport is Transport.MAILDIR else "smtp",
     }
 
 
-def of_message(view: MessageView) -> Macros:
+def of_refused(view: RefusedView) -> Macros:
+    """Why not, as sendmail has it: the mailer "error"."""
+    return {
+        "{rcpt_addr}": " ".join(view.reply.lines),
+        "{rcpt_host}": str(view.reply.status or view.reply.code),
+        "{rcpt_mailer}": "error",
+    }
+
+
+def of_message(view: DataView | MessageView) -> Macros:
     """Its id in the queue."""
-    return {"i": view.message_id}
+    return {} if view.message_id is None else {"i": view.message_id}
 
 
 def words(path: ReversePath | ForwardPath, parameters: Parameters) -> list[bytes]:

@@ -54,6 +54,7 @@ class Steps(IntFlag):
     NO_UNKNOWN = 0x100
     NO_DATA = 0x200
     SKIP = 0x400
+    REFUSED_RCPT = 0x800  # recipients that are refused are told as well
     NR_CONNECT = 0x1000
     NR_HELO = 0x2000
     NR_MAIL = 0x4000
