@@ -115,9 +115,9 @@ def test_a_message_for_one_place_owes_nothing() -> None:
         owed: list[bool] = []
         settle = house.store.settle
 
-        async def watched(settlement):  # type: ignore[no-untyped-def]
+        async def watched(settlement, *, can_wait=False):  # type: ignore[no-untyped-def]
             owed.append(bool(settlement.owed or settlement.paid))
-            await settle(settlement)
+            await settle(settlement, can_wait=can_wait)
 
         house.store.settle = watched  # type: ignore[method-assign]
         await house.submit(TWO[0], ("<z@example.test>", "pipe:fast"))

@@ -51,6 +51,7 @@ WAYS: dict[str, tuple[bytes, ...]] = {
 
 def count_calls() -> dict[str, float]:
     """Calls per message, for each of `WAYS`; `relayed` from the first octet that comes to the settlement."""
+    _calls(WAYS["pipelined"], 1, relayed=True)  # what is worked out once in a process and then known
     accepted = {f"calls, {name}": _per_message(parts) for name, parts in WAYS.items()}
     return {**accepted, "calls, relayed": _per_message(WAYS["pipelined"], relayed=True)}
 
@@ -90,10 +91,10 @@ def _calls(parts: tuple[bytes, ...], messages: int, *, relayed: bool) -> int:
 
 
 async def _until_settled(server: MailServer) -> None:
-    for _ in range(10_000):
+    for _ in range(1000):
         if not (await server.queue.counts()).messages:
             return
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     raise AssertionError("what was accepted was not passed on")
 
 

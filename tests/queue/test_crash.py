@@ -180,7 +180,7 @@ def test_power_cut_at_every_sync_with_other_interleavings(seed: int) -> None:
 class SettlesBeforeItReports(SqliteStore):
     """Two transactions where there must be one."""
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement, *, can_wait: bool = False) -> None:
         await super().settle(replace(settlement, reports=()))
         await self.insert_many(settlement.reports)
 
@@ -188,7 +188,7 @@ class SettlesBeforeItReports(SqliteStore):
 class ReportsBeforeItSettles(SqliteStore):
     """The same, the other way round."""
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement, *, can_wait: bool = False) -> None:
         await self.insert_many(settlement.reports)
         await super().settle(replace(settlement, reports=()))
 
@@ -214,7 +214,7 @@ class DoesNotSync(SqliteStore):
 class SweepsBeforeItCommits(SqliteStore):
     """Removes the file of a message that is still there when the commit fails."""
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement, *, can_wait: bool = False) -> None:
         await self._sweep([settlement.message_id])
         await super().settle(settlement)
 

@@ -12,8 +12,9 @@ from heloise.net import real_world
 from heloise.queue.errors import StoreFault, StoreFull
 from heloise.queue.model import RecipientState, Selection
 from heloise.queue.sqlite import SqliteStore
-from heloise.queue.writer import BATCH, Writer
+from heloise.queue.writer import BATCH, PATIENCE, Writer
 from heloise.testing import SimulatedWorld, run_simulated
+from heloise.testing.inode import Inode
 from heloise.testing.queue_contract import LATER, NOW, new_message, settlement
 from heloise.world import Blocking
 from tests.queue.machines import DIRECTORY, Machine
@@ -139,21 +140,94 @@ def test_who_gave_up_waiting_is_committed_and_its_end_is_told() -> None:
     with_bench(scenario)
 
 
+class Syncs:
+    """Counts the syncs of the log from now on."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.count = 0
+        self._sync = machine.disk.sync_inode
+        machine.disk.sync_inode = self._note  # type: ignore[method-assign]
+
+    def _note(self, path: str, inode: Inode) -> None:
+        self.count += path == f"{DIRECTORY}/queue.db-wal"
+        self._sync(path, inode)
+
+
 def test_a_hundred_sessions_need_few_syncs() -> None:
     async def scenario(simulation: SimulatedWorld) -> None:
         machine = Machine(simulation)
         await machine.open()
-        syncs = 0
-        sync = machine.disk.sync_inode
-
-        def count(path: str, inode: object) -> None:
-            nonlocal syncs
-            syncs += path == f"{DIRECTORY}/queue.db-wal"
-            sync(path, inode)  # type: ignore[arg-type]
-
-        machine.disk.sync_inode = count  # type: ignore[method-assign]
+        syncs = Syncs(machine)
         await asyncio.gather(*(machine.store.insert(new_message(f"M{number}")) for number in range(100)))
-        assert syncs <= 2
+        assert syncs.count <= 2
+        await machine.queue.close()
+
+    run_simulated(scenario)
+
+
+def test_a_settlement_that_can_wait_is_stored_with_the_next_message() -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        machine = Machine(simulation)
+        await machine.open()
+        first = await machine.store.insert(new_message("A"))
+        syncs = Syncs(machine)
+        settling = asyncio.ensure_future(
+            machine.store.settle(settlement(first, RecipientState.DELIVERED), can_wait=True)
+        )
+        await asyncio.sleep(0)
+        await machine.store.insert(new_message("B"))
+        assert settling.done(), "it was in the commit of B"
+        assert syncs.count == 1
+        assert await machine.store.content(first.message_id) is None
+        await machine.queue.close()
+
+    run_simulated(scenario)
+
+
+def test_a_settlement_waits_for_company_some_milliseconds_and_no_longer() -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        machine = Machine(simulation)
+        await machine.open()
+        first = await machine.store.insert(new_message("A"))
+        begun = asyncio.get_running_loop().time()
+        await machine.store.settle(settlement(first, RecipientState.DELIVERED), can_wait=True)
+        waited = asyncio.get_running_loop().time() - begun
+        assert PATIENCE * 0.9 < waited < PATIENCE * 2, "but for what is lost in adding floats"
+        assert (await machine.store.counts()).messages == 0
+        await machine.queue.close()
+
+    run_simulated(scenario)
+
+
+def test_a_settlement_that_came_while_another_commit_was_in_flight_waits_no_longer_either() -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        machine = Machine(simulation)
+        await machine.open()
+        first = await machine.store.insert(new_message("A"))
+        insert = asyncio.ensure_future(machine.store.insert(new_message("B")))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # now the batch of B has left
+        await machine.store.settle(settlement(first, RecipientState.DELIVERED), can_wait=True)
+        assert insert.done()
+        assert (await machine.store.counts()).messages == 1
+        await machine.queue.close()
+
+    run_simulated(scenario)
+
+
+def test_a_close_stores_a_settlement_that_waits_for_company() -> None:
+    async def scenario(simulation: SimulatedWorld) -> None:
+        machine = Machine(simulation)
+        await machine.open()
+        first = await machine.store.insert(new_message("A"))
+        settling = asyncio.ensure_future(
+            machine.store.settle(settlement(first, RecipientState.DELIVERED), can_wait=True)
+        )
+        await asyncio.sleep(0)
+        await machine.store.close()
+        await settling
+        await machine.open()
+        assert (await machine.store.counts()).messages == 0
         await machine.queue.close()
 
     run_simulated(scenario)

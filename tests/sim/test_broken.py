@@ -105,7 +105,7 @@ def _ended(recipients: Sequence[Any]) -> tuple[Any, ...]:
 def test_a_settlement_without_its_report_loses_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     settle = Queue.settle
 
-    async def silently(queue: Queue, settlement: Settlement) -> None:
+    async def silently(queue: Queue, settlement: Settlement, *, can_wait: bool = False) -> None:
         await settle(queue, replace(settlement, reports=()))
 
     monkeypatch.setattr(Queue, "settle", silently)
@@ -116,7 +116,7 @@ def test_a_settlement_without_its_report_loses_mail(monkeypatch: pytest.MonkeyPa
 def test_a_queue_that_forgets_what_is_owed_loses_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     settle = Queue.settle
 
-    async def forgetfully(queue: Queue, settlement: Settlement) -> None:
+    async def forgetfully(queue: Queue, settlement: Settlement, *, can_wait: bool = False) -> None:
         await settle(queue, replace(settlement, owed=()))
 
     monkeypatch.setattr(Queue, "settle", forgetfully)
@@ -127,7 +127,7 @@ def test_a_queue_that_forgets_what_is_owed_loses_mail(monkeypatch: pytest.Monkey
 def test_a_deliverer_that_forgets_to_settle_delivers_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     settle = Queue.settle
 
-    async def as_if_delayed(queue: Queue, settlement: Settlement) -> None:
+    async def as_if_delayed(queue: Queue, settlement: Settlement, *, can_wait: bool = False) -> None:
         delivered = RecipientState.DELIVERED
         changes = [
             replace(each, state=RecipientState.WAITING, due=each.due + 6 * HOUR) if each.state is delivered else each

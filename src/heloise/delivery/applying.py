@@ -14,13 +14,18 @@ _STORE_TRIES = 30
 
 
 async def insist(
-    queue: Queue, settlement: Settlement, journal: DeliveryJournal, *, is_stopping: Callable[[], bool]
+    queue: Queue,
+    settlement: Settlement,
+    journal: DeliveryJournal,
+    *,
+    is_stopping: Callable[[], bool],
+    can_wait: bool = False,
 ) -> bool:
-    """Settle; False when that was given up."""
+    """Settle, at once or when it `can_wait` some milliseconds later; False when that was given up."""
     tries, pause = 0, STORE_PAUSE
     while tries < _STORE_TRIES:
         try:
-            await queue.settle(settlement)
+            await queue.settle(settlement, can_wait=can_wait)
             return True
         except StoreFault as error:
             fault = error

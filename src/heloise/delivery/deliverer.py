@@ -242,7 +242,8 @@ class Deliverer:
         attempt = DeliveryAttempt(message, route, content, narrate=narrate, told=watch is not None)
         attempt.shares_report = shared is not None
         settlement = await self._attempt_and_decide(attempt)
-        await self._apply(settlement)
+        # Whoever watches waits for it, and is one.
+        await self._apply(settlement, can_wait=watch is None)
         if shared is not None and settlement.owed and shared.owes():
             self._spawn(self._report_together(shared, message.message_id))
         if watch is not None:
@@ -346,8 +347,8 @@ class Deliverer:
         self._journal.delivery_fault(attempt.message.message_id, error)
         attempt.decide_all(_delayed(replies.delivery_fault(error)))
 
-    async def _apply(self, settlement: Settlement) -> None:
-        await insist(self._queue, settlement, self._journal, is_stopping=self._is_stopping)
+    async def _apply(self, settlement: Settlement, *, can_wait: bool = False) -> None:
+        await insist(self._queue, settlement, self._journal, is_stopping=self._is_stopping, can_wait=can_wait)
 
     def _is_stopping(self) -> bool:
         return self._stopping

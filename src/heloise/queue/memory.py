@@ -145,7 +145,7 @@ class MemoryStore:
         content = MemoryContent(self._contents[message_id])
         return Lease(message=replace(message, recipients=leased), content=content, until=until)
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement, *, can_wait: bool = False) -> None:
         """Apply an attempt."""
         message = self._messages.get(settlement.message_id)
         recipients = () if message is None else message.recipients

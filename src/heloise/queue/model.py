@@ -314,12 +314,14 @@ class QueueStore(Protocol):
         at which it would have been due."""
         ...
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement, *, can_wait: bool = False) -> None:
         """Apply what an attempt did. A recipient that has ended or was removed meanwhile is passed over, and an
         operator's hold is kept; when nothing is left to apply, the reports are not sent either.
 
         What is `owed` is kept with the recipient, also when it has ended, until it is `paid`: word for word, so that
         what changed in between stays owed. A message stays while something is owed about one that has ended.
+
+        When it `can_wait`, it may be stored some milliseconds later, together with something else.
         """
         ...
 

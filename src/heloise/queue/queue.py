@@ -206,10 +206,10 @@ class Queue:
         self._has_deliverer = False
         self._wake()
 
-    async def settle(self, settlement: Settlement) -> None:
-        """Apply what an attempt did, its reports included. Raises StoreFull, StoreFault."""
+    async def settle(self, settlement: Settlement, *, can_wait: bool = False) -> None:
+        """Apply what an attempt did, its reports included; see `QueueStore.settle`. Raises StoreFull, StoreFault."""
         try:
-            await self._store.settle(settlement)
+            await self._store.settle(settlement, can_wait=can_wait)
         finally:  # also when this was cancelled, as in `_keep_waiting`
             for change in settlement.changes:
                 if not change.state.is_final:

@@ -188,7 +188,7 @@ class SqliteStore:
             until=until,
         )
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement, *, can_wait: bool = False) -> None:
         """See `QueueStore.settle`."""
         reports = [new_rows(report, self._number(report, None)) for report in settlement.reports]
 
@@ -197,7 +197,7 @@ class SqliteStore:
             for change in settlement.changes:
                 self._leases.end(change.recipient_id)
 
-        settled = await self._write().settle(ToSettle(settlement, reports), committed)
+        settled = await self._write().settle(ToSettle(settlement, reports), committed, can_wait=can_wait)
         if settled.spool is not None:
             await self._sweep([settled.spool])
 

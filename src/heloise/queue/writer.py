@@ -1,7 +1,9 @@
 """The one writer of a store: group commit. Operations that arrive while a commit is in flight share the next one.
 
-No timer: a lone operation is committed at once, a crowd forms its batches by itself. An operation that fails does not
-take others with it: its batch is rolled back and each operation of it is done again in a transaction of its own.
+A lone operation is committed at once, a crowd forms its batches by itself. Only what can wait, the settlement of an
+attempt, waits some milliseconds for the commit of something else: a lone client that sends one message after the other
+then costs one commit for each, in which the message before it is settled. An operation that fails does not take others
+with it: its batch is rolled back and each operation of it is done again in a transaction of its own.
 Of what stands between two other operations in a batch, first all inserts are done and then all settlements, each sort
 together, a statement for each table: a settlement is of what was inserted in an earlier commit.
 """
@@ -26,6 +28,7 @@ from heloise.world import Blocking
 
 T = TypeVar("T")
 BATCH = 256
+PATIENCE = 0.005  # seconds that a settlement waits for company, at most
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -67,6 +70,8 @@ class Writer:
         self._log_pages = 0
         connection.set_wal_hook(self._note_log)
         self._waiting: list[_Job] = []
+        self._is_urgent = False  # is something of it not to wait for company?
+        self._timer: asyncio.TimerHandle | None = None  # while all of it can wait
         self._task: asyncio.Task[None] | None = None
 
     async def do(self, operation: Callable[[apsw.Connection], T], then: Callable[[T], None] | None = None) -> T:
@@ -81,15 +86,19 @@ class Writer:
         """Insert new messages, all or none. Otherwise as `do`."""
         await self._give(_Job(self._future(), then, rows=rows))
 
-    async def settle(self, work: ToSettle, then: Callable[[Settled], None]) -> Settled:
-        """Apply a settlement. Otherwise as `do`."""
-        settled: Settled = await self._give(_Job(self._future(), then, to_settle=work))
+    async def settle(self, work: ToSettle, then: Callable[[Settled], None], *, can_wait: bool = False) -> Settled:
+        """Apply a settlement; when it `can_wait`, with what comes next or in some milliseconds. Otherwise as `do`."""
+        job = _Job(self._future(), then, to_settle=work)
+        settled: Settled = await (self._give_time(job) if can_wait else self._give(job))
         return settled
 
     async def finish(self) -> None:
         """Wait until nothing is left to do."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
+        while self._waiting or self._task is not None:
+            if self._waiting:
+                self._begin()
+            if self._task is not None:
+                await asyncio.wait([self._task])
 
     def _future(self) -> "asyncio.Future[Any]":
         if self._loop is None:
@@ -98,15 +107,32 @@ class Writer:
 
     def _give(self, job: _Job) -> "asyncio.Future[Any]":
         self._waiting.append(job)
+        self._begin()
+        return job.done
+
+    def _give_time(self, job: _Job) -> "asyncio.Future[Any]":
+        self._waiting.append(job)
+        if self._task is None and self._timer is None:
+            self._wait_for_company()
+        return job.done
+
+    def _wait_for_company(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._begin)
+
+    def _begin(self) -> None:
+        self._is_urgent = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._drain())
-        return job.done
 
     async def _drain(self) -> None:
         try:
-            while self._waiting:
+            while self._is_urgent:
                 batch = self._waiting[:BATCH]
                 del self._waiting[:BATCH]
+                self._is_urgent = bool(self._waiting)
                 begun = self._now()
                 try:
                     await self._lane.run(self._commit, batch)
@@ -123,6 +149,8 @@ class Writer:
                     await self._lane.run(self._checkpoint)
         finally:
             self._task = None
+            if self._waiting:
+                self._wait_for_company()
 
     def _note_log(self, connection: apsw.Connection, name: str, pages: int) -> int:
         self._log_pages = pages
