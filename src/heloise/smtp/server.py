@@ -196,16 +196,20 @@ class ServerSession:
     def reconsider(self, line: bytes) -> Proposal | None:
         """While a proposal is open, most of all an own one: what `line`, without CRLF, means to the engine. Either a
         proposal that is resolved first, by `resolve_inner`, or None when the engine has answered by itself."""
-        outer = self._proposal
-        self._proposal = None
+        outer = self._put_aside(None)
         command = parse_command(line)
         if isinstance(command, Reply):
             self._say(command)
         else:
             self._dispatch(command)
-        inner = self._proposal
-        self._proposal = None if self.is_closed else outer
-        return inner
+        return self._put_aside(None if self.is_closed else outer)
+
+    def _put_aside(self, proposal: Proposal | None) -> Proposal | None:
+        """`proposal` is the open one; what was before."""
+        # By a call: after `self._proposal = None` the compiler takes it for None, whatever was called in between.
+        before = self._proposal
+        self._proposal = proposal
+        return before
 
     def resolve_inner(self, proposal: Proposal, answer: Reply) -> None:
         """Answer what `reconsider` gave; the proposal around it stays open."""
