@@ -47,6 +47,19 @@ def test_the_buckets_of_a_histogram_hold_all_that_is_below_their_ends() -> None:
     assert found["heloise_x_seconds_sum"] == 1000.5
 
 
+def test_durations_of_several_kinds_are_told_apart() -> None:
+    counts = Counts()
+    counts.policy_seconds["opendkim", "message"].buckets[2] += 1
+    counts.policy_seconds["opendkim", "message"].total = 0.004
+    counts.policy_seconds["hooks", "rcpt"].buckets[0] += 2
+    text = render(put_together([counted(counts), counted(counts)]))
+    found = samples(text)
+    assert found['heloise_policy_seconds_count{check="opendkim",stage="message"}'] == 2
+    assert found['heloise_policy_seconds_sum{check="opendkim",stage="message"}'] == 0.008
+    assert found['heloise_policy_seconds_bucket{check="hooks",stage="rcpt",le="0.001"}'] == 4
+    assert text.count("# TYPE heloise_policy_seconds histogram") == 1
+
+
 def test_labels_can_not_break_a_line() -> None:
     (line,) = [
         each

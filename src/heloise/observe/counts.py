@@ -32,6 +32,7 @@ class Counts:
         "messages",
         "not_secured",
         "octets",
+        "policy_seconds",
         "recipients",
         "refusals",
         "sessions",
@@ -56,3 +57,4 @@ class Counts:
         self.faults: dict[str, int] = defaultdict(int)  # by where
         self.attempt_seconds = Durations()
         self.commit_seconds = Durations()
+        self.policy_seconds: dict[tuple[str, str], Durations] = defaultdict(Durations)  # by who was asked, and stage

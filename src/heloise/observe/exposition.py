@@ -26,10 +26,17 @@ def family(name: str, kind: str, meaning: str, samples: Iterable[tuple[Labels, f
 
 def histogram(name: str, meaning: str, durations: Durations) -> Family:
     """The family of some durations."""
+    return histograms(name, meaning, [({}, durations)])
+
+
+def histograms(name: str, meaning: str, found: Iterable[tuple[Labels, Durations]]) -> Family:
+    """The family of durations of several kinds, told apart by labels."""
     ends = [*[f"{bound:g}" for bound in BOUNDS], "+Inf"]
-    sums = list(accumulate(durations.buckets))
-    samples: list[list[Any]] = [["_bucket", {"le": end}, count] for end, count in zip(ends, sums, strict=True)]
-    samples += [["_sum", {}, durations.total], ["_count", {}, sums[-1]]]
+    samples: list[list[Any]] = []
+    for labels, durations in found:
+        sums = list(accumulate(durations.buckets))
+        samples += [["_bucket", {**labels, "le": end}, count] for end, count in zip(ends, sums, strict=True)]
+        samples += [["_sum", dict(labels), durations.total], ["_count", dict(labels), sums[-1]]]
     return {"name": f"heloise_{name}", "kind": "histogram", "help": meaning, "samples": samples}
 
 
@@ -57,6 +64,11 @@ def counted(counts: Counts) -> list[Family]:
         family("attempts_total", "counter", "Attempts for one recipient, by outcome and stage.", attempts),
         histogram("attempt_seconds", "How long an attempt to deliver takes.", counts.attempt_seconds),
         histogram("commit_seconds", "How long a commit of the queue takes.", counts.commit_seconds),
+        histograms(
+            "policy_seconds",
+            "How long a check, filter or hook takes that has to wait, by name and stage.",
+            [({"check": check, "stage": stage}, each) for (check, stage), each in counts.policy_seconds.items()],
+        ),
         family("committed_total", "counter", "Operations in commits of the queue.", [({}, counts.committed)]),
         family("faults_total", "counter", "Troubles of our own.", _by("where", counts.faults)),
     ]

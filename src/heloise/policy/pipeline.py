@@ -5,7 +5,9 @@ passed over, as the operator has said; the log has it under an id in both cases.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from heloise.mail import causes
 from heloise.mail.cause import Rule
 from heloise.mail.reply import Reply
+from heloise.observe.counts import BOUNDS, Durations
 from heloise.policy.applying import after
 from heloise.policy.changes import NO_CHANGES
 from heloise.policy.check import Answer, ConfiguredCheck, Doors, OnTrouble, Step
@@ -46,7 +49,8 @@ class Threshold:
 class PolicyPipeline:
     """What there is to be asked on one listener.
 
-    `spool_directory` is where contents wait that are too large for memory, when somebody has to look at them.
+    `took` counts how long who was asked took, by name and stage. `spool_directory` is where contents wait that are too
+    large for memory, when somebody has to look at them.
     """
 
     def __init__(
@@ -61,8 +65,10 @@ class PolicyPipeline:
         listener: str = "",
         spool_directory: str | None = None,
         metering: Metering | None = None,
+        took: MutableMapping[tuple[str, str], Durations] | None = None,
     ) -> None:
         self.metering = metering
+        self._took = defaultdict[tuple[str, str], Durations](Durations) if took is None else took
         self.role = role
         self.listener = listener
         self.spool_directory = spool_directory
@@ -112,11 +118,30 @@ class PolicyPipeline:
                 _drop(waiting)
                 return combine(said)
         if waiting:
-            said += await asyncio.gather(*[self._ask(step, answer, tell) for step, answer in waiting])
+            said += await asyncio.gather(*[self._ask(step, answer, view.stage, tell) for step, answer in waiting])
         return combine(said)
 
-    async def _ask(self, step: Step, answer: Answer, tell: Callable[[str, str], None]) -> Verdict:
-        return await self.bounded(step.name, answer, step.deadline, step.on_trouble, tell)
+    async def _ask(self, step: Step, answer: Answer, stage: Stage, tell: Callable[[str, str], None]) -> Verdict:
+        return await self.timed(step.name, answer, stage, step.deadline, step.on_trouble, tell)
+
+    async def timed(
+        self,
+        name: str,
+        answer: Answer,
+        stage: Stage,
+        deadline: float,
+        on_trouble: OnTrouble,
+        tell: Callable[[str, str], None],
+    ) -> Verdict:
+        """As `bounded`, and how long it took is counted."""
+        clock = self._doors.world.clock
+        begun = clock.monotonic()
+        verdict = await self.bounded(name, answer, deadline, on_trouble, tell)
+        seconds = clock.monotonic() - begun
+        durations = self._took[name, stage.value]
+        durations.buckets[bisect_left(BOUNDS, seconds)] += 1
+        durations.total += seconds
+        return verdict
 
     async def bounded(
         self, name: str, answer: Answer, deadline: float, on_trouble: OnTrouble, tell: Callable[[str, str], None]
@@ -211,7 +236,8 @@ class Following:
         follower = self._followers.get(each.name)
         if follower is None:
             follower = self._followers[each.name] = each.follow(self._session)
-        return await self._pipeline.bounded(each.name, follower.judge(view), each.deadline, each.on_trouble, self._tell)
+        answer = follower.judge(view)
+        return await self._pipeline.timed(each.name, answer, view.stage, each.deadline, each.on_trouble, self._tell)
 
     def _settled(self, view: View, verdict: Verdict) -> Verdict:
         """Remember it; and when there are too many points by now, say no at a stage where that is heard."""

@@ -68,6 +68,7 @@ def listener_policy(
         listener=str(listener.address),
         spool_directory=spool_directory,
         metering=metering if is_smtp else None,
+        took=journal.counts.policy_seconds,
     )
     return pipeline if pipeline.stages or filters else None
 
