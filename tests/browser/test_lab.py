@@ -88,6 +88,41 @@ def test_what_ends_a_session_from_the_other_side_is_shown_at_once(page: Page, se
     assert "closed the connection" in page.text(".dialogue li:last-child")
 
 
+def test_octets_are_said_as_they_stand(page: Page, server: DevServer) -> None:
+    page.go(f"{server.url}/lab")
+    stands(page, "greeted")
+    said(page, "EHLO c.test")
+    stands(page, "ready")
+    page.click("#raw")
+
+    def octets(text: str, heard: str) -> None:
+        before = page.count(".dialogue .reply")
+        said(page, text)
+        page.until(lambda: page.count(".dialogue .reply") > before, f"an answer to {text}")
+        assert heard in page.run("[...document.querySelectorAll('.dialogue .reply')].at(-1).innerText"), text
+
+    octets("NOOP\\nMAIL FROM:<smuggled@c.test>\\r\\n", "500 5.5.2")  # a bare LF ends no line
+    octets("NOOP \\x00\\r\\n", "500 5.5.2")
+    octets("hex: 4e 4f 4f 50 0d 0a", "250 2.0.0")
+    page.write("NOOP")
+    page.click(".raw-keys button", holding="CR LF")
+    assert page.text(".sent") == "6 octets: 4e 4f 4f 50 0d 0a"
+    before = page.count(".dialogue .reply")
+    page.key("Enter")
+    page.until(lambda: page.count(".dialogue .reply") > before, "an answer to NOOP")
+    octets("MAIL FROM:<a@c.test>\\r\\n", "250 2.1.0")
+    octets("RCPT TO:<b@c.test>\\r\\n", "250 2.1.5")
+    octets("DATA\\r\\n", "354")
+    stands(page, "text")
+    said(page, "Subject: dots\\r\\n\\r\\n..one\\r\\nhe said\\n.\\nQUIT")  # ends nothing, whatever it looks like
+    octets("\\r\\n.\\r\\n", "554 5.6.0")
+    stands(page, "ready")
+    assert server.running.inbox.messages == ()
+    assert all(
+        "smuggled" not in line.text or line.reply is None for line in server.running.sessions.sessions[-1].transcript
+    )
+
+
 def test_on_a_telephone_it_fits(page: Page, server: DevServer) -> None:
     page.size(390, 844)
     page.go(f"{server.url}/lab")

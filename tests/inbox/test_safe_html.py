@@ -5,14 +5,14 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heloise.inbox.safe_html import disarmed, policy
+from heloise.inbox.safe_html import LOOK, disarmed, policy
 
 
 def test_what_calls_other_hosts_without_loading_anything_is_no_element_any_more() -> None:
     html = '<LINK rel=preconnect href=//x><meta/http-equiv=refresh content="0;url=//x"><base\nhref=//x></Base><iframe '
     assert disarmed(html, {}) == (
-        '<x-LINK rel=preconnect href=//x><x-meta/http-equiv=refresh content="0;url=//x">'
-        "<x-base\nhref=//x></x-Base><x-iframe "
+        '<x-LINK rel=preconnect hre\u2060f=//x><x-meta/http-equiv=refresh content="0;url=//x">'
+        "<x-base\nhre\u2060f=//x></x-Base><x-iframe "
     )
 
 
@@ -21,8 +21,18 @@ def test_words_that_only_begin_so_stay_as_they_are() -> None:
         assert disarmed(html, {}) == html
 
 
-def test_a_link_keeps_its_address_and_loses_its_target() -> None:
-    assert disarmed('<a href="x" target=_top>', {}).startswith('<a target="_blank" rel="noreferrer noopener" href="x"')
+def test_a_link_is_none_any_more_and_looks_like_one() -> None:
+    made = disarmed('<a href="x" target=_top>', {})
+    assert made.startswith('<a target="_blank" rel="noreferrer noopener" hre\u2060f="x"')
+    assert made.endswith(LOOK)
+    assert disarmed("<style>a:link,a[href^=x],a:link-x{}</style>a:link", {}) == (
+        "<style>a[hre\u2060f],a[hre\u2060f^=x],a:link-x{}</style>a:link"
+    )
+
+
+@given(st.text(alphabet=" <>/=\"'aAhHrReEfFxX:\x00\t\n"))
+def test_no_address_of_a_link_is_left(html: str) -> None:
+    assert re.search("href", disarmed(html, {}), re.IGNORECASE | re.ASCII) is None
 
 
 def test_pictures_of_the_message_get_an_address_and_others_do_not() -> None:

@@ -32,6 +32,8 @@ _PROOF = {
     "nodemailer": "bin/nodemailer",
     "haraka": "haraka/stamp",
     "chromium": "bin/chromium",
+    "firefox": "bin/firefox",
+    "axe": "axe/stamp",
     "senders": "senders/stamp",
     "inboxes": "inboxes/stamp",
     "inboxes-node": "inboxes-node/stamp",
@@ -45,6 +47,8 @@ _RESULT = {
     "aiosmtpd": "aiosmtpd/venv/bin/python",
     "nodemailer": "bin/nodemailer",
     "chromium": "bin/chromium",
+    "firefox": "bin/firefox",
+    "axe": "axe/node_modules/axe-core/axe.min.js",
     "haraka": "haraka/node_modules",
     "senders": "senders/venv/bin/python",
     "inboxes": "inboxes/venv/bin/python",
@@ -52,7 +56,7 @@ _RESULT = {
 }
 # These need neither a root directory nor users of their own.
 _FETCHERS = ("mpop", "fetchmail")
-_PLAIN = ("aiosmtpd", "haraka", "senders", "inboxes", "inboxes-node")
+_PLAIN = ("aiosmtpd", "axe", "haraka", "senders", "inboxes", "inboxes-node")
 
 
 def require(name: str) -> Path:

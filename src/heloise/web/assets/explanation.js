@@ -25,7 +25,7 @@ export function explanation(line, { linked = false } = {}) {
       line.status ? row("Enhanced status", link(line.status), line.status_title ? ` ${line.status_title}` : "") : [],
       line.cause ? row("Cause", link(line.cause)) : [],
       row("Clause", clause(line.clause)),
-      row("Decided by", line.rule ? place(line, linked) : h("span", { class: "soft" }, "no line of a configuration: the protocol, or the rules this server was given while it runs")),
+      row("Decided by", line.rule ? place(line, linked) : h("span", { class: "soft" }, "no line of a configuration: the protocol, or the address that asks for a fault")),
       inputs.length ? row("Looked at", inputs.map(([name, value]) => h("div", {}, h("code", {}, name), " = ", h("code", {}, value)))) : [],
     ),
   );
