@@ -26,7 +26,7 @@ from heloise.queue.errors import StoreFault
 from heloise.queue.model import NewMessage, QueueCounts, RecipientState, Selection
 from heloise.queue.passing import LOOK, postponement
 from heloise.queue.questions import NEXT_DUE, listing
-from heloise.queue.schema import FORMAT, MIGRATIONS
+from heloise.queue.schema import FORMAT, GOES_WITH_ITS_MESSAGE, MIGRATIONS
 from heloise.queue.selecting import condition
 from heloise.queue.settling import READ, change_statement
 from heloise.queue.sqlite import SqliteStore
@@ -325,6 +325,11 @@ def test_what_is_settled_or_put_off_is_found_by_its_number(tmp_path: Path) -> No
     for statement, values in ((READ, ["[1]"]), (change_statement(4), [1] * 20), (postponement(4), [1] * 8)):
         steps = _plan(connection, statement, list[object](values))
         assert "SEARCH recipient USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    # Plans do not show what triggers do.
+    _, _, body = GOES_WITH_ITS_MESSAGE.replace("OLD.recipients", "2").replace("OLD.id", "1").partition("BEGIN")
+    for statement in body.removesuffix("END").strip().split(";")[:-1]:
+        (step,) = _plan(connection, statement, [])
+        assert "USING INTEGER PRIMARY KEY" in step
     steps = _plan(connection, LOOK, [0, 1])
     assert any("recipient_due" in step for step in steps)
     assert "SEARCH message USING INTEGER PRIMARY KEY (rowid=?)" in steps

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from heloise.queue.model import DueRecipient, PassingOver
-from heloise.queue.portions import portions
+from heloise.queue.portions import ROWS_AT_ONCE, portions
 from heloise.queue.rows import Row
 
 _LEAST, _FOR_EACH, _MOST = 100, 20, 1000  # looked at: nobody's commit waits long for it, nor costs a lease much more
@@ -59,7 +59,7 @@ def pass_over(connection: apsw.Connection, passing_over: PassingOver, now: float
     return PassedOver(put_off, len(found) - len(put_off))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=ROWS_AT_ONCE)
 def postponement(rows: int) -> str:
     """Changes when so many recipients are due."""
     places = ",".join(["(?,?)"] * rows)

@@ -61,6 +61,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 FORMAT = len(MIGRATIONS)
 
+# Not in the file, but in each connection that deletes: whatever belongs to a message goes with it in one statement, for
+# which the thread lets go of the interpreter once. Of its last numbers some may be those of another message by now,
+# when an operator removed them.
+GOES_WITH_ITS_MESSAGE = """CREATE TEMP TRIGGER goes_with_its_message AFTER DELETE ON main.message BEGIN
+    DELETE FROM recipient WHERE id >= OLD.id AND id < OLD.id + OLD.recipients AND message = OLD.id;
+    DELETE FROM content WHERE message = OLD.id;
+END"""
+
 
 def migrate(connection: apsw.Connection) -> None:
     """Bring a store to the format of this program, one migration a transaction.

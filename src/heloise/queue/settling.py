@@ -15,9 +15,9 @@ import apsw
 
 from heloise.queue.model import RecipientChange, RecipientState, Settlement
 from heloise.queue.owed import owe, pay
-from heloise.queue.portions import portions
+from heloise.queue.portions import ROWS_AT_ONCE, portions
 from heloise.queue.rows import NewRows, Row, write_last_word
-from heloise.queue.statements import insert
+from heloise.queue.statements import delete_messages, insert
 from heloise.queue.tally import Tally
 
 # As JSON, since each row would be a step of its own.
@@ -175,24 +175,11 @@ def _write(connection: apsw.Connection, messages: Sequence[_Message]) -> None:
     gone = [message for message in messages if message.pending <= 0]
     left = [message for message in messages if message.pending > 0]
     if gone:
-        _delete(connection, gone)
+        delete_messages(connection, [message.id for message in gone])
     change_recipients(connection, [row for message in left for row in message.changed.values()])
     for message in left:
         if message.pending != message.was_pending:
             connection.execute("UPDATE message SET pending = ? WHERE id = ?", (message.pending, message.id))
-
-
-def _delete(connection: apsw.Connection, messages: Sequence[_Message]) -> None:
-    numbers = json.dumps([message.id for message in messages])
-    recipients = [number for each in messages for number in range(each.id, each.id + each.recipients)]
-    # Of the last numbers of a message some may be those of another by now, when an operator removed them.
-    connection.execute(
-        "DELETE FROM recipient NOT INDEXED WHERE id IN (SELECT value FROM json_each(?))"
-        " AND message IN (SELECT value FROM json_each(?))",
-        (json.dumps(recipients), numbers),
-    )
-    connection.execute("DELETE FROM content WHERE message IN (SELECT value FROM json_each(?))", (numbers,))
-    connection.execute("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))", (numbers,))
 
 
 def change_recipients(connection: apsw.Connection, rows: Sequence[Row]) -> None:
@@ -201,7 +188,7 @@ def change_recipients(connection: apsw.Connection, rows: Sequence[Row]) -> None:
         connection.execute(change_statement(len(portion)), list(chain.from_iterable(portion)))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=ROWS_AT_ONCE)
 def change_statement(rows: int) -> str:
     """Changes so many recipients."""
     if rows == 1:

@@ -13,8 +13,9 @@ import apsw
 from heloise.queue.errors import StoreInUse
 from heloise.queue.model import LastWord
 from heloise.queue.owed import forget_left_behind
+from heloise.queue.portions import ROWS_AT_ONCE
 from heloise.queue.questions import spool_names
-from heloise.queue.schema import migrate
+from heloise.queue.schema import GOES_WITH_ITS_MESSAGE, migrate
 from heloise.queue.spool import remove_spool_files
 from heloise.queue.statements import give_leases_back, hold_without_content
 from heloise.queue.writer import as_store_error
@@ -22,6 +23,7 @@ from heloise.smtp import replies
 from heloise.world import Files
 
 PAGE = 4096  # octets; larger ones write more for the same messages (measured)
+_STATEMENTS = 8 * ROWS_AT_ONCE  # kept prepared: those with a number of rows, for each number, and the others
 SHORTEST_LOG = 100  # pages
 CHECKPOINT = 4000  # pages of the log, 16 MB, until it is written back
 
@@ -52,6 +54,7 @@ class Shard:
             # be; what is written behind them would be lost with them. So the log begins anew.
             self.writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             migrate(self.writer)
+            self.writer.execute(GOES_WITH_ITS_MESSAGE)
             give_leases_back(self.writer, now)
             forget_left_behind(self.writer)
             # Without shared memory there is one connection only.
@@ -86,7 +89,8 @@ class Shard:
                 self._files.sync_directory(path)
 
     def _connect(self) -> apsw.Connection:
-        connection = apsw.Connection(f"{self.directory}/queue.db", vfs=self._vfs)
+        path = f"{self.directory}/queue.db"
+        connection = apsw.Connection(path, vfs=self._vfs, statementcachesize=_STATEMENTS)
         try:
             self._prepare(connection)
         except Exception as error:

@@ -18,6 +18,7 @@ from heloise.queue.model import (
     Selection,
     Touched,
 )
+from heloise.queue.portions import ROWS_AT_ONCE, portions
 from heloise.queue.rows import (
     MESSAGE_COLUMNS,
     RECIPIENT_COLUMNS,
@@ -33,7 +34,6 @@ from heloise.queue.tally import Tally
 
 _MESSAGE_TABLE, _CONTENT_TABLE = f"message({MESSAGE_COLUMNS})", "content(message, octets)"
 _RECIPIENT_TABLE = f"recipient({RECIPIENT_COLUMNS})"
-_ROWS_AT_ONCE = 64
 # The planner has no statistics and would take the index of states and domains, and sort all that wait.
 _DUE = "SELECT {} FROM recipient INDEXED BY recipient_due WHERE state = 0 AND due <= ? ORDER BY due, id LIMIT ?"
 ALL_DUE, NUMBERS_DUE = _DUE.format(RECIPIENT_COLUMNS), _DUE.format("id")
@@ -67,19 +67,13 @@ def insert(connection: apsw.Connection, messages: Sequence[NewRows]) -> None:
 
 
 def insert_rows(connection: apsw.Connection, table: str, rows: Sequence[Row], *, verb: str = "INSERT") -> None:
-    """Many rows a statement: with each statement the thread lets go of the interpreter, and waits to have it back.
-
-    Numbers of rows are powers of two, so that few statements are ever prepared.
-    """
-    place = 0
-    while (left := len(rows) - place) > 0:
-        count = min(_ROWS_AT_ONCE, 1 << left.bit_length() - 1)
-        values = list(chain.from_iterable(rows[place : place + count]))
-        connection.execute(_insert_statement(verb, table, len(rows[place]), count), values)
-        place += count
+    """Many rows a statement."""
+    for portion in portions(rows):
+        values = list(chain.from_iterable(portion))
+        connection.execute(_insert_statement(verb, table, len(portion[0]), len(portion)), values)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4 * ROWS_AT_ONCE)
 def _insert_statement(verb: str, table: str, columns: int, rows: int) -> str:
     row = f"({','.join('?' * columns)})"
     return f"{verb} INTO {table} VALUES {','.join([row] * rows)}"
@@ -160,15 +154,9 @@ def _set_aside(connection: apsw.Connection, recipients: Sequence[int], state: Re
     tally.move(state, H, len(recipients))
 
 
-def _delete_messages(connection: apsw.Connection, numbers: Iterable[int]) -> None:
-    keys = [(number,) for number in numbers]
-    connection.executemany(
-        "DELETE FROM recipient WHERE id >= ?1 AND id < ?1 + (SELECT recipients FROM message WHERE id = ?1)"
-        " AND message = ?1",
-        keys,
-    )
-    connection.executemany("DELETE FROM content WHERE message = ?", keys)
-    connection.executemany("DELETE FROM message WHERE id = ?", keys)
+def delete_messages(connection: apsw.Connection, numbers: Iterable[int]) -> None:
+    """With all that belongs to them, see `heloise.queue.schema`."""
+    connection.execute("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([*numbers]),))
 
 
 class Changed(NamedTuple):
@@ -242,7 +230,7 @@ def remove(connection: apsw.Connection, numbers: Sequence[int]) -> Changed:
             if pending <= 0:
                 empty.append(number)
                 spool += [name] if name is not None else []
-    _delete_messages(connection, empty)
+    delete_messages(connection, empty)
     tally.messages -= len(empty)
     return Changed(touched, spool, tally)
 
