@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { duration, time, wholeTime } from "./format.js";
 import { cause, reply } from "./replies.js";
 
-const word = ([text, kind]) => (kind === "reply" ? reply(text) : kind === "cause" ? cause(text) : h("span", { class: kind }, text));
+const word = ([text, kind]) => (kind === "reply" ? reply(text) : kind === "cause" ? cause(text) : h("span", { class: kind === "why" ? "reason" : kind }, text));
 
 /** What happened, each with the time since the beginning. */
 export function timelineList({ begun, events }) {
