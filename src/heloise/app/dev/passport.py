@@ -56,9 +56,9 @@ class DevPassport:
         if session is None:
             return []
         found: list[Facts] = []
-        for each in attempts(self._running, session):
-            if each["is_this"]:
-                break
+        tries = attempts(self._running, session)
+        before = next((place for place, each in enumerate(tries) if each["is_this"]), 0)  # the last ones are told only
+        for each in tries[:before]:
             found += [facts for facts in self._running.passports.entries(each["id"]) if _is_of_a_try(facts)]
         return found
 
@@ -76,7 +76,8 @@ class DevPassport:
         """When the client comes again, which is for it to say: what the rules that have struck will do then."""
         following = attempts(self._running, session)
         if following and not following[-1]["is_this"]:
-            again = next(each for place, each in enumerate(following) if following[place - 1]["is_this"])
+            place = next((place for place, each in enumerate(following) if each["is_this"]), -1)
+            again = following[place + 1]
             words = "came again, and was taken" if again["taken"] else "came again"
             return [{"who": session.address, "due": None, "at": again["started_at"], "words": words, "id": again["id"]}]
         last: dict[str, Cause] = {}
