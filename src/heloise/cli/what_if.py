@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,10 @@ from heloise.cli.reading import config_option, read_or_leave, tables_or_leave
 from heloise.cli.terminal import ExitCode, console, paragraph, visible
 
 _MOST = 1000  # timelines
+_SHOWN = 20  # questions that the record has no answer to
 
 if TYPE_CHECKING:
+    from heloise.app.again.dns_answers import Question
     from heloise.app.again.recorded import RecordedSession, Said
     from heloise.app.again.what_if import Compared, Difference
     from heloise.config import Configuration
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--against", required=True, metavar="FILE", help="The other configuration.")
 @click.option("--sessions", type=click.Path(exists=True, dir_okay=False), help="Recorded sessions, or transcripts.")
 @click.option("--passports", metavar="ADDRESS", help="Sessions of mail from or for this address, as passports tell.")
-@click.option("--dns", is_flag=True, help="Let checks ask the DNS, as it is now.")
+@click.option("--dns", is_flag=True, help="Ask the DNS, as it is now, what the record does not tell.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def what_if(
@@ -52,11 +55,12 @@ def what_if(
     else:
         played = _read_or_leave(sessions)
     found = asyncio.run(_compared(played, old, new, dns))
-    hidden = not_played(old, new, asks_dns=dns)
+    knows_dns = dns or all(each.answers is not None for each in played)
+    hidden = not_played(old, new, knows_dns=knows_dns)
     if as_json:
         click.echo(json.dumps(_as_json(found, hidden), ensure_ascii=False, indent=1))
     else:
-        _show(console(), found, hidden)
+        _show(console(), found, hidden, dns)
     ctx.exit(ExitCode.REFUSED if any(each.differences or each.nobody_listens for each in found) else ExitCode.OK)
 
 
@@ -101,7 +105,7 @@ async def _compared(
         return [each async for each in compare(sessions, both["old"], both["new"])]
 
 
-def _show(out: Console, found: "Sequence[Compared]", hidden: Sequence[str]) -> None:
+def _show(out: Console, found: "Sequence[Compared]", hidden: Sequence[str], dns: bool) -> None:
     parted = [each for each in found if each.differences or each.nobody_listens]
     for each in parted:
         session = each.session
@@ -122,8 +126,28 @@ def _show(out: Console, found: "Sequence[Compared]", hidden: Sequence[str]) -> N
         paragraph(out, f"{given} replies were taken from the record: a memory, another program or the DNS had decided.")
     if unlike:
         paragraph(out, f"{unlike} replies were others when it was recorded: by another configuration, or by chance.")
+    _show_missing(out, found, dns)
     for line in hidden:
         paragraph(out, f"Not played: {line}", indent=2)
+
+
+def _show_missing(out: Console, found: "Sequence[Compared]", dns: bool) -> None:
+    """What the checks asked the DNS, and the record has no answer to."""
+    counts = Counter((where, str(question)) for each in found for where, question in _missing(each))
+    if counts:
+        what = "was asked now" if dns else "counted for nothing (--dns asks now)"
+        paragraph(out, f"{len(counts)} questions to the DNS are not in the record; each {what}:")
+    for (where, question), sessions in counts.most_common(_SHOWN):
+        shown = f"{visible(question)}, by the {where} configuration"
+        out.print(Text(f"  {shown}{f', in {sessions} sessions' if sessions > 1 else ''}"), soft_wrap=True)
+    if len(counts) > _SHOWN:
+        paragraph(out, f"and {len(counts) - _SHOWN} others, which --json has.", indent=2)
+    if left_out := sum(each.session.left_out for each in found):
+        paragraph(out, f"{left_out} answers of the DNS were too many to be recorded.")
+
+
+def _missing(each: "Compared") -> "list[tuple[str, Question]]":
+    return [*(("old", one) for one in each.old_missing), *(("new", one) for one in each.new_missing)]
 
 
 def _show_difference(out: Console, each: "Difference") -> None:
@@ -165,5 +189,11 @@ def _as_json(found: "Sequence[Compared]", hidden: Sequence[str]) -> dict[str, An
         "nobody_listens": [each.session.session_id for each in found if each.nobody_listens],
         "given": sum(each.given for each in found),
         "unlike": sum(len(each.unlike) for each in found),
+        "not_recorded": [
+            {"session": each.session.session_id, "configuration": where, "asked": one.asked.value, "name": one.name}
+            for each in found
+            for where, one in _missing(each)
+        ],
+        "left_out": sum(each.session.left_out for each in found),
         "not_played": list(hidden),
     }

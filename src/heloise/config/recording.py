@@ -7,7 +7,8 @@ from heloise.config.kinds import AbsolutePath
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """`[recording]`: keep what clients say, for `heloise what-if`; of messages only the size, and no password."""
+    """`[recording]`: keep what clients say, and what the DNS tells the checks about them, for `heloise what-if`; of
+    messages only the size, and no password."""
 
     file: AbsolutePath | None = None
     """A file that gets a line of JSON for each session that has ended. Nothing is recorded without it."""

@@ -5,7 +5,7 @@ function of view, options and doors. The function is pure, or `async` when it ha
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -39,12 +39,23 @@ class OnTrouble(Enum):
     IGNORE = "ignore"  # as if it had not been asked
 
 
+class NobodyToAsk(Exception):
+    """Raised by a door where nobody is to be asked, as in a replay: the check says nothing, whatever its trouble means
+    otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """What a check may ask beside its view: the world, and our own name in it."""
+    """What a check may ask beside its view: the world, and our own name in it. `world_for` gives the world of a session
+    by its id, where each has its own."""
 
     world: World
     hostname: str
+    world_for: Callable[[str], World] | None = None
+
+    def of(self, session: str) -> "Doors":
+        """Those of one session."""
+        return self if self.world_for is None else replace(self, world=self.world_for(session), world_for=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +107,13 @@ class ConfiguredCheck(Generic[O]):
         judge = getattr(self.check, stage.value)
         if judge is None:
             return None
+
+        def judge_alone(view: Any) -> Answer:
+            return judge(view, self.options, doors.of(view.session.session))  # type: ignore[no-any-return]
+
         return Step(
             name=f"{self.check.name} {self.label}".rstrip(),
-            judge=lambda view: judge(view, self.options, doors),
+            judge=judge_alone if doors.world_for is not None else lambda view: judge(view, self.options, doors),
             for_all=self.check.for_all,
             deadline=self.deadline,
             on_trouble=self.on_trouble,

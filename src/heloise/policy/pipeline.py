@@ -18,7 +18,7 @@ from heloise.mail.reply import Reply
 from heloise.observe.counts import BOUNDS, Durations
 from heloise.policy.applying import after
 from heloise.policy.changes import NO_CHANGES
-from heloise.policy.check import Answer, ConfiguredCheck, Doors, OnTrouble, Step
+from heloise.policy.check import Answer, ConfiguredCheck, Doors, NobodyToAsk, OnTrouble, Step
 from heloise.policy.filter import Filter, Follower
 from heloise.policy.meters import Metering
 from heloise.policy.stage import OF_TRANSACTION, Stage
@@ -154,6 +154,8 @@ class PolicyPipeline:
         except TimeoutError:
             tell(name, f"took longer than {deadline:g} seconds")
             return _for_trouble(on_trouble, replies.policy_overrun(name, deadline))
+        except NobodyToAsk:
+            return CONTINUE
         except Exception as error:
             return self.trouble(name, on_trouble, error, tell)
         # A hook that somebody wrote without a type checker may give anything.

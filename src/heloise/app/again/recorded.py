@@ -1,7 +1,7 @@
 """Sessions as they are kept to be played again: JSON, one session a line, or the text of transcripts. Pure.
 
 No message and no password is in them: of a content its size, of a login the user. `said` are the replies as they were
-given, with their causes, so that a replay can be held against them.
+given, with their causes, so that a replay can be held against them; `answers` are what the DNS told the checks.
 """
 
 import json
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from heloise.app.again.dns_answers import DnsAnswer, decode_answer, encode_answer
 from heloise.mail.reply import Reply
 from heloise.smtp.transcript import STRUCK_OUT, Direction, TranscriptLine
 
@@ -63,13 +64,16 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedSession:
     """`client` is an address; `listener` the one of the configuration where it came in, empty for any. `at` in seconds
-    since the epoch."""
+    since the epoch. `answers` of the DNS are None where nobody has kept them, as in transcripts; `left_out` is how many
+    were too many."""
 
     session_id: str
     client: str
     listener: str = ""
     at: float = 0.0
     steps: tuple[Step, ...] = field(default=())
+    answers: tuple[DnsAnswer, ...] | None = None
+    left_out: int = 0
 
 
 def steps_of(lines: Iterable[TranscriptLine], user: str = "") -> tuple[Step, ...]:
@@ -108,8 +112,11 @@ def encode(session: RecordedSession) -> str:
         ]
         for step in session.steps
     ]
-    facts = {"session": session.session_id, "at": session.at, "client": session.client, "listener": session.listener}
-    return json.dumps({**facts, "steps": steps}, ensure_ascii=False, separators=(",", ":")) + "\n"
+    facts: dict[str, object] = {}
+    if session.answers is not None:
+        facts = {"dns": list(map(encode_answer, session.answers)), "dns_left_out": session.left_out}
+    begin = {"session": session.session_id, "at": session.at, "client": session.client, "listener": session.listener}
+    return json.dumps({**begin, "steps": steps, **facts}, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def decode(text: str) -> Iterator[RecordedSession]:
@@ -119,7 +126,7 @@ def decode(text: str) -> Iterator[RecordedSession]:
             if line.strip():
                 try:
                     yield _session(json.loads(line))
-                except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+                except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
                     raise ValueError(f"line {number} is no recorded session: {error}") from None
     else:
         yield from _dialogues(text)
@@ -181,6 +188,10 @@ def _session(facts: Any) -> RecordedSession:
         if size < 0:
             raise ValueError("a size is not negative")
         steps.append(Step(kind, "" if is_content else _one_line(str(value)), size, replies))
+    dns = facts.get("dns")  # not in what was recorded before there were any
+    left_out = int(facts.get("dns_left_out", 0))
+    if left_out < 0:
+        raise ValueError("a number is not negative")
     at = float(facts["at"])
     if not math.isfinite(at):
         raise ValueError("a time is a number")
@@ -190,6 +201,8 @@ def _session(facts: Any) -> RecordedSession:
         listener=str(facts["listener"]),
         at=at,
         steps=tuple(steps),
+        answers=None if dns is None else tuple(map(decode_answer, dns)),
+        left_out=0 if dns is None else left_out,
     )
 
 

@@ -1,8 +1,9 @@
 """Sessions played again with a configuration: the real engine, reception, policy and tables, and nothing behind them.
 
 Nothing is sent and nothing is kept: the sink takes every message and forgets it, the network refuses everything, the
-clock shows the time of the session. What memory, other programs or (unless it is asked) the DNS decided is taken from
-the record as it was, since nobody could decide it again.
+clock shows the time of the session. Checks hear from the DNS what they heard then. What memory or other programs
+decided, or the DNS where its answers were not kept and it is not to be asked, is taken from the record as it was, since
+nobody could decide it again.
 """
 
 import time
@@ -13,6 +14,7 @@ from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any
 
+from heloise.app.again.dns_answers import Question, RecordedResolver
 from heloise.app.again.recorded import RecordedSession, Said, Step, StepKind
 from heloise.app.configured.authentication import auth_rules
 from heloise.app.configured.policies import completing_domain, listener_policy
@@ -29,9 +31,9 @@ from heloise.mail.encryption import Encryption
 from heloise.mail.path import ForwardPath
 from heloise.mail.reply import Reply
 from heloise.mail.sink import Companion, Submission, Taken
-from heloise.net import real_world
+from heloise.net import DnsResolver, real_world
+from heloise.policy.pipeline import PolicyPipeline
 from heloise.policy.weight import OFF
-from heloise.reception.admission import Admission
 from heloise.reception.census import Census
 from heloise.reception.desk import ReceptionDesk
 from heloise.reception.reception import Reception
@@ -64,19 +66,22 @@ _FACTS = (ContentReceived, TransactionReset, SessionEnded)
 _GIVEN = (
     "greylist.", "quota.", "budget.", "storage.", "milter.", "rspamd.", "etrn.", "atrn.", "help.status", "fault.",
     "session.too-many-connections", "session.early-talker", "session.shutdown", "session.idle", "session.fault",
-    "mailbox.full", "mailbox.locked", "lookup.failed", "policy.", "content.line-ending", "content.loop",
-    "content.line-too-long",
+    "mailbox.full", "mailbox.locked", "lookup.failed", "content.line-ending", "content.loop", "content.line-too-long",
 )  # fmt: skip
-_BY_DNS = ("hello.unresolved", "client.no-name", "client.listed", "sender.")
+# By hooks and filters, or with points of theirs; without any of them by checks.
+_BY_POLICY = ("policy.",)
+_BY_DNS = ("hello.unresolved", "client.no-name", "client.listed", "sender.", "route.null-mx")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one step came to: the replies, and where recipients would go."""
+    """What one step came to: the replies, and where recipients would go. `missing` are questions for the DNS whose
+    answers are not in the record."""
 
     said: tuple[Said, ...] = ()
     routes: tuple[str, ...] = ()
     was_given: bool = False
+    missing: tuple[Question, ...] = ()
 
 
 class _Stopped:
@@ -142,16 +147,18 @@ class _WatchedRouter:
 
 
 class House:
-    """One configuration, ready to answer. `asks_dns`: its checks ask the DNS, as it is now."""
+    """One configuration, ready to answer. `asks_dns`: what the record does not tell is asked of the DNS, as it is now.
+    `has_others`: somebody beside the checks had a word in one of the configurations."""
 
-    def __init__(self, configuration: Configuration, world: World, *, asks_dns: bool) -> None:
+    def __init__(self, configuration: Configuration, world: World, *, asks_dns: bool, has_others: bool = False) -> None:
         policy = replace(configuration.policy, hooks=None)
-        if not asks_dns:
-            policy = replace(
-                policy, lists=(), reverse_name=OFF, sender_domain=OFF, hello_unresolved=OFF, recipient_null_mx=False
-            )
         self.configuration = replace(configuration, policy=policy, greylist=Greylisting())
-        self.asks_dns = asks_dns
+        without = replace(
+            policy, lists=(), reverse_name=OFF, sender_domain=OFF, hello_unresolved=OFF, recipient_null_mx=False
+        )
+        self._without_dns = replace(self.configuration, policy=without)
+        self._asks_dns = asks_dns
+        self._has_others = has_others
         self._clock = _Stopped()
         self._world = replace(world, clock=self._clock, network=_NoNetwork())
         self._journal = Journal(lambda level, event, fields: None)
@@ -201,6 +208,7 @@ class House:
             recorder=recorder,
         )
         router = _WatchedRouter(self._regime.router)
+        missing: dict[Question, None] = {}
         desk = ReceptionDesk(
             hostname=configuration.hostname,
             sink=_Forgetting(),
@@ -213,23 +221,46 @@ class House:
             rewriting=self._regime.rewriting,
             tls=self._regime.certificates.tls,
             authority=self._regime.authority,
-            policy=listener_policy(configuration, listener, self._world, self._journal),
+            policy=self._policy(session, listener, missing),
             completes_in=completing_domain(configuration, listener),
             extensions=registry,
         )
         census = Census(total=_ANY_NUMBER, per_client=_ANY_NUMBER)
         spokesmen = Spokesmen(policy, registry, census, auth_rules(configuration, listener))
         real = Reception(desk, admission, engine.view, session.session_id, None, spokesmen)
-        return engine, _Replayed(real, router, admission, asks_dns=self.asks_dns)
+        given = _GIVEN if self._knows_dns(session) else (*_GIVEN, *_BY_DNS)
+        if self._has_others or not self._knows_dns(session):
+            given = (*given, *_BY_POLICY)
+        return engine, _Replayed(real, router, given, missing)
+
+    def _knows_dns(self, session: RecordedSession) -> bool:
+        """Can its checks hear from the DNS?"""
+        return self._asks_dns or session.answers is not None
+
+    def _policy(
+        self, session: RecordedSession, listener: Listener, missing: dict[Question, None]
+    ) -> PolicyPipeline | None:
+        configuration = self.configuration if self._knows_dns(session) else self._without_dns
+
+        def is_missing(question: Question) -> None:
+            if session.answers is not None:
+                missing[question] = None
+
+        others = self._world.resolver if self._asks_dns else None
+        world = replace(self._world, resolver=RecordedResolver(session.answers or (), others, is_missing))
+        return listener_policy(configuration, listener, world, self._journal)
 
 
 class _Replayed:
     """The real reception, but for what is given by the record."""
 
-    def __init__(self, real: Reception, router: _WatchedRouter, admission: Admission, *, asks_dns: bool) -> None:
+    def __init__(
+        self, real: Reception, router: _WatchedRouter, given: tuple[str, ...], missing: dict[Question, None]
+    ) -> None:
         self.real = real
         self.router = router
-        self._given = _GIVEN if asks_dns else (*_GIVEN, *_BY_DNS)
+        self.missing = missing
+        self._given = given
         self.recorded: list[Said] = []
         self.was_given = False
 
@@ -296,6 +327,7 @@ class _Player:
     async def _step(self, step: Step, following: Step | None) -> Outcome:
         engine, receiver = self._engine, self._receiver
         self._heard, self._cut, receiver.recorded, receiver.was_given = [], -1, list(step.said), False
+        receiver.missing.clear()
         by_chunk = step.text[:5].upper() == "BDAT "
         if by_chunk and following is not None and following.kind is StepKind.CONTENT:
             receiver.recorded += following.said
@@ -328,7 +360,7 @@ class _Player:
             self._heard, self._later = self._later, []
         routing = receiver.router.last
         routes = tuple(f"{path} → {route}" for path, route in _reached(routing))
-        return Outcome(tuple(map(Said.of, self._heard)), routes, receiver.was_given)
+        return Outcome(tuple(map(Said.of, self._heard)), routes, receiver.was_given, tuple(receiver.missing))
 
     async def _feed(self, size: int) -> None:
         """So many octets of text."""
@@ -391,6 +423,14 @@ def _port(address: str) -> str:
     return address.rpartition(":")[2]
 
 
+def _resolver(configuration: Configuration) -> DnsResolver:
+    return DnsResolver([each for each in configuration.dns.nameservers if isinstance(each, Endpoint)])
+
+
+def _has_others(configuration: Configuration) -> bool:
+    return bool(configuration.policy.hooks or configuration.milters or configuration.rspamd.url)
+
+
 @asynccontextmanager
 async def houses(
     configurations: Mapping[str, Configuration], *, asks_dns: bool, world: World | None = None
@@ -398,9 +438,11 @@ async def houses(
     """One for each configuration. Raises ConfigError, TlsFileError."""
     made: dict[str, House] = {}
     outside = world if world is not None else real_world()
+    has_others = any(_has_others(each) for each in configurations.values())
     try:
         for name, configuration in configurations.items():
-            made[name] = House(configuration, outside, asks_dns=asks_dns)
+            own = outside if world is not None else replace(outside, resolver=_resolver(configuration))
+            made[name] = House(configuration, own, asks_dns=asks_dns, has_others=has_others)
         yield made
     finally:
         for house in made.values():

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from heloise.app.again.dns_answers import Question
 from heloise.app.again.recorded import RecordedSession, Said, Step, StepKind
 from heloise.app.again.replaying import House, Outcome
 from heloise.config.differences import differences
@@ -15,7 +16,7 @@ _STRANGER, _HERE = "203.0.113.9", "127.0.0.1"
 _AT_ONCE = 50  # recipients of one synthetic session
 MOST_NAMES = 1000
 _ELSEWHERE = "someone@elsewhere.invalid"
-# What a replay does not decide: by memory, by others, and without --dns by the DNS.
+# What a replay does not decide: by memory, by others, and by the DNS where nobody knows what it said.
 _NOT_PLAYED = ("greylist", "quota", "[[quota]]", "milter", "[[milter]]", "rspamd", "policy hooks", "policy greet_delay")
 _BY_DNS = ("policy list", "[[policy.list]]", "policy reverse_name", "policy sender_domain", "policy hello_unresolved")
 
@@ -23,7 +24,8 @@ _BY_DNS = ("policy list", "[[policy.list]]", "policy reverse_name", "policy send
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """Where two configurations part in a session: `old` and `new` are what is said, `old_routes` and `new_routes` where
-    a recipient goes. One that `follows` is only the consequence of the one before it in the transaction."""
+    a recipient goes. One that `follows` is only the consequence of the one before it in the transaction, or of the one
+    at the greeting."""
 
     session: RecordedSession
     number: int
@@ -38,12 +40,15 @@ class Difference:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """One session. `unlike` are steps that were answered otherwise when it was recorded: by a memory, by others, or by
-    a configuration that is not the old one. `given` is how many were taken from the record."""
+    a configuration that is not the old one. `given` is how many were taken from the record. `old_missing` and
+    `new_missing` are questions that the checks of a configuration ask the DNS, and the record has no answer to."""
 
     session: RecordedSession
     differences: tuple[Difference, ...] = ()
     unlike: tuple[Difference, ...] = ()
     given: int = 0
+    old_missing: tuple[Question, ...] = ()
+    new_missing: tuple[Question, ...] = ()
     nobody_listens: str = ""
 
 
@@ -60,11 +65,17 @@ async def compare(sessions: Iterable[RecordedSession], old: House, new: House) -
             differences=tuple(_parted(session, before, after)),
             unlike=tuple(_unlike(session, before)),
             given=sum(each.was_given for each in before),
+            old_missing=_missing(before),
+            new_missing=_missing(after),
         )
 
 
+def _missing(played: Sequence[Outcome]) -> tuple[Question, ...]:
+    return tuple(dict.fromkeys(question for outcome in played for question in outcome.missing))
+
+
 def _parted(session: RecordedSession, before: Sequence[Outcome], after: Sequence[Outcome]) -> Iterator[Difference]:
-    has_parted = False
+    has_parted = greeted_apart = False
     for number, (step, one, other) in enumerate(zip(session.steps, before, after, strict=True)):
         verb = step.text.split(" ")[0].upper() if step.kind is StepKind.LINE else ""
         if verb in _BEGINS:
@@ -80,8 +91,9 @@ def _parted(session: RecordedSession, before: Sequence[Outcome], after: Sequence
             new=other.said,
             old_routes=one.routes,
             new_routes=other.routes,
-            follows=has_parted and verb != "RCPT",
+            follows=greeted_apart or (has_parted and verb != "RCPT"),
         )
+        greeted_apart = greeted_apart or step.kind is StepKind.GREETING
         has_parted = has_parted or verb not in _HELLO
 
 
@@ -111,9 +123,9 @@ def shown(step: Step) -> str:
             return step.text
 
 
-def not_played(old: Configuration, new: Configuration, *, asks_dns: bool) -> tuple[str, ...]:
-    """Differences between the two that no replay shows."""
-    hidden = _NOT_PLAYED if asks_dns else (*_NOT_PLAYED, *_BY_DNS)
+def not_played(old: Configuration, new: Configuration, *, knows_dns: bool) -> tuple[str, ...]:
+    """Differences between the two that no replay shows. `knows_dns`: it is asked, or what it said was kept."""
+    hidden = _NOT_PLAYED if knows_dns else (*_NOT_PLAYED, *_BY_DNS)
     return tuple(str(each) for each in differences(old, new) if each.name.startswith(hidden))
 
 

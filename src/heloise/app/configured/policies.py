@@ -1,6 +1,6 @@
 """The policy of each listener, as it is configured: the checks with their options, then the filters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from heloise.app.journal import Journal
@@ -49,8 +49,9 @@ def listener_policy(
     metering: Metering | None = None,
     filters: Sequence[Filter] = (),
     spool_directory: str | None = None,
+    world_for: Callable[[str], World] | None = None,
 ) -> PolicyPipeline | None:
-    """Whom to ask on this listener; None when there is nobody."""
+    """Whom to ask on this listener; None when there is nobody. `world_for` as in `Doors`."""
     policy = configuration.policy
     # By LMTP a server of ours brings what it has taken already, and by ODMR nobody brings anything.
     is_smtp = listener.spoken is Protocol.SMTP
@@ -61,7 +62,7 @@ def listener_policy(
     pipeline = PolicyPipeline(
         checks=checks,
         filters=filters,
-        doors=Doors(world=world, hostname=configuration.hostname),
+        doors=Doors(world=world, hostname=configuration.hostname, world_for=world_for),
         tell=journal.policy_trouble,
         threshold=Threshold(refuse_at=policy.refuse_at, rule=configuration.rule("policy", "refuse_at")),
         role=listener.for_whom,

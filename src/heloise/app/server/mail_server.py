@@ -422,6 +422,7 @@ class MailServer:
                 *self._filters,
             ),
             spool_directory=f"{shard_directory(self._configuration, self._part.index)}/spool",
+            world_for=self._tape.world_for(regime.configuration),
         )
 
     def _desk(self, regime: Regime, *, client_ca: str | None = None) -> ReceptionDesk:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
+from heloise.app.again.dns_answers import DnsNotes, NotingResolver
 from heloise.app.again.recorded import RecordedSession, encode, steps_of
 from heloise.app.journal import Journal
 from heloise.config.schema import Configuration
@@ -30,6 +31,7 @@ class SessionTape:
         self._left = 0
         self._file: str | None = None
         self._open: dict[str, Transcript] = {}
+        self._notes: dict[str, DnsNotes] = {}
 
     def use(self, configuration: Configuration, most: int) -> None:
         """Record into the file that is configured, up to `most` sessions from now on."""
@@ -70,8 +72,10 @@ class SessionTape:
             if tape is None:
                 return visit
             began = self._world.clock.now()
+            notes = self._notes[visit.session_id] = DnsNotes()
 
             def end() -> None:
+                self._notes.pop(visit.session_id, None)
                 user = visit.session.view.authenticated_as or ""
                 recorded = RecordedSession(
                     session_id=visit.session_id,
@@ -79,12 +83,27 @@ class SessionTape:
                     listener=listener,
                     at=began,
                     steps=steps_of(tape, user),
+                    answers=notes.answers,
+                    left_out=notes.left_out,
                 )
                 self._background(self._write(encode(recorded)))
 
             return replace(visit, receiver=_Ending(visit, end))
 
         return attend
+
+    def world_for(self, configuration: Configuration) -> Callable[[str], World] | None:
+        """Whose DNS the checks of a session ask: that of the world, with a note of each answer where the session is
+        recorded. None where none is."""
+        if configuration.recording.file is None:
+            return None
+        world = self._world
+
+        def find(session_id: str) -> World:
+            notes = self._notes.get(session_id)
+            return world if notes is None else replace(world, resolver=NotingResolver(world.resolver, notes))
+
+        return find
 
     async def _write(self, line: str) -> None:
         file = self._file
