@@ -4,6 +4,7 @@ import asyncio
 import json
 import smtplib
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -317,6 +318,28 @@ def test_as_many_sessions_are_recorded_as_were_asked_for(tmp_path: Path) -> None
     sessions, _ = _record(tmp_path, text, act)
     assert len(sessions) == 3
     assert (tmp_path / "sessions").stat().st_mode & 0o077 == 0
+
+
+def test_who_is_turned_away_at_the_door_is_not_counted_as_recorded(tmp_path: Path) -> None:
+    def act(port: int) -> None:
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+            for _ in range(5):
+                with pytest.raises(smtplib.SMTPConnectError, match="421"):
+                    smtplib.SMTP("127.0.0.1", port, timeout=30)
+            client.noop()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:  # until the server has seen that the first one is gone
+            try:
+                with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+                    client.noop()
+                return
+            except smtplib.SMTPConnectError:
+                continue
+
+    text = BASE.format(state=tmp_path / "state", file=tmp_path / "sessions") + "sessions = 2\n"
+    one = text.replace('address = "127.0.0.1:0"', 'address = "127.0.0.1:0"\nmax_connections = 1')
+    sessions, _ = _record(tmp_path, one, act)
+    assert [[step.text for step in each.steps] for each in sessions] == [["", "noop", "QUIT"]] * 2
 
 
 def test_a_reload_begins_to_record(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from heloise.smtp.transcript import Recorder, Transcript
 from heloise.world import Blocking, World
 
 _LINES = 1000  # of a session
+_BEGUN = 1000  # sessions that have not got to their greeting
 
 
 class SessionTape:
@@ -55,8 +56,9 @@ class SessionTape:
             other = others(session_id, admission)
             if self._left <= 0 or self._file is None:
                 return other
-            self._left -= 1
             tape = self._open[session_id] = Transcript(_LINES)
+            if len(self._open) > _BEGUN:  # whoever is turned away at the door never gets any further
+                del self._open[next(iter(self._open))]
             return tape if other is None else Together([tape, other])
 
         return make
@@ -69,8 +71,9 @@ class SessionTape:
         def attend(visit: Visit) -> Visit:
             visit = visit if others is None else others(visit)
             tape = self._open.pop(visit.session_id, None)
-            if tape is None:
+            if tape is None or self._left <= 0:
                 return visit
+            self._left -= 1
             began = self._world.clock.now()
             notes = self._notes[visit.session_id] = DnsNotes()
 
