@@ -51,7 +51,7 @@ def message(recipient: str, text: str = "x", hello: str = HELLO) -> list[str]:
 
 ALIASES = b"postmaster: root\nroot: alice\nteam: alice, bob@elsewhere.test\n"
 VIRTUAL = b"virtual.test x\ninfo@virtual.test alice\nsales@virtual.test out@elsewhere.test\n"
-CASES = (
+CASES: tuple[Case, ...] = (
     Case(
         "Debian's main.cf as it comes, for a client on this machine",
         {"smtpd_banner": "$myhostname ESMTP $mail_name (Debian/GNU)", "biff": "no", "append_dot_mydomain": "no"}
@@ -115,6 +115,105 @@ CASES = (
             [FROM, HELLO, "MAIL FROM:<a@b.test> SMTPUTF8", "MAIL FROM:<a@b.test> BODY=8BITMIME", "QUIT"],
             [HELLO, "NOPE", "NOPE", "NOPE", "NOPE", "NOPE", "NOOP"],
         ],
+    ),
+)
+
+
+ACCESS_LISTS = {
+    "smtpd_client_restrictions": "check_client_access cidr:/etc/postfix/clients",
+    "smtpd_helo_restrictions": "permit_mynetworks, check_helo_access texthash:/etc/postfix/helos",
+    "smtpd_sender_restrictions": "check_sender_access texthash:/etc/postfix/senders, "
+    "check_sender_access regexp:/etc/postfix/patterns",
+    "smtpd_recipient_restrictions": "permit_mynetworks, reject_unauth_destination, "
+    "check_recipient_access inline:{{alice@example.org=OK},{vip@=DEFER_IF_PERMIT 4.3.0 Soon}}, "
+    "check_sender_access inline:{{wanted.test=OK}}, check_recipient_access static:DUNNO, "
+    "check_sender_access inline:{{unwanted.test=REJECT}}",
+}
+ACCESS_FILES = {
+    "clients": b"192.0.2.0/24 REJECT\n127.0.0.0/8 DUNNO\n0.0.0.0/0 REJECT not you\n",
+    "helos": b"spam.test REJECT you again\nSlow.Test 450 4.7.1 Later\n.dot.test REJECT\n",
+    "senders": b"bad.test REJECT 5.7.1 No\ngood@bad.test OK\nuser@ 550 5.1.8 Nobody called so\n<> DUNNO\n"
+    b"tag@tags.test 554 5.7.1 Never\nnum.test 450\nsoon.test 450 4.7.1 Soon\ndefer.test DEFER later\n",
+    "patterns": b"/^spam[0-9]+@/ REJECT digits $0\n!/@/ DUNNO\nif /@odd\\.test$/\n/^a/ 451 4.7.0 odd a\nendif\n"
+    b"/@(gone|left)[.]test$/ 550 5.1.8 <$1> is gone\n/[[:digit:]]{4}/ REJECT\n",
+}
+CHECKS = (
+    b"/^Subject:.*viagra/ REJECT 5.7.1 Not that\n/^Subject: later/ REJECT 4.7.0 Not now\n/^X-Secret:/ IGNORE\n"
+    b"/^X-Old: (.*)$/ REPLACE X-New: $1\n/^X-Mark:/ PREPEND X-Seen: yes\n/^X-Gone:/ DISCARD\n/^X-Hold:/ HOLD\n"
+    b'if /^Content-Type:/\n/name="?[^"]*\\.exe"?/ REJECT program\nendif\n!/^[A-Za-z-]+:/ REJECT no field\n'
+)
+MIXED = (
+    "Subject: x\r\n{field}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{part}\r\n"
+    "{line}\r\n--b--\r\n."
+)
+
+
+def content(*, field: str = "", part: str = "Content-Type: text/plain\r\n", line: str = "x") -> list[str]:
+    """A session that brings a message of one part."""
+    return [*message("alice@example.org")[:4], MIXED.format(field=field, part=part, line=line), "QUIT"]
+
+
+KNOWN = STRANGER | {"mydestination": "example.org", "alias_maps": ""}
+KNOWN |= {"local_recipient_maps": "inline:{{alice=x},{bob=x},{vip=x}}", "recipient_delimiter": "+"}
+CASES += (
+    Case(
+        "access tables about clients, hellos, senders and recipients",
+        KNOWN | ACCESS_LISTS,
+        [
+            rcpt("bob@example.org", hello=f"EHLO {hello}")
+            for hello in ("spam.test", "sub.spam.test", "SLOW.test", "x.dot.test", "notspam.test", "host.test")
+        ]
+        + [
+            rcpt("alice@example.org", "bob@example.org", "vip@example.org", sender=f"MAIL FROM:<{sender}>")
+            for sender in (
+                *("a@bad.test", "a@sub.bad.test", "good@bad.test", "GOOD+x@Bad.Test", "user@ok.test", "users@ok.test"),
+                *("tag+x@tags.test", "tag@tags.test", "x@num.test", "x@soon.test", "x@defer.test", ""),
+                *("spam12@ok.test", "Spam1@ok.test", "spam@ok.test", "a@odd.test", "b@odd.test", "x@left.test"),
+                *("x1234@ok.test", "x@wanted.test", "x@unwanted.test"),
+            )
+        ],
+        ACCESS_FILES,
+    ),
+    Case(
+        "access tables asked at once, and a list that ends in reject",
+        KNOWN
+        | {"smtpd_delay_reject": "no", "smtpd_helo_restrictions": "check_helo_access texthash:/etc/postfix/helos"}
+        | {"smtpd_sender_restrictions": "check_sender_access inline:{{friend.test=OK},{foe.test=450 No}}, reject"}
+        | {"smtpd_data_restrictions": "check_sender_access inline:{{slow@friend.test=DEFER}}"},
+        [
+            rcpt("bob@example.org", hello="EHLO spam.test"),
+            rcpt("bob@example.org", sender="MAIL FROM:<x@friend.test>"),
+            rcpt("bob@example.org", sender="MAIL FROM:<x@foe.test>"),
+            rcpt("bob@example.org", sender="MAIL FROM:<x@other.test>"),
+            [HELLO, "MAIL FROM:<slow@friend.test>", "RCPT TO:<bob@example.org>", "DATA", "QUIT"],
+            [HELLO, "MAIL FROM:<fast@friend.test>", "RCPT TO:<bob@example.org>", "DATA", "x\r\n.", "QUIT"],
+        ],
+        ACCESS_FILES,
+    ),
+    Case(
+        "checks of headers, parts and bodies",
+        KNOWN
+        | {"header_checks": "regexp:/etc/postfix/headers", "body_checks": "regexp:/etc/postfix/bodies"}
+        | {"body_checks_size_limit": "100"},
+        [
+            *[
+                content(field=f"{field}\r\n")
+                for field in (
+                    *("Subject: cheap VIAGRA", "Subject: folded\r\n viagra", "Subject: later", "X-Secret: 1"),
+                    *("X-Old: 1", "X-Mark: 1", "X-Gone: 1", "X-Hold: 1", "X-Fine: 1", "X9: digits"),
+                )
+            ],
+            content(part='Content-Type: application/x; name="A.EXE"\r\n'),
+            content(part='Content-Type: application/x;\r\n\tname="a.exe"\r\n'),
+            content(part="Content-Type: message/rfc822\r\n\r\nSubject: viagra\r\n"),
+            content(part="Content-Type: message/rfc822\r\n\r\nSubject: fine\r\n"),
+            content(line="buy now"),
+            content(line="do not\r\nbuy\r\nnow"),
+            content(line=f"{'y' * 60}\r\n{'y' * 60}\r\nbuy now"),
+            message("alice@example.org", "buy now"),
+            message("alice@example.org", "name=a.exe"),
+        ],
+        {"headers": CHECKS, "bodies": b"/^buy now$/ REJECT 5.7.1 Nothing to sell\n"},
     ),
 )
 

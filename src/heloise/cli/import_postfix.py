@@ -118,6 +118,8 @@ def _write(path: Path, made: "Import") -> None:
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(text)
+        elif text and beside.read_text(errors="replace") != text:
+            click.echo(f"{beside} was there already and has been left as it is", err=True)
 
 
 def _show(made: "Import", *, stderr: bool) -> None:

@@ -18,6 +18,7 @@ _MEMBER = re.compile(r"(?:[A-Za-z0-9_]+:)+\{(?:[^{}]|\{[^{}]*\})*\}|[^\s,]+")
 _TABLE = re.compile(r"(?:proxy:|fail:)?([a-z][a-z0-9_-]*):(.+)", re.DOTALL)
 _INLINE = re.compile(r"\{[^{}]*\}|[^\s,]+")
 _ROW = re.compile(r'("(?:[^"\\]|\\.)*"\S*|\S+)\s*(.*)', re.DOTALL)
+_PATTERN = re.compile(r"((?:if\s+)?!?\s*([^\w\s!\\])(?:\\.|(?!\2).)*\2\w*|endif\b)", re.DOTALL)
 LARGEST = 100_000  # entries of a table
 
 
@@ -119,11 +120,8 @@ def targets(value: str) -> Iterator[str]:
 
 
 def _parted(line: str, kind: str) -> tuple[str, str]:
-    if kind in PATTERNS and line[:1] and not line[0].isalnum():
-        end = line.find(line[0], 1)
-        stop = re.match(r"\S*", line[end + 1 :])
-        cut = end + 1 + (stop.end() if stop is not None else 0)
-        return line[:cut], line[cut:].strip()
+    if kind in PATTERNS and (ruled := _PATTERN.match(line)) is not None:
+        return ruled[1], line[ruled.end() :].strip()
     found = _ROW.match(line)
     if found is None:
         return line, ""

@@ -20,7 +20,6 @@ _OWN_BUSINESS = frozenset(
         "append_at_myorigin",
         "append_dot_mydomain",
         "biff",
-        "body_checks_size_limit",
         "command_directory",
         "command_execution_directory",
         "compatibility_level",
@@ -112,10 +111,6 @@ _SAME: Mapping[str, str] = {
 }
 _NEVER: Mapping[str, str] = {
     "content_filter": "a filter behind a queue is a milter here ([[milter]]), or a [[route]] to it",
-    "header_checks": "headers are looked at by a hook ([policy] hooks) or a milter",
-    "body_checks": "messages are looked at by a hook ([policy] hooks) or a milter",
-    "mime_header_checks": "headers are looked at by a hook ([policy] hooks) or a milter",
-    "nested_header_checks": "headers are looked at by a hook ([policy] hooks) or a milter",
     "smtp_header_checks": "messages are not changed on their way out",
     "milter_header_checks": "headers are looked at by a hook ([policy] hooks)",
     "canonical_maps": "neither senders nor headers are rewritten",

@@ -1,7 +1,9 @@
 """A Postfix configuration as one of ours: main.cf, master.cf and the tables they name."""
 
 from heloise.mail.address import AddressError, check_domain
+from heloise.migration.access import write_hooks
 from heloise.migration.addresses import aliases, domains, users
+from heloise.migration.contents import content_checks
 from heloise.migration.expansion import DEFAULTS, Expander
 from heloise.migration.listening import listeners
 from heloise.migration.lookup import Files
@@ -35,7 +37,7 @@ def import_postfix(
     work.draft.put("", "state", options.state)
     for step in (_separator_first, domains, users, aliases, routes, relaying, certificates, postscreen):
         step(work)
-    for step in (restrictions, parameters, listeners):
+    for step in (restrictions, content_checks, write_hooks, parameters, listeners):
         step(work)
     order = {main_file: 0, master_file: 1}
     outcomes = sorted(work.outcomes, key=lambda each: (order.get(each.place.file, 2), each.place.file, each.place.line))

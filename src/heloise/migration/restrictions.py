@@ -6,6 +6,7 @@ heloise asks its checks about clients that may not relay, whatever the order; li
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 
+from heloise.migration.access import check_access, refuse_the_rest, spares
 from heloise.migration.lookup import is_table
 from heloise.migration.outcome import Became
 from heloise.migration.work import Work
@@ -91,6 +92,7 @@ def _one_list(work: Work, name: str, words: list[str]) -> None:
         index += 1
         asks_strangers_only = asks_strangers_only or word == "permit_mynetworks"
         _word(work, name, word, argument)
+    spares(work, name, [word for word in map(str.lower, words) if word in _REFUSE or word.startswith("reject_rbl")])
 
 
 def _takes_argument(word: str) -> bool:
@@ -99,9 +101,12 @@ def _takes_argument(word: str) -> bool:
 
 def _word(work: Work, name: str, word: str, argument: str) -> None:
     place, shown = work.place(name), f"{name} {word} {argument}".strip()
+    if word in ("reject", "defer") and refuse_the_rest(work, name, shown, word):
+        return
     if word in _PLAIN:
         became, text = _PLAIN[word]
         work.at(place, shown, became, text)
+        work.hooks.permit(name, word, is_known=became is Became.SAME)
     elif word in _REFUSE:
         key, value, became = _REFUSE[word]
         if became is Became.PARTLY and isinstance(value, int) and not isinstance(value, bool):
@@ -117,6 +122,8 @@ def _word(work: Work, name: str, word: str, argument: str) -> None:
         work.draft.put("auth", "sender_login_match", True, f"{place} {word}")
         work.at(place, shown, Became.MAPPED, "[auth] sender_login_match; addresses stand in the line of each user")
     else:
+        if word.startswith("permit"):
+            work.hooks.broken.add(name)
         for beginning, act in _ARGUED:
             if word.startswith(beginning):
                 act(work, name, shown, word, argument)
@@ -129,7 +136,7 @@ def _word(work: Work, name: str, word: str, argument: str) -> None:
             )
 
 
-_HOOK = "an access table is a function of yours here: [policy] hooks"
+_HOOK = "a table of what kind is not said: write check_…_access before it"
 
 
 def _dns_list(work: Work, name: str, shown: str, word: str, argument: str) -> None:
@@ -186,7 +193,7 @@ Act = Callable[[Work, str, str, str, str], None]
 _ARGUED: tuple[tuple[str, Act], ...] = (
     ("reject_rbl_client", _dns_list),
     ("check_policy_service", _policy_service),
-    ("check_", _not_mapped(_HOOK)),
+    ("check_", check_access),
     ("reject_rhsbl", _not_mapped("lists of domains in the DNS are not asked")),
     ("permit_dnswl_client", _not_mapped("write a [[policy.list]] with a weight below 0, and weights for the others")),
     ("permit_rhswl_client", _not_mapped("lists of domains in the DNS are not asked")),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from heloise.mail.cause import Rule
 from heloise.migration.draft import Draft
 from heloise.migration.expansion import Expander
+from heloise.migration.hooks import HookDraft
 from heloise.migration.lookup import Contents, Files, is_table, members, read_table
 from heloise.migration.outcome import Became, Outcome
 from heloise.migration.source import Service, Setting
@@ -40,6 +41,7 @@ class Work:
     options: ImportOptions
     expander: Expander
     draft: Draft = field(default_factory=Draft)
+    hooks: HookDraft = field(default_factory=HookDraft)
     outcomes: list[Outcome] = field(default_factory=list)
     beside: dict[str, str] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
