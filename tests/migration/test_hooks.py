@@ -74,12 +74,34 @@ def test_an_action_that_can_not_be_had_is_told_with_its_line_and_ends_the_search
 
 @pytest.mark.parametrize(
     "row",
-    ["/(/ REJECT", "/x/q REJECT", "/[[:nope:]]/ REJECT", "/x/ REJECT $1", "/x/ REJECT $0", "!/(x)/ REJECT $1", "x y"],
+    [
+        "/(/ REJECT",
+        "/x/q REJECT",
+        "/[[:nope:]]/ REJECT",
+        "/x/ REJECT $1",
+        "/x/ REJECT $0",
+        "/x{99999999999}/ REJECT",
+        "!/(x)/ REJECT $1",
+        "x y",
+    ],
 )
 def test_a_pattern_that_python_or_postfix_does_not_read_is_told(row: str) -> None:
     made = rules(f"{row}\n/good/ REJECT\n")
     assert [str(each.place) for each in made.outcomes if each.place.file == "/etc/postfix/t"] == ["/etc/postfix/t:1"]
     assert "/good/" in made.beside["hooks.py"]
+
+
+def test_a_bracket_in_a_set_is_itself(recwarn: pytest.WarningsRecorder) -> None:
+    made = rules("/[[b]x/ REJECT\n")
+    assert load_hooks(made.beside["hooks.py"], "hooks.py").functions
+    assert not recwarn.list
+
+
+def test_a_limit_with_zeros_before_it_is_a_number() -> None:
+    limits = "body_checks_size_limit = 00100\nsmtpd_milters = {}, inet:[::1]:9\n"
+    made = imported(f"{BASE}body_checks = regexp:/b\n{limits}", files={"/b": "/x/ REJECT\n"})
+    assert "body_limit=100," in made.beside["hooks.py"]
+    assert became(made, "smtpd_milters {}") == ["not mapped"]
 
 
 @pytest.mark.parametrize("text", ["if /(/\n/a/ REJECT\nendif\n", "endif\n/a/ REJECT\n"])

@@ -30,9 +30,11 @@ def content_checks(work: Work) -> None:
             _one(work, name, part)
     if work.is_written(_LIMIT):
         limit = work.value(_LIMIT)
-        if "body" in work.hooks.content and limit.isdigit() and int(limit) != BODY_LIMIT:
-            work.hooks.content["body_limit"] = limit
-        work.tell(_LIMIT, Became.MAPPED if limit.isdigit() else Became.NOT_MAPPED, f"{FILE}: body_limit")
+        is_number = limit.isascii() and limit.isdigit()
+        if "body" in work.hooks.content and is_number and int(limit) != BODY_LIMIT:
+            work.hooks.content["body_limit"] = str(int(limit))
+        text = f"{FILE}: body_limit" if is_number else f'"{limit}" is no number'
+        work.tell(_LIMIT, Became.MAPPED if is_number else Became.NOT_MAPPED, text)
 
 
 def _one(work: Work, name: str, part: str) -> None:

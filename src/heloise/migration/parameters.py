@@ -378,6 +378,9 @@ def _milters(work: Work, name: str) -> None:
         parts = [
             part.strip() for part in re.split(r"[,\s]+", re.sub(r"\s*=\s*", "=", text.strip("{} "))) if part.strip()
         ]
+        if not parts:
+            work.at(work.place(name), f"{name} {text}", Became.NOT_MAPPED, "is no address of a milter")
+            continue
         given = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
         address = _milter_address(work, parts[0])
         if address is None:

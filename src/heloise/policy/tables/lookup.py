@@ -1,6 +1,7 @@
 """Tables, and how a key is looked up in them. access(5), cidr_table(5), regexp_table(5), pcre_table(5)."""
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -141,11 +142,13 @@ def pattern(text: str) -> tuple[re.Pattern[str], bool]:
         if each not in _FLAGS:
             raise ValueError(f'the flag "{each}" is not known')
         flags ^= _FLAGS[each]
+    text = _CLASS.sub(_class, found[3]).replace(r"\<", r"\b").replace(r"\>", r"\b")
     try:
-        return re.compile(_CLASS.sub(_class, found[3]).replace(r"\<", r"\b").replace(r"\>", r"\b"), flags), bool(
-            found[1]
-        )
-    except re.error as error:
+        with warnings.catch_warnings():
+            # "[a[b]" may mean another thing to a Python of the future; now it is what POSIX and PCRE have.
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(text, flags), bool(found[1])
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"Python does not read the pattern: {error}") from error
 
 
