@@ -18,14 +18,13 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.browser.reading import PATIENCE, BrowserError, Reading
 from tests.peers import require
 
-PATIENCE = 60.0
 # What a browser does by itself would only disturb, and looks like a message that loads something.
 _FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run"),
@@ -61,10 +60,6 @@ _AIM = """
   return null;
 })()
 """
-
-
-class BrowserError(AssertionError):
-    """The browser said no, ended, or what was waited for did not come."""
 
 
 class Chromium:
@@ -169,7 +164,7 @@ class Chromium:
         return (Path(self._profile.name) / "errors").read_text(errors="replace")[-2000:]
 
 
-class Page:
+class Page(Reading):
     """One page. `trouble` are errors and refusals of the policy on its console, `requested` the URLs it asked for."""
 
     def __init__(self, browser: Chromium, session: str, context: str) -> None:
@@ -218,10 +213,9 @@ class Page:
         elif method == "Runtime.consoleAPICalled" and told["type"] == "error":
             self.trouble.append(" ".join(str(each.get("description", each.get("value"))) for each in told["args"]))
 
-    def go(self, url: str) -> None:
-        """Load a page, and wait until its module has drawn it."""
+    def open(self, url: str) -> None:
+        """Load a page that need not be one of ours."""
         self.call("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete' && document.querySelector('main[data-ready]') !== null")
 
     def run(self, script: str) -> Any:
         """The value of an expression; promises are waited for. Raises BrowserError."""
@@ -231,11 +225,8 @@ class Page:
             raise BrowserError(details.get("exception", {}).get("description", details["text"]))
         return told["result"].get("value")
 
-    def wait(self, condition: str, what: str = "") -> Any:
-        """The first value of the expression that is true."""
-        return self.until(lambda: self._tried(condition), what or condition)
-
-    def _tried(self, script: str) -> Any:
+    def tried(self, script: str) -> Any:
+        """As `run`, but None where the page is just becoming another."""
         try:
             return self.run(script)
         except BrowserError as error:  # between two documents
@@ -243,25 +234,13 @@ class Page:
                 return None
             raise
 
-    def until(self, condition: Callable[[], Any], what: str) -> Any:
-        """The first value of a function that is true."""
-        deadline = time.monotonic() + PATIENCE
-        while not (value := condition()):
-            if time.monotonic() > deadline:
-                raise BrowserError(f"never: {what}; on the console: {self.trouble}; shown: {self._shown()}")
-            self._browser.listen(0.05)
-        return value
+    def pause(self) -> None:
+        """A moment before the next look."""
+        self._browser.listen(0.05)
 
-    def _shown(self) -> str:
-        return str(self.run("document.body.innerText"))[:1500]
-
-    def text(self, selector: str) -> str:
-        """What can be read in the first element that fits, once there is one."""
-        return str(self.wait(f"document.querySelector({json.dumps(selector)})?.innerText ?? null", selector))
-
-    def count(self, selector: str) -> int:
-        """How many elements fit now."""
-        return int(self.run(f"document.querySelectorAll({json.dumps(selector)}).length"))
+    def trouble_shown(self) -> str:
+        """What may help to find out why a page never became what it should."""
+        return f"on the console: {self.trouble}; {super().trouble_shown()}"
 
     def click(self, selector: str, *, holding: str = "") -> None:
         """Press the mouse on the first element that fits and has this text in it, where it is seen."""
@@ -279,7 +258,7 @@ class Page:
             # Gone with the page when the click led to another.
             if self.run("window.aim === undefined || window.aim.hit"):
                 return
-        raise BrowserError(f"{selector} with {holding!r} does not keep still: shown: {self._shown()}")
+        raise BrowserError(f"{selector} with {holding!r} does not keep still: {self.trouble_shown()}")
 
     def key(self, name: str) -> None:
         """Press a key: one sign, or a name such as Enter."""

@@ -9,12 +9,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.browser.chromium import PATIENCE, BrowserError
+from tests.browser.reading import PATIENCE, BrowserError, Reading
 from tests.peers import require
 
 # No port is chosen by us: it takes a free one, and writes it into its profile. What a browser does by itself is off.
@@ -40,7 +39,7 @@ _PREFERENCES = {
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # what WebDriver calls a reference to one
 
 
-class Firefox:
+class Firefox(Reading):
     """One browser process with one page."""
 
     def __init__(self) -> None:
@@ -122,16 +121,9 @@ class Firefox:
             raise BrowserError("firefox has ended")
         self._input += octets
 
-    # As a page of chromium
-
     def open(self, url: str) -> None:
         """Load a page that need not be one of ours."""
         self.call("WebDriver:Navigate", {"url": url})
-
-    def go(self, url: str) -> None:
-        """Load a page, and wait until its module has drawn it."""
-        self.open(url)
-        self.wait("document.readyState === 'complete' && document.querySelector('main[data-ready]') !== null")
 
     def run(self, script: str) -> Any:
         """The value of an expression; promises are waited for. Raises BrowserError."""
@@ -143,26 +135,9 @@ class Firefox:
             raise BrowserError(str(told))
         return told[0]
 
-    def wait(self, condition: str, what: str = "") -> Any:
-        """The first value of the expression that is true."""
-        return self.until(lambda: self.run(condition), what or condition)
-
-    def until(self, condition: Callable[[], Any], what: str) -> Any:
-        """The first value of a function that is true."""
-        deadline = time.monotonic() + PATIENCE
-        while not (value := condition()):
-            if time.monotonic() > deadline:
-                raise BrowserError(f"never: {what}; shown: {str(self.run('document.body.innerText'))[:1500]}")
-            time.sleep(0.05)
-        return value
-
-    def text(self, selector: str) -> str:
-        """What can be read in the first element that fits, once there is one."""
-        return str(self.wait(f"document.querySelector({json.dumps(selector)})?.innerText ?? null", selector))
-
-    def count(self, selector: str) -> int:
-        """How many elements fit now."""
-        return int(self.run(f"document.querySelectorAll({json.dumps(selector)}).length"))
+    def pause(self) -> None:
+        """A moment before the next look."""
+        time.sleep(0.05)
 
     def click(self, selector: str, *, holding: str = "") -> None:
         """Press the mouse on the first element that fits and has this text in it, where it is seen."""

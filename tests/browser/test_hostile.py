@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.browser.chromium import BrowserError, Chromium, Page
+from tests.browser.chromium import Chromium, Page
 from tests.browser.dev_server import DevServer
 from tests.browser.hostile import TRICKS, Trick
+from tests.browser.reading import BrowserError
 from tests.browser.remote import Listener
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
