@@ -9,7 +9,8 @@ import pytest
 from heloise.delivery.allowance import Bounds
 from heloise.delivery.deliverer import DeliveryOptions
 from heloise.mail.ids import MessageId
-from heloise.queue.model import Lease, RecipientState, Selection
+from heloise.queue.errors import StoreFull
+from heloise.queue.model import Lease, RecipientState, Selection, Settlement
 from heloise.testing import DiskFaults, SimulatedWorld, run_simulated
 from heloise.world import Endpoint, ResolverFault
 from tests.delivery.house import CONTENT, House, Peer, open_house, open_peer
@@ -534,5 +535,39 @@ def test_an_unexpected_trouble_of_the_store_does_not_end_the_deliverer(monkeypat
         await house.settled(1)
         assert not troubles
         assert len(letters(house, "alice")) == 1
+
+    in_a_house(scenario)
+
+
+@pytest.mark.interpreted("it replaces methods of the store, which compiled callers do not notice")
+def test_what_was_delivered_is_leased_to_nobody_while_a_full_disk_keeps_no_outcome(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(house: House) -> None:
+        settle, lease, now = house.store.settle, house.store.lease, house.host.world.clock.now
+        room = now() + 3 * 3600  # longer than a lease
+        leased: list[str] = []
+
+        async def full(settlement: Settlement, *, can_wait: bool = False) -> None:
+            if now() < room:
+                raise StoreFull("there is no room")
+            await settle(settlement, can_wait=can_wait)
+
+        async def noted(**asked: Any) -> tuple[Lease, ...]:
+            given = await lease(**asked)
+            leased.extend(each.message.message_id for each in given)
+            return given
+
+        monkeypatch.setattr(house.store, "settle", full)
+        monkeypatch.setattr(house.store, "lease", noted)
+        await house.submit(("<alice@example.test>", "maildir:alice"), message_id="A")
+        await house.settled(1)
+        await asyncio.sleep(2 * 3600)
+        await house.submit(("<alice@example.test>", "maildir:alice?on-request"), message_id="B")
+        await house.queue.retry(Selection(), due=now())
+        await asyncio.sleep(2 * 3600)
+        assert await house.messages() == []
+        assert leased == ["A", "B"]
+        assert len(letters(house, "alice")) == 2
 
     in_a_house(scenario)

@@ -30,6 +30,7 @@ async def insist(
         except StoreFault as error:
             fault = error
         journal.delivery_fault(settlement.message_id, fault)
+        queue.renew(settlement)
         # A full disk ends when somebody makes room, however long that takes; meanwhile the slot is held, and nothing
         # else is attempted whose outcome could not be kept either.
         if isinstance(fault, StoreFull) and not is_stopping():

@@ -22,9 +22,9 @@ class Leases:
         if len(self._heap) > 2 * len(self._until) + _SLACK:
             self._heap = sorted((moment, recipient) for recipient, moment in self._until.items())
 
-    def run_out(self, recipients: Iterable[int]) -> None:
-        """Nobody works under these leases: they end at once."""
-        self.give([recipient for recipient in recipients if recipient in self._until], 0.0)
+    def move(self, recipients: Iterable[int], until: float) -> None:
+        """Those of them that are leased are so until then; with 0 they end at once, since nobody works under them."""
+        self.give([recipient for recipient in recipients if recipient in self._until], until)
 
     def end(self, recipient: int) -> None:
         """This one was settled."""

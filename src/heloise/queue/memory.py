@@ -1,6 +1,6 @@
 """A store in memory: for tests and simulations, and as the shortest description of what a store does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from heloise.mail.content import Content, MemoryContent
@@ -161,6 +161,16 @@ class MemoryStore:
             self._owed[settlement.message_id] = debts
             recipients = tuple(_settled(each, changes[each.id]) if each.id in applied else each for each in recipients)
             self._put(replace(message, recipients=recipients))
+
+    def renew(self, message_id: MessageId, recipients: Collection[int], *, until: float) -> None:
+        """Leases go on."""
+        message = self._messages.get(message_id)
+        if message is not None:
+            renewed = (
+                replace(each, due=until) if each.id in recipients and each.state is _L else each
+                for each in message.recipients
+            )
+            self._messages[message_id] = replace(message, recipients=tuple(renewed))
 
     def _put(self, message: QueuedMessage) -> None:
         debts = self._owed.get(message.message_id, {})

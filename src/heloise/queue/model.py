@@ -5,7 +5,7 @@ DELIVERED or FAILED. HELD is an operator's word: no lease is given. A message wh
 content and all, in the transaction that ended the last of them. The durability argument is in README.md here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol, TypeAlias
@@ -323,6 +323,10 @@ class QueueStore(Protocol):
 
         When it `can_wait`, it may be stored some milliseconds later, together with something else.
         """
+        ...
+
+    def renew(self, message_id: MessageId, recipients: Collection[int], *, until: float) -> None:
+        """Leases that still run go on until then: whoever has them is not done, and nobody else shall begin."""
         ...
 
     async def owed(self, message_id: MessageId) -> Owed | None:

@@ -217,6 +217,11 @@ class Queue:
             for report in settlement.reports:
                 self._due(report.submission.origin.received_at)
 
+    def renew(self, settlement: Settlement) -> None:
+        """Its attempt was made, and could not be settled yet: the leases go on, so that nobody makes it again."""
+        recipients = [change.recipient_id for change in settlement.changes]
+        self._store.renew(settlement.message_id, recipients, until=self._world.clock.now() + LEASE_TIME)
+
     async def owed(self, message_id: MessageId) -> Owed | None:
         """See `QueueStore.owed`."""
         return await self._store.owed(message_id)

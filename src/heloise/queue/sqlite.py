@@ -6,7 +6,7 @@ Python: SQLite before 3.51.3 has a race when the WAL is reset.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -115,7 +115,7 @@ class SqliteStore:
             # It is, or will be, stored, but whoever wanted to deliver it is gone: nobody holds this lease.
             if until is not None:
                 until = 0.0
-                self._leases.run_out([each.id for each in queued.recipients])
+                self._leases.move([each.id for each in queued.recipients], until)
             raise
         return queued
 
@@ -174,7 +174,7 @@ class SqliteStore:
         except BaseException:
             # What ran out is looked at again the next time, and what was leased for somebody who is gone as well.
             end = 0.0
-            self._leases.run_out(given)
+            self._leases.move(given, end)
             self._leases.give(expired, end)
             raise
         return tuple(Lease(message=stored.message, content=self._content(stored), until=until) for stored in found)
@@ -200,6 +200,10 @@ class SqliteStore:
         settled = await self._write().settle(ToSettle(settlement, reports), committed, can_wait=can_wait)
         if settled.spool is not None:
             await self._sweep([settled.spool])
+
+    def renew(self, message_id: MessageId, recipients: Collection[int], *, until: float) -> None:
+        """See `QueueStore.renew`."""
+        self._leases.move(recipients, until)
 
     async def owed(self, message_id: MessageId) -> Owed | None:
         """See `QueueStore.owed`."""

@@ -291,6 +291,22 @@ async def a_lease_that_runs_out_is_given_again(open_store: OpenStore) -> None:
     await store.close()
 
 
+async def a_lease_that_is_renewed_is_not_given_again(open_store: OpenStore) -> None:
+    """Until its new end; what was settled meanwhile is no lease any more."""
+    store = await open_store()
+    queued = await store.insert(new_message("A"), leased_until=NOW + 50)
+    recipients = [each.id for each in queued.recipients]
+    store.renew(MessageId("A"), recipients, until=NOW + 100)
+    store.renew(MessageId("B"), [1 << 40], until=NOW + 100)
+    assert await store.lease(now=NOW + 99, until=LATER, limit=10) == ()
+    assert await store.next_due() == NOW + 100
+    assert await _lease_ids(store, NOW + 100) == ["A"]
+    await store.settle(settlement(queued, RecipientState.DELIVERED))
+    store.renew(MessageId("A"), recipients, until=LATER)
+    assert await store.next_due() is None
+    await store.close()
+
+
 async def a_call_that_was_cancelled_leaves_no_lease(open_store: OpenStore) -> None:
     """Whether it was done or not, nothing is stuck."""
     store = await open_store()
@@ -771,6 +787,7 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     who_is_passed_over_is_due_later,
     a_lease_that_runs_out_is_no_longer_due_when_all_are_passed_over,
     a_lease_that_runs_out_is_given_again,
+    a_lease_that_is_renewed_is_not_given_again,
     a_call_that_was_cancelled_leaves_no_lease,
     who_opens_gets_what_was_leased_before,
     a_message_is_gone_with_its_last_recipient,
