@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given
@@ -83,6 +84,26 @@ def test_a_frame_without_a_mask_of_no_kind_or_too_long_is_refused() -> None:
         assert refused.value.code == code
 
 
+@asynccontextmanager
+async def greeted(
+    answer: Callable[[Request], Awaitable[Answer]], behind: bytes
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A client of a real server that has asked for a WebSocket, and sent these octets in the same breath."""
+    world = real_world()
+    server = WebServer(answer)
+    listener = await world.network.listen(Endpoint("127.0.0.1", 0), server.serve)
+    assert isinstance(listener.local, Endpoint)
+    reader, writer = await asyncio.open_connection(listener.local.host, listener.local.port)
+    lines = [f"{name}: {value}" for name, value in HELLO.items()]
+    writer.write("\r\n".join(["GET / HTTP/1.1", *lines, "", ""]).encode() + behind)
+    async with asyncio.timeout(30):
+        yield reader, writer
+    writer.close()
+    await listener.close()
+    await server.close()
+    await world.blocking.close()
+
+
 def test_pings_are_answered_texts_are_told_and_a_farewell_is_returned() -> None:
     async def scenario() -> None:
         more: asyncio.Queue[str] = asyncio.Queue()
@@ -98,14 +119,7 @@ def test_pings_are_answered_texts_are_told_and_a_farewell_is_returned() -> None:
         async def answer(request: Request) -> Answer:
             return accept(request, told)
 
-        world = real_world()
-        server = WebServer(answer)
-        listener = await world.network.listen(Endpoint("127.0.0.1", 0), server.serve)
-        assert isinstance(listener.local, Endpoint)
-        reader, writer = await asyncio.open_connection(listener.local.host, listener.local.port)
-        lines = [f"{name}: {value}" for name, value in HELLO.items()]
-        writer.write("\r\n".join(["GET / HTTP/1.1", *lines, "", ""]).encode() + masked(Opcode.PING, b"early"))
-        async with asyncio.timeout(30):
+        async with greeted(answer, masked(Opcode.PING, b"early")) as (reader, writer):
             assert (await reader.readline()).startswith(b"HTTP/1.1 101")
             await reader.readuntil(b"\r\n\r\n")
             assert await reader.readexactly(7) == frame(Opcode.PONG, b"early")
@@ -116,10 +130,6 @@ def test_pings_are_answered_texts_are_told_and_a_farewell_is_returned() -> None:
             writer.write(masked(Opcode.CLOSE, (1000).to_bytes(2, "big") + b"bye"))
             assert await reader.read() == frame(Opcode.CLOSE, (1000).to_bytes(2, "big"))
             await ended.wait()
-        writer.close()
-        await listener.close()
-        await server.close()
-        await world.blocking.close()
 
     asyncio.run(scenario())
 
@@ -133,19 +143,8 @@ def test_who_sends_no_frame_is_told_so_and_let_go() -> None:
             await asyncio.Event().wait()
             yield None
 
-        world = real_world()
-        server = WebServer(answer)
-        listener = await world.network.listen(Endpoint("127.0.0.1", 0), server.serve)
-        assert isinstance(listener.local, Endpoint)
-        reader, writer = await asyncio.open_connection(listener.local.host, listener.local.port)
-        lines = [f"{name}: {value}" for name, value in HELLO.items()]
-        writer.write("\r\n".join(["GET / HTTP/1.1", *lines, "", ""]).encode() + b"\x81\x00" + os.urandom(8))
-        async with asyncio.timeout(30):
+        async with greeted(answer, b"\x81\x00" + os.urandom(8)) as (reader, _):
             await reader.readuntil(b"\r\n\r\n")
             assert (await reader.read())[:4] == b"\x88\x1e" + (1002).to_bytes(2, "big")
-        writer.close()
-        await listener.close()
-        await server.close()
-        await world.blocking.close()
 
     asyncio.run(scenario())

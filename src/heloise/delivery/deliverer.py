@@ -200,8 +200,9 @@ class Deliverer:
             await asyncio.wait(self._groups, return_when=asyncio.FIRST_COMPLETED)
 
     def _begin(self, lease: Lease) -> None:
-        # A lease that ran out while we were at it, since a peer was slow or the outcome could not be stored, comes to
-        # us again. To begin once more would make a duplicate; if the outcome is lost, this lease runs out as well.
+        # A lease that ran out while we were at it, since a peer was slow, comes to us again. (While an outcome can not
+        # be stored it is renewed.) To begin once more would make a duplicate; if the outcome is lost, this lease runs
+        # out as well.
         fresh = [recipient for recipient in lease.message.recipients if recipient.id not in self._in_hand]
         self._in_hand.update(recipient.id for recipient in fresh)
         parts = by_route(lease.message, fresh)

@@ -25,9 +25,8 @@ from heloise.smtp.sasl.mechanism import ScramKeys
 from heloise.smtp.sasl.saslprep import saslprep
 from heloise.smtp.sasl.scram import LEAST_ITERATIONS, MOST_ITERATIONS, make_keys
 
-ITERATIONS = (
-    65_536  # the price of one guess, and of one login; the most that clients with Cyrus SASL pay (Postfix, sendmail)
-)
+# The price of one guess, and of one login; the most that clients with Cyrus SASL pay (Postfix, sendmail).
+ITERATIONS = 65_536
 SALT = 16  # octets
 _64 = "[A-Za-z0-9+/=]+"
 _KEYS = re.compile(rf"SCRAM-SHA-(256|1)\$(\d{{1,9}}):({_64})\$({_64}):({_64})", re.ASCII)
